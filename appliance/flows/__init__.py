@@ -1,0 +1,1 @@
+"""One file per story. A flow holds ports and names no library."""

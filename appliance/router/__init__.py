@@ -1,0 +1,1 @@
+"""RouterOS: values and texts (wire), the binary API (api)."""

@@ -1,0 +1,1 @@
+"""Three thin doors, each its own application on its own listener."""

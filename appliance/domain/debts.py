@@ -1,0 +1,46 @@
+"""What a stored document still owes, written in the same write as the state that causes it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+# Long enough for a slow router, short enough that a killed process is made good within a minute.
+LEASE = timedelta(seconds=40)
+
+
+class Kind(StrEnum):
+    """The debts there are."""
+
+    SETTLE = "settle"
+    """A stored callback waits to be believed or not."""
+    ASK = "ask"
+    """A push without an outcome: Safaricom must be asked."""
+    CONCLUDE = "conclude"
+    """A payment's outcome must reach its voucher and its initiation."""
+    GRANT = "grant"
+    """A paid voucher's device must be let through the router."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """One debt; nobody takes it before `at`, and a lease moves `at` ahead of everyone else."""
+
+    kind: Kind
+    at: datetime
+    lease_until: datetime | None = None
+    attempts: int = 0
+    last_error: str | None = None
+
+    def leased(self, now: datetime) -> "Owed":
+        """Return the debt as taken by one worker; a dead worker's lease runs out by itself."""
+        until = now + LEASE
+        return replace(self, at=until, lease_until=until, attempts=self.attempts + 1)
+
+    def put_off(self, until: datetime, error: str) -> "Owed":
+        """Return the debt waiting until `until`, with the reason an operator can read."""
+        return replace(self, at=until, lease_until=None, last_error=error[:200])
+
+
+def owing(kind: Kind, now: datetime) -> Owed:
+    """Return a debt born leased to its maker, who pays it at once; a crash lets it fall due."""
+    return Owed(kind, now).leased(now)

@@ -1,0 +1,109 @@
+"""What can go wrong, named by its consequence; each error says whether trying again is safe."""
+
+from typing import ClassVar
+
+
+class ApplianceError(Exception):
+    """Anything this product expects to go wrong."""
+
+    code: ClassVar[str] = "error"
+    retryable: ClassVar[bool] = False
+
+
+class Invalid(ApplianceError):
+    """What a person sent cannot be used; `field` names the part, `reason` the sentence to show."""
+
+    code = "invalid"
+
+    def __init__(self, reason: str, field: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.field = field
+
+
+class Locked(ApplianceError):
+    """An earlier payment of this phone is still undecided: asking for money again must wait."""
+
+    code = "first_payment_checking"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"{seconds} s left")
+        self.seconds = seconds
+
+
+class SalesClosed(ApplianceError):
+    """Nothing can be sold now; the text says why, for the operator."""
+
+    code = "sales_closed"
+
+
+class Duplicate(ApplianceError):
+    """A document with this unique key is already stored."""
+
+    code = "duplicate"
+
+    def __init__(self, collection: str, key: str) -> None:
+        super().__init__(f"{collection}.{key}")
+        self.key = key
+
+
+class Conflict(ApplianceError):
+    """The document moved on since it was read: load it and decide again."""
+
+    code = "conflict"
+    retryable = True
+
+
+class StoreUnavailable(ApplianceError):
+    """The database did not answer; a write may or may not have happened: read before writing."""
+
+    code = "database_away"
+    retryable = True
+
+
+class GatewayRefused(ApplianceError):
+    """M-Pesa said no and nothing was started; `reason` names the customer's sentence."""
+
+    code = "gateway_refused"
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+
+
+class GatewayUnavailable(ApplianceError):
+    """M-Pesa was never reached: asking again is safe."""
+
+    code = "gateway_unreachable"
+    retryable = True
+
+
+class OutcomeUnknown(ApplianceError):
+    """The request left us and no clear answer came: query, never resend."""
+
+    code = "outcome_unknown"
+
+
+class RouterUnreachable(ApplianceError):
+    """The router did not answer; a change may or may not have been made: look before adding."""
+
+    code = "router_away"
+    retryable = True
+
+
+class RouterRefused(ApplianceError):
+    """The router answered no, in its own words; `used_up` when the user's time or data is spent."""
+
+    code = "router_refused"
+    retryable = True
+
+    def __init__(self, message: str, *, used_up: bool = False) -> None:
+        super().__init__(message)
+        self.used_up = used_up
+
+
+class DeviceAbsent(ApplianceError):
+    """The customer's device is not on the hotspot now; its time has not started."""
+
+    code = "device_absent"
+    retryable = True

@@ -1,0 +1,40 @@
+"""Identifiers and secrets: what names a document, a page, a callback or a voucher."""
+
+import hashlib
+import secrets
+import time
+
+# Without 0/O, 1/I/L, 2/Z, 5/S, 8/B: a customer reads the code off an SMS and types it on a phone.
+_LETTERS = "ACDEFGHJKMNPQRTUVWXY"
+_DIGITS = "34679"
+CODE_LENGTH = 10
+LONGEST = 64
+"""No identifier of ours or of an operator is longer."""
+
+
+def new_id() -> str:
+    """Return 24 hex digits that sort by second of birth, the shape of a MongoDB ObjectId."""
+    return f"{int(time.time()) & 0xFFFFFFFF:08x}{secrets.token_hex(8)}"
+
+
+def new_token() -> str:
+    """Return 128 random bits in hex: hex cannot spell a word that Safaricom forbids in a URL."""
+    return secrets.token_hex(16)
+
+
+def fingerprint(token: str) -> str:
+    """Return what is stored of a secret token: enough to recognise it, useless to forge it."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def new_voucher_code() -> str:
+    """Return a code of 10 look-alike-free characters that always holds a letter (48 bits)."""
+    alphabet = _LETTERS + _DIGITS
+    body = [secrets.choice(alphabet) for _ in range(CODE_LENGTH - 1)]
+    body.insert(secrets.randbelow(CODE_LENGTH), secrets.choice(_LETTERS))
+    return "".join(body)
+
+
+def typed_voucher_code(text: str) -> str:
+    """Return the code meant by what somebody typed: case, spaces and dashes do not count."""
+    return "".join(text[:64].upper().replace("-", "").split())

@@ -1,0 +1,78 @@
+"""Whose account the money goes to, in the shape the owner's other programs share."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+PaybillType = Literal["paybill", "till"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaybillInfo:
+    """What Safaricom calls the account; a till pushes under its store number."""
+
+    number: str
+    name: str
+    type: PaybillType = "paybill"
+    provider: str = "safaricom"
+    store_number: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """Secrets and the cached token; none of them ever shows in a repr."""
+
+    consumer_key: str = field(repr=False)
+    consumer_secret: str = field(repr=False)
+    pass_key: str = field(repr=False)
+    access_token: str | None = field(default=None, repr=False)
+    token_expires_at: datetime | None = None
+    last_token_refresh: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaybillConfig:
+    """Which Daraja it lives on, and its callback URLs."""
+
+    environment: Literal["sandbox", "production"] = "sandbox"
+    webhook_url: str | None = None
+    confirmation_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paybill:
+    """One paybill or till; `user_id` is None for the company's own."""
+
+    id: str
+    paybill_info: PaybillInfo
+    credentials: Credentials
+    config: PaybillConfig = PaybillConfig()
+    user_id: str | None = None
+    status: Literal["active", "inactive"] = "active"
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentSettings:
+    """An owner's choice of account."""
+
+    paybill_number: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """An owner of routers."""
+
+    id: str
+    payment_settings: PaymentSettings = PaymentSettings()
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterRecord:
+    """A router as the database knows it: whose it is decides where its money goes."""
+
+    id: str
+    name: str = ""
+    user_id: str | None = None
+    version: int = 0

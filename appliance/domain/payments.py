@@ -1,0 +1,161 @@
+"""A payment from the customer's tap to the money's resting place; every transition is pure."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from appliance.domain.debts import Kind, Owed, owing
+from appliance.domain.devices import Device
+from appliance.domain.evidence import Evidence, Verdict
+
+# A prompt lives up to three minutes; until then a second push could make somebody pay twice.
+UNDECIDED_FOR = timedelta(minutes=3)
+_FIRST_ASK = timedelta(seconds=20)
+_ASK_EVERY = timedelta(seconds=15)
+_LATE_ASKS = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 60, 360))
+
+
+class State(StrEnum):
+    """Where the money is, as far as anybody has proved."""
+
+    INITIATING = "initiating"
+    PENDING = "pending"
+    UNKNOWN = "unknown"
+    PAID = "paid"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    DISPUTED = "disputed"
+    """Money came, but not the price: a person decides."""
+
+
+UNDECIDED = frozenset({State.INITIATING, State.PENDING, State.UNKNOWN})
+
+
+class NotOurs(Exception):
+    """The evidence names another request than ours: it proves nothing about this payment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """The money side of one purchase."""
+
+    id: str
+    token: str
+    """Names the customer's pages; never sent to Safaricom."""
+    callback_hash: str
+    """Fingerprint of the secret in this payment's callback URL; never shown to the customer."""
+    plan_id: str
+    voucher_id: str
+    voucher_code: str
+    amount: int
+    phone: str
+    paybill_number: str
+    router_id: str
+    created_at: datetime
+    state: State = State.INITIATING
+    device: Device | None = None
+    open_phone: str | None = None
+    """The phone while undecided: a unique key, so one phone never has two prompts of ours."""
+    language: str = "en"
+    continue_url: str | None = None
+    checkout_request_id: str | None = None
+    reason: str | None = None
+    receipt: str | None = None
+    paid_at: datetime | None = None
+    owed: Owed | None = None
+    version: int = 0
+
+    @property
+    def locked_until(self) -> datetime:
+        """When another push to this phone becomes safe, if nothing is heard before."""
+        return self.created_at + UNDECIDED_FOR
+
+    def prompted(self, checkout_request_id: str) -> "Payment":
+        """Return the payment after Safaricom took the push; the callback may have been faster."""
+        known = self.checkout_request_id or checkout_request_id
+        state = State.PENDING if self.state is State.INITIATING else self.state
+        return replace(self, checkout_request_id=known, state=state)
+
+    def unanswered(self) -> "Payment":
+        """Return the payment after the push left and nothing came back."""
+        if self.state is not State.INITIATING:
+            return self
+        return replace(self, state=State.UNKNOWN, reason="checking")
+
+    def asked_in_vain(self, now: datetime) -> "Payment":
+        """Return the payment after a query that proved nothing, with the next one planned."""
+        if self.state not in UNDECIDED:
+            return self
+        after = replace(self, owed=self._next_ask(now))
+        if now >= self.locked_until:
+            after = replace(after, state=State.UNKNOWN, reason="checking", open_phone=None)
+        return after
+
+    def heard(self, evidence: Evidence, now: datetime) -> "Payment":
+        """Return the payment as this evidence leaves it; the same news twice changes nothing.
+
+        Paid absorbs: failed may become paid, paid never becomes failed. Raises `NotOurs` when
+        the evidence speaks of another request.
+        """
+        if self._is_of_another(evidence):
+            raise NotOurs
+        match evidence.verdict:
+            case Verdict.PAID:
+                return self._paid(evidence, now)
+            case Verdict.FAILED | Verdict.CANCELLED:
+                return self._failed(evidence, now)
+            case Verdict.UNDECIDED:
+                return self
+
+    def never_sent(self, reason: str, now: datetime) -> "Payment":
+        """Return the payment as failed because no prompt was started."""
+        if self.state not in UNDECIDED:
+            return self
+        return self._closed(State.FAILED, reason, now)
+
+    def concluded(self, state: State) -> "Payment":
+        """Return the payment after its outcome `state` was carried out.
+
+        An outcome that changed meanwhile, as a late success does, still has to be carried out.
+        """
+        if self.state is not state or self.owed is None or self.owed.kind is not Kind.CONCLUDE:
+            return self
+        return replace(self, owed=None)
+
+    def _paid(self, evidence: Evidence, now: datetime) -> "Payment":
+        if self.state in {State.PAID, State.DISPUTED}:
+            if self.receipt is None and evidence.receipt is not None:
+                return replace(self, receipt=evidence.receipt)
+            return self
+        right = evidence.amount is None or evidence.amount == self.amount
+        state = State.PAID if right else State.DISPUTED
+        known = self.checkout_request_id or evidence.checkout_request_id
+        closed = self._closed(state, None if right else "wrong_amount", now)
+        return replace(closed, receipt=evidence.receipt, checkout_request_id=known, paid_at=now)
+
+    def _failed(self, evidence: Evidence, now: datetime) -> "Payment":
+        if self.state not in UNDECIDED:
+            return self
+        state = State.CANCELLED if evidence.verdict is Verdict.CANCELLED else State.FAILED
+        known = self.checkout_request_id or evidence.checkout_request_id
+        return replace(self._closed(state, evidence.reason, now), checkout_request_id=known)
+
+    def _closed(self, state: State, reason: str | None, now: datetime) -> "Payment":
+        owed = owing(Kind.CONCLUDE, now)
+        return replace(self, state=state, reason=reason, open_phone=None, owed=owed)
+
+    def _is_of_another(self, evidence: Evidence) -> bool:
+        ours, theirs = self.checkout_request_id, evidence.checkout_request_id
+        return ours is not None and theirs is not None and ours != theirs
+
+    def _next_ask(self, now: datetime) -> Owed | None:
+        age = now - self.created_at
+        if age < UNDECIDED_FOR:
+            return Owed(Kind.ASK, now + _ASK_EVERY)
+        later = [self.created_at + wait for wait in _LATE_ASKS if wait > age]
+        return Owed(Kind.ASK, later[0]) if later else None
+
+
+def first_ask(now: datetime) -> Owed:
+    """Return the debt every purchase is born with: if nothing is heard, find out."""
+    return Owed(Kind.ASK, now + _FIRST_ASK)

@@ -1,0 +1,27 @@
+"""Kenyan mobile numbers in the one form Safaricom takes: `2547XXXXXXXX` or `2541XXXXXXXX`."""
+
+import re
+
+from appliance.domain.errors import Invalid
+
+_LONGEST = 32
+_SEPARATORS = re.compile(r"[\s().-]+")
+_KENYAN_MOBILE = re.compile(r"(?:\+?254|0)?([17][0-9]{8})", re.ASCII)
+
+
+def normalise(text: str) -> str:
+    """Return the 12-digit number meant by 07…, 01…, 7…, 1…, 254… or +254…, spaces allowed.
+
+    The prefix never decides the operator: numbers are portable, and Daraja has the last word.
+    """
+    if len(text) > _LONGEST:
+        raise Invalid("phone_invalid", "phone")
+    found = _KENYAN_MOBILE.fullmatch(_SEPARATORS.sub("", text))
+    if found is None:
+        raise Invalid("phone_invalid", "phone")
+    return "254" + found.group(1)
+
+
+def masked(phone: str) -> str:
+    """Return the number as its owner recognises it and a neighbour does not: `0712 ••• 678`."""
+    return f"0{phone[3:6]} ••• {phone[-3:]}"

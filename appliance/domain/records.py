@@ -1,0 +1,93 @@
+"""What else is written down: the push as the owner's programs know it, and every webhook."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from appliance.domain import payments
+from appliance.domain.debts import Owed
+
+
+class InitiationStatus(StrEnum):
+    """A push's life in the shared collection."""
+
+    INITIATING = "initiating"
+    INITIATED = "initiated"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMEOUT = "timeout"
+    UNKNOWN = "unknown"
+
+
+_CONCLUSIONS = {
+    payments.State.INITIATING: InitiationStatus.INITIATING,
+    payments.State.PENDING: InitiationStatus.INITIATED,
+    payments.State.UNKNOWN: InitiationStatus.UNKNOWN,
+    payments.State.PAID: InitiationStatus.COMPLETED,
+    payments.State.DISPUTED: InitiationStatus.COMPLETED,
+    payments.State.FAILED: InitiationStatus.FAILED,
+    payments.State.CANCELLED: InitiationStatus.CANCELLED,
+}
+_TIMEOUTS = frozenset({"no_answer", "expired"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Initiation:
+    """One STK push, stored before it leaves."""
+
+    id: str
+    account_reference: str
+    phone_number: str
+    amount: int
+    paybill_number: str
+    router_id: str
+    voucher_id: str
+    payment_id: str
+    created_at: datetime
+    status: InitiationStatus = InitiationStatus.INITIATING
+    checkout_request_id: str | None = None
+    merchant_request_id: str | None = None
+    version: int = 0
+
+    def follows(self, payment: payments.Payment) -> "Initiation":
+        """Return the initiation as its payment's state makes it; completed absorbs."""
+        if self.status is InitiationStatus.COMPLETED:
+            return self
+        status = _CONCLUSIONS[payment.state]
+        if payment.reason in _TIMEOUTS and status is InitiationStatus.FAILED:
+            status = InitiationStatus.TIMEOUT
+        known = self.checkout_request_id or payment.checkout_request_id
+        return replace(self, status=status, checkout_request_id=known)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookMetadata:
+    """What a reader searches webhooks by."""
+
+    checkout_request_id: str | None = None
+    merchant_request_id: str | None = None
+    result_code: int | str | None = None
+    result_desc: str | None = None
+    trans_id: str | None = None
+    bill_ref_number: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookLog:
+    """One incoming call, its raw body stored before it is answered."""
+
+    id: str
+    source: str
+    type: str
+    timestamp: datetime
+    raw_body: str
+    payment_id: str | None = None
+    remote_ip: str | None = None
+    status: str = "received"
+    payload: dict[str, object] | None = None
+    metadata: WebhookMetadata = WebhookMetadata()
+    processing_time: int | None = None
+    """Milliseconds from arrival to decision."""
+    owed: Owed | None = None
+    version: int = 0

@@ -1,0 +1,110 @@
+"""A voucher: the right to time on the hotspot; every transition is pure."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from appliance.domain.debts import Kind, Owed, owing
+from appliance.domain.devices import Device, HotspotUser
+from appliance.domain.plans import ClockKind, Plan
+
+
+class State(StrEnum):
+    """What the voucher is good for."""
+
+    UNPAID = "unpaid"
+    PAID = "paid"
+    """Paid; the router does not know it yet."""
+    READY = "ready"
+    """On the router; its time has not started."""
+    ACTIVE = "active"
+    """Its time has started."""
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+USABLE = frozenset({State.PAID, State.READY, State.ACTIVE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voucher:
+    """The access side of one purchase; its code is also the hotspot user's name and password."""
+
+    id: str
+    code: str
+    token: str
+    """Names the customer's pages."""
+    plan: Plan
+    router_id: str
+    created_at: datetime
+    state: State = State.UNPAID
+    payment_id: str | None = None
+    device: Device | None = None
+    paid_at: datetime | None = None
+    activated_at: datetime | None = None
+    expires_at: datetime | None = None
+    owed: Owed | None = None
+    version: int = 0
+
+    def usable(self, now: datetime) -> bool:
+        """Say whether the voucher still buys time."""
+        return self.state in USABLE and (self.expires_at is None or now < self.expires_at)
+
+    def seconds_left(self, now: datetime) -> int:
+        """Return what is left in whole seconds; time that has not started is left entirely."""
+        if not self.usable(now):
+            return 0
+        if self.expires_at is None:
+            return int(self.plan.duration.total_seconds())
+        return max(0, int((self.expires_at - now).total_seconds()))
+
+    def paid(self, now: datetime) -> "Voucher":
+        """Return the voucher as paid and owing access; hearing it again changes nothing."""
+        if self.state is not State.UNPAID:
+            return self
+        return replace(self, state=State.PAID, paid_at=now, owed=owing(Kind.GRANT, now))
+
+    def wanted_by(self, device: Device, now: datetime) -> "Voucher":
+        """Return the voucher owing access to this device."""
+        return replace(self, device=device, owed=owing(Kind.GRANT, now))
+
+    def on_router(self) -> "Voucher":
+        """Return the voucher as known to the router; its time still has not started."""
+        return replace(self, state=State.READY) if self.state is State.PAID else self
+
+    def online(self, now: datetime, device: Device) -> "Voucher":
+        """Return the voucher with this device online; time starts the first time only."""
+        wanted = self.device is not None and self.device.mac == device.mac
+        owed = None if wanted else self.owed
+        if self.state is State.ACTIVE:
+            return replace(self, owed=owed)
+        wall = self.plan.clock is ClockKind.WALL
+        expires_at = now + self.plan.duration if wall else None
+        return replace(self, state=State.ACTIVE, activated_at=now, expires_at=expires_at, owed=owed)
+
+    def put_off(self, until: datetime, error: str) -> "Voucher":
+        """Return the voucher with its debt waiting."""
+        return self if self.owed is None else replace(self, owed=self.owed.put_off(until, error))
+
+    def kept(self) -> "Voucher":
+        """Return the voucher ready on the router and owing nothing: used when it is needed."""
+        return replace(self.on_router(), owed=None)
+
+    def used_up(self) -> "Voucher":
+        """Return the voucher after the router says its time is used."""
+        return replace(self, state=State.EXPIRED, owed=None)
+
+    def account(self) -> HotspotUser:
+        """Return the hotspot user this voucher becomes.
+
+        The router's own limit is the plan's length: connected time never exceeds what was sold,
+        even while the box is off.
+        """
+        return HotspotUser(
+            name=self.code,
+            profile=self.plan.profile,
+            limit_uptime=self.plan.duration,
+            limit_bytes_total=self.plan.data_limit_bytes,
+            rate_limit=self.plan.rate_limit,
+            shared_users=self.plan.devices,
+        )

@@ -1,0 +1,49 @@
+"""Whose account a purchase is paid into."""
+
+import logging
+from dataclasses import dataclass
+
+from appliance.domain.errors import SalesClosed
+from appliance.domain.paybills import Paybill
+from appliance.ports import Paybills, Routers, Users
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Cashier:
+    """The router owner's paybill; without one, the company's."""
+
+    paybills: Paybills
+    routers: Routers
+    users: Users
+    router_id: str
+
+    async def paybill_number(self) -> str:
+        """Return the number to charge for; raise `SalesClosed` with the operator's reason."""
+        chosen = await self._owners_choice()
+        paybill = await self._company() if chosen is None else await self._named(chosen)
+        return paybill.paybill_info.number
+
+    async def _owners_choice(self) -> str | None:
+        router = await self.routers.get(self.router_id)
+        if router is None or router.user_id is None:
+            return None
+        owner = await self.users.get(router.user_id)
+        return None if owner is None else owner.payment_settings.paybill_number
+
+    async def _named(self, number: str) -> Paybill:
+        paybill = await self.paybills.find("paybillInfo.number", number)
+        if paybill is None or paybill.status != "active":
+            why = "missing" if paybill is None else "inactive"
+            log.error("sales closed, the owner's paybill is %s number=%s", why, number)
+            raise SalesClosed(f"paybill {number} is {why}")
+        return paybill
+
+    async def _company(self) -> Paybill:
+        active = await self.paybills.page("status", "active", 100)
+        for paybill in active:
+            if paybill.user_id is None:
+                return paybill
+        log.error("sales closed, no active company paybill and no owner's choice")
+        raise SalesClosed("no active company paybill")

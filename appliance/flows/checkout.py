@@ -1,0 +1,176 @@
+"""A customer asks for time: everything is stored, then the phone is prompted, once."""
+
+import logging
+from dataclasses import dataclass, replace
+
+from appliance.domain import ids, payments, phones
+from appliance.domain.devices import Device
+from appliance.domain.errors import (
+    Duplicate,
+    GatewayRefused,
+    GatewayUnavailable,
+    Invalid,
+    Locked,
+    OutcomeUnknown,
+    SalesClosed,
+    StoreUnavailable,
+)
+from appliance.domain.payments import Payment
+from appliance.domain.plans import Plan
+from appliance.domain.records import Initiation
+from appliance.domain.vouchers import Voucher
+from appliance.flows.cashier import Cashier
+from appliance.flows.evolve import evolve
+from appliance.flows.settlement import Settlement
+from appliance.ports import Clock, Gateway, Initiations, Payments, Plans, Vouchers
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a customer asked for; the price is the plan's, never the browser's."""
+
+    plan_id: str
+    phone: str
+    device: Device | None = None
+    language: str = "en"
+    continue_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkout:
+    """Start a purchase."""
+
+    payments: Payments
+    vouchers: Vouchers
+    initiations: Initiations
+    plans: Plans
+    cashier: Cashier
+    gateway: Gateway
+    settlement: Settlement
+    clock: Clock
+    router_id: str
+
+    async def start(self, order: Order) -> Payment:
+        """Store the purchase, prompt the phone and return the payment as it then stands.
+
+        The same order again while the first is undecided returns the first. Raises `Invalid`,
+        `Locked`, `SalesClosed`, or `StoreUnavailable` when nothing could be stored and so nothing
+        was sent.
+        """
+        phone = phones.normalise(order.phone)
+        plan = await self._plan(order.plan_id)
+        number = await self.cashier.paybill_number()
+        secret = ids.new_token()
+        payment, voucher = self._drawn_up(order, plan, phone, number, secret)
+        open_already = await self._claim_phone(payment)
+        if open_already is not None:
+            return open_already
+        await self.vouchers.insert(voucher)
+        await self.initiations.insert(_initiation(payment))
+        return await self._push(payment, secret)
+
+    async def _plan(self, plan_id: str) -> Plan:
+        plan = await self.plans.get(plan_id) if 0 < len(plan_id) <= ids.LONGEST else None
+        if plan is None or not plan.active:
+            raise Invalid("plan_unknown", "plan")
+        return plan
+
+    def _drawn_up(
+        self, order: Order, plan: Plan, phone: str, number: str, secret: str
+    ) -> tuple[Payment, Voucher]:
+        now = self.clock.now()
+        voucher = Voucher(
+            id=ids.new_id(),
+            code=ids.new_voucher_code(),
+            token=ids.new_token(),
+            plan=plan,
+            router_id=self.router_id,
+            created_at=now,
+            payment_id=ids.new_id(),
+            device=order.device,
+        )
+        payment = Payment(
+            id=voucher.payment_id or "",
+            token=voucher.token,
+            callback_hash=ids.fingerprint(secret),
+            plan_id=plan.id,
+            voucher_id=voucher.id,
+            voucher_code=voucher.code,
+            amount=plan.price,
+            phone=phone,
+            paybill_number=number,
+            router_id=self.router_id,
+            created_at=now,
+            device=order.device,
+            open_phone=phone,
+            language=order.language,
+            continue_url=order.continue_url,
+            owed=payments.first_ask(now),
+        )
+        return payment, voucher
+
+    async def _claim_phone(self, payment: Payment) -> Payment | None:
+        """Store the payment, or return the undecided one that is this same order."""
+        try:
+            await self.payments.insert(payment)
+        except Duplicate:
+            first = await self.payments.find("openPhone", payment.phone)
+            if first is None:
+                raise Locked(1) from None
+            same = first.plan_id == payment.plan_id and first.device == payment.device
+            if same and payment.device is not None:
+                return first
+            left = (first.locked_until - payment.created_at).total_seconds()
+            raise Locked(max(1, int(left))) from None
+        return None
+
+    async def _push(self, payment: Payment, secret: str) -> Payment:
+        try:
+            checkout_id, merchant_id = await self.gateway.push(payment, secret)
+        except OutcomeUnknown as error:
+            log.warning("push unanswered payment=%s why=%s", payment.id, error)
+            return await evolve(self.payments, payment, Payment.unanswered)
+        except GatewayRefused as error:
+            log.warning("push refused payment=%s why=%s", payment.id, error)
+            return await self._not_sent(payment, error.reason)
+        except (GatewayUnavailable, StoreUnavailable, SalesClosed) as error:
+            log.warning("push not sent payment=%s code=%s", payment.id, error.code)
+            return await self._not_sent(payment, "gateway_unreachable")
+        log.info("prompted payment=%s plan=%s", payment.id, payment.plan_id)
+        return await self._prompted(payment, checkout_id, merchant_id)
+
+    async def _prompted(self, payment: Payment, checkout_id: str, merchant_id: str) -> Payment:
+        """Keep Safaricom's names; if that fails, the callback's own URL still finds us."""
+        try:
+            after = await evolve(self.payments, payment, lambda p: p.prompted(checkout_id))
+            await evolve(
+                self.initiations,
+                _initiation(payment),
+                lambda i: replace(i, merchant_request_id=merchant_id).follows(after),
+            )
+        except StoreUnavailable:
+            log.exception("a push is out, its names are not stored payment=%s", payment.id)
+            return payment.prompted(checkout_id)
+        return after
+
+    async def _not_sent(self, payment: Payment, reason: str) -> Payment:
+        now = self.clock.now()
+        after = await evolve(self.payments, payment, lambda p: p.never_sent(reason, now))
+        await self.settlement.conclude(after)
+        return after
+
+
+def _initiation(payment: Payment) -> Initiation:
+    return Initiation(
+        id=payment.id,
+        account_reference=payment.voucher_code,
+        phone_number=payment.phone,
+        amount=payment.amount,
+        paybill_number=payment.paybill_number,
+        router_id=payment.router_id,
+        voucher_id=payment.voucher_id,
+        payment_id=payment.id,
+        created_at=payment.created_at,
+    )

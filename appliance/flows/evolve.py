@@ -1,0 +1,39 @@
+"""Load, decide, save; if somebody was faster, load and decide again."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from appliance.domain.errors import ApplianceError, Conflict
+from appliance.ports import Record, Records
+
+R = TypeVar("R", bound=Record)
+
+# Each round that we lose, somebody else won: this many losses in a row mean a bug.
+_ROUNDS = 20
+
+
+class Missing(ApplianceError):
+    """A document that another one names is not there."""
+
+    code = "missing"
+
+
+async def evolve(records: Records[R], record: R, step: Callable[[R], R]) -> R:
+    """Return the record after `step`, stored; an unchanged record costs no write."""
+    for _ in range(_ROUNDS):
+        after = step(record)
+        if after == record:
+            return record
+        try:
+            return await records.change(record, after)
+        except Conflict:
+            record = await load(records, record.id)
+    raise Conflict(record.id)
+
+
+async def load(records: Records[R], record_id: str) -> R:
+    """Return a record that must be there."""
+    found = await records.get(record_id)
+    if found is None:
+        raise Missing(record_id)
+    return found

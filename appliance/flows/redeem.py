@@ -1,0 +1,94 @@
+"""Somebody holds a voucher and wants to be online with it."""
+
+import logging
+from dataclasses import dataclass
+
+from appliance.domain import ids
+from appliance.domain.devices import Device
+from appliance.domain.errors import DeviceAbsent, Invalid, RouterRefused, RouterUnreachable
+from appliance.domain.vouchers import State, Voucher
+from appliance.flows.access import Access
+from appliance.flows.evolve import evolve
+from appliance.ports import Clock, Router, Vouchers
+
+log = logging.getLogger(__name__)
+
+_MOST_PER_DEVICE = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redeem:
+    """By typed code, by the page of one's own purchase, or by just coming back."""
+
+    vouchers: Vouchers
+    router: Router
+    access: Access
+    clock: Clock
+
+    async def by_code(self, typed: str, device: Device | None) -> Voucher:
+        """Return the voucher on its way to this device; raise `Invalid` with the sentence."""
+        code = ids.typed_voucher_code(typed)
+        voucher = await self.vouchers.find("code", code) if code else None
+        if voucher is None or voucher.state is State.UNPAID:
+            raise Invalid("code_unknown", "code")
+        if not voucher.usable(self.clock.now()):
+            raise Invalid("code_expired", "code")
+        if device is None:
+            raise Invalid("device_unknown", "code")
+        await self._refuse_in_use(voucher, device)
+        return await self.bring_online(voucher, device)
+
+    async def returning(self, device: Device) -> Voucher | None:
+        """Return this device's own voucher, logged in again where it was not; None without one."""
+        for voucher in await self.owned(device):
+            if await self._is_online(voucher, device):
+                return voucher
+            brought = await self.bring_online(voucher, device)
+            if brought.usable(self.clock.now()):
+                return brought
+        return None
+
+    async def owned(self, device: Device) -> list[Voucher]:
+        """Return the vouchers this device can use; the one already running comes first.
+
+        A second one bought meanwhile keeps its whole time.
+        """
+        now = self.clock.now()
+        known = await self.vouchers.page("device.mac", device.mac, _MOST_PER_DEVICE)
+        usable = [voucher for voucher in known if voucher.usable(now)]
+        return sorted(usable, key=lambda v: (v.state is not State.ACTIVE, v.created_at))
+
+    async def adopt(self, voucher: Voucher, device: Device | None) -> Voucher:
+        """Give a paid voucher without a device to the one that shows its page."""
+        waiting = voucher.state in {State.PAID, State.READY} and voucher.device is None
+        if device is None or not waiting:
+            return voucher
+        return await self.bring_online(voucher, device)
+
+    async def bring_online(self, voucher: Voucher, device: Device) -> Voucher:
+        """Owe this device access and pay at once; what cannot be paid now the worker pays."""
+        now = self.clock.now()
+        wanted = await evolve(self.vouchers, voucher, lambda v: v.wanted_by(device, now))
+        try:
+            return await self.access.grant(wanted)
+        except (RouterUnreachable, RouterRefused, DeviceAbsent) as error:
+            code, soon = error.code, self.clock.now()
+            log.warning("not online yet voucher=%s code=%s", voucher.id, code)
+        return await evolve(self.vouchers, wanted, lambda v: v.put_off(soon, code))
+
+    async def _is_online(self, voucher: Voucher, device: Device) -> bool:
+        if voucher.state is not State.ACTIVE:
+            return False
+        try:
+            sessions = await self.router.sessions(mac=device.mac)
+        except (RouterUnreachable, RouterRefused):
+            return False
+        return any(session.user == voucher.code for session in sessions)
+
+    async def _refuse_in_use(self, voucher: Voucher, device: Device) -> None:
+        if voucher.state is not State.ACTIVE:
+            return
+        sessions = await self.router.sessions(user=voucher.code)
+        others = [session for session in sessions if session.mac != device.mac]
+        if len(others) >= voucher.plan.devices:
+            raise Invalid("code_in_use", "code")

@@ -1,0 +1,48 @@
+"""The appliance's `Gateway`, made of `MpesaService` and this payment's own callback URL."""
+
+from dataclasses import dataclass
+
+from appliance.domain.errors import ApplianceError
+from appliance.domain.evidence import Evidence, Source, Verdict
+from appliance.domain.payments import Payment
+from appliance.mpesa import wire
+from appliance.mpesa.service import MpesaService
+
+
+@dataclass(frozen=True, slots=True)
+class MpesaGateway:
+    """STK push and query, with a secret callback path for every single payment."""
+
+    service: MpesaService
+    hooks_url: str
+    """`<webhooks.public_url>/hooks/<path_secret>`; the payment's token ends the path."""
+
+    async def push(self, payment: Payment, callback_token: str) -> tuple[str, str]:
+        """Prompt the customer's phone once."""
+        answer = await self.service.initiate_stk_push(
+            paybill_number=payment.paybill_number,
+            phone_number=payment.phone,
+            amount=payment.amount,
+            account_reference=payment.voucher_code,
+            description="Internet time",
+            callback_url=f"{self.hooks_url}/stk/{callback_token}",
+        )
+        return answer.checkout_request_id, answer.merchant_request_id
+
+    async def query(self, payment: Payment) -> Evidence:
+        """Ask what became of a push; whatever goes wrong proves nothing."""
+        nothing = Evidence(
+            source=Source.STK_QUERY, verdict=Verdict.UNDECIDED, code="", reason="checking"
+        )
+        if payment.checkout_request_id is None:
+            return nothing
+        try:
+            return await self.service.query_stk_push_status(
+                payment.paybill_number, payment.checkout_request_id
+            )
+        except ApplianceError:
+            return nothing
+
+    def read_callback(self, body: str) -> tuple[Evidence, dict[str, object]]:
+        """Return what a callback says, and its payload for the log; raise `Invalid`."""
+        return wire.callback_evidence(body)

@@ -1,0 +1,159 @@
+"""Daraja's messages: built and read here and nowhere else."""
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from appliance.domain.errors import Invalid
+from appliance.domain.evidence import Evidence, Source
+from appliance.domain.paybills import Paybill
+from appliance.mpesa import results
+
+# Daraja's timestamps are East African Time in both directions; Kenya keeps no summer time.
+EAST_AFRICA = timezone(timedelta(hours=3))
+REFERENCE_LENGTH = 12
+DESCRIPTION_LENGTH = 13
+_TEXT = re.compile(r"[\x20-\x7e]{1,128}", re.ASCII)
+
+
+def stk_push(  # noqa: PLR0913 # Daraja's own fields
+    paybill: Paybill,
+    *,
+    phone: str,
+    amount: int,
+    reference: str,
+    description: str,
+    callback_url: str,
+    now: datetime,
+) -> dict[str, str]:
+    """Return the body of a push; a till pushes under its store number and pays the till."""
+    info = paybill.paybill_info
+    till = info.type == "till"
+    return _signed(paybill, now) | {
+        "TransactionType": "CustomerBuyGoodsOnline" if till else "CustomerPayBillOnline",
+        "Amount": str(amount),
+        "PartyA": phone,
+        "PartyB": info.number,
+        "PhoneNumber": phone,
+        "CallBackURL": callback_url,
+        "AccountReference": reference[:REFERENCE_LENGTH],
+        "TransactionDesc": description[:DESCRIPTION_LENGTH],
+    }
+
+
+def stk_query(paybill: Paybill, checkout_request_id: str, now: datetime) -> dict[str, str]:
+    """Return the body of a query."""
+    return _signed(paybill, now) | {"CheckoutRequestID": checkout_request_id}
+
+
+def query_evidence(answer: Mapping[str, Any]) -> Evidence:
+    """Return what a query's answer says; no `ResultCode` means it says nothing."""
+    code = text(answer.get("ResultCode"))
+    verdict, reason = results.of_query(code or "")
+    return Evidence(
+        source=Source.STK_QUERY,
+        verdict=verdict,
+        code=code or "",
+        reason=reason,
+        checkout_request_id=text(answer.get("CheckoutRequestID")),
+    )
+
+
+def callback_evidence(body: str) -> tuple[Evidence, dict[str, object]]:
+    """Return what an STK callback says and its payload rebuilt from the parts we know.
+
+    Items are read by name, never by place; every one may be missing. Raises `Invalid`.
+    """
+    callback = _callback(body)
+    code = text(callback.get("ResultCode"))
+    if code is None:
+        raise Invalid("callback_without_result")
+    items = _items(callback.get("CallbackMetadata"))
+    verdict, reason = results.of_callback(code)
+    evidence = Evidence(
+        source=Source.STK_CALLBACK,
+        verdict=verdict,
+        code=code,
+        reason=reason,
+        checkout_request_id=text(callback.get("CheckoutRequestID")),
+        merchant_request_id=text(callback.get("MerchantRequestID")),
+        receipt=text(items.get("MpesaReceiptNumber")),
+        amount=_amount(items.get("Amount")),
+        phone=text(items.get("PhoneNumber")),
+    )
+    return evidence, {"Body": {"stkCallback": _plain(callback)}}
+
+
+def text(value: object) -> str | None:
+    """Return a short printable value as text; Daraja mixes numbers and strings freely."""
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return None
+    shown = str(value).strip()
+    return shown if _TEXT.fullmatch(shown) else None
+
+
+def _signed(paybill: Paybill, now: datetime) -> dict[str, str]:
+    info = paybill.paybill_info
+    short_code = info.store_number or info.number
+    timestamp = now.astimezone(EAST_AFRICA).strftime("%Y%m%d%H%M%S")
+    secret = f"{short_code}{paybill.credentials.pass_key}{timestamp}"
+    return {
+        "BusinessShortCode": short_code,
+        "Password": base64.b64encode(secret.encode()).decode(),
+        "Timestamp": timestamp,
+    }
+
+
+def _callback(body: str) -> Mapping[str, Any]:
+    try:
+        parsed = json.loads(body, parse_float=Decimal, parse_constant=_refuse)
+        callback = parsed["Body"]["stkCallback"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Invalid("callback_malformed") from error
+    if not isinstance(callback, dict):
+        raise Invalid("callback_malformed")
+    return callback
+
+
+def _refuse(name: str) -> object:
+    raise ValueError(name)
+
+
+def _items(metadata: object) -> dict[str, object]:
+    listed = metadata.get("Item") if isinstance(metadata, dict) else None
+    found: dict[str, object] = {}
+    for item in listed if isinstance(listed, list) else []:
+        if isinstance(item, dict) and isinstance(item.get("Name"), str):
+            found.setdefault(item["Name"], item.get("Value"))
+    return found
+
+
+def _amount(value: object) -> Decimal | None:
+    shown = text(value)
+    if shown is None:
+        return None
+    try:
+        amount = Decimal(shown)
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() else None
+
+
+def _plain(callback: Mapping[str, Any]) -> dict[str, object]:
+    """Return the callback from known keys only: what a stranger sends never names our fields."""
+    known: dict[str, object] = {
+        name: text(callback.get(name))
+        for name in ("MerchantRequestID", "CheckoutRequestID", "ResultDesc")
+        if callback.get(name) is not None
+    }
+    code = callback["ResultCode"]
+    known["ResultCode"] = code if isinstance(code, int) and abs(code) < 2**31 else text(code)
+    items = _items(callback.get("CallbackMetadata"))
+    if items:
+        listed = [{"Name": name[:64], "Value": text(value)} for name, value in items.items()]
+        known["CallbackMetadata"] = {"Item": listed[:20]}
+    return {name: value for name, value in known.items() if value is not None}

@@ -1,0 +1,125 @@
+"""What flows need from outside, each with its promise."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from appliance.domain.debts import Owed
+from appliance.domain.devices import Device, HotspotUser, Session
+from appliance.domain.evidence import Evidence
+from appliance.domain.paybills import Paybill, RouterRecord, User
+from appliance.domain.payments import Payment
+from appliance.domain.plans import Plan
+from appliance.domain.records import Initiation, WebhookLog
+from appliance.domain.vouchers import Voucher
+
+
+class Record(Protocol):
+    """Anything stored: named, and counted up at every change."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+
+
+class Owing(Record, Protocol):
+    """A record that may owe something."""
+
+    @property
+    def owed(self) -> Owed | None: ...
+
+
+R = TypeVar("R", bound=Record)
+
+
+class Records(Protocol[R]):
+    """One collection of typed documents. Every write is on the disk when its call returns.
+
+    Every method raises `StoreUnavailable` when the database does not answer.
+    """
+
+    async def insert(self, record: R) -> R:
+        """Store a new record; raise `Duplicate` when a unique key is taken."""
+        ...
+
+    async def get(self, record_id: str) -> R | None: ...
+
+    async def find(self, key: str, value: str) -> R | None:
+        """Return the record with this declared unique key."""
+        ...
+
+    async def change(self, before: R, after: R) -> R:
+        """Store what differs and return it, one version on.
+
+        Raise `Conflict` if anybody was faster, `Duplicate` when a unique key is taken.
+        """
+        ...
+
+    async def due(self, now: datetime, limit: int) -> list[R]:
+        """Return records whose debt is due, the oldest first."""
+        ...
+
+    async def page(self, index: str, value: object, limit: int) -> list[R]:
+        """Return records with this value of a declared index, the newest first."""
+        ...
+
+
+Payments = Records[Payment]
+Vouchers = Records[Voucher]
+Initiations = Records[Initiation]
+WebhookLogs = Records[WebhookLog]
+Paybills = Records[Paybill]
+Plans = Records[Plan]
+Users = Records[User]
+Routers = Records[RouterRecord]
+
+
+class Clock(Protocol):
+    """The time, aware and in UTC, in whole milliseconds."""
+
+    def now(self) -> datetime: ...
+
+
+class Gateway(Protocol):
+    """Who collects the money."""
+
+    async def push(self, payment: Payment, callback_token: str) -> tuple[str, str]:
+        """Prompt the customer's phone once; return CheckoutRequestID and MerchantRequestID.
+
+        Raise `GatewayRefused` or `GatewayUnavailable` when no prompt was started, and
+        `OutcomeUnknown` on silence. It never sends twice.
+        """
+        ...
+
+    async def query(self, payment: Payment) -> Evidence:
+        """Ask what became of a push; `UNDECIDED` whenever the answer proves nothing."""
+        ...
+
+    def read_callback(self, body: str) -> tuple[Evidence, dict[str, object]]:
+        """Return what a callback says, and its payload for the log; raise `Invalid`."""
+        ...
+
+
+class Router(Protocol):
+    """The hotspot. Raises `RouterUnreachable` (unknown: look again) or `RouterRefused`."""
+
+    async def host(self, *, ip: str | None = None, mac: str | None = None) -> Device | None:
+        """Return the device the router itself sees at this address."""
+        ...
+
+    async def ensure_user(self, user: HotspotUser) -> None:
+        """Make the hotspot user exist; safe to repeat."""
+        ...
+
+    async def sessions(self, *, user: str | None = None, mac: str | None = None) -> list[Session]:
+        """Return who is online now, by user or by device."""
+        ...
+
+    async def login(self, user: str, device: Device) -> None:
+        """Log the device in on the router's side; no browser is involved."""
+        ...
+
+
+Handover = Callable[[R], None]
+"""Give a record whose debt was born leased to the worker in this process."""

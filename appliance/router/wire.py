@@ -1,0 +1,79 @@
+"""RouterOS texts: durations, sentences and the meaning of its refusals. Values stay text."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+
+from appliance.domain.devices import Device, Session
+from appliance.domain.errors import RouterRefused
+
+Row = dict[str, str]
+
+_UNITS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
+_PARTS = re.compile(r"(\d+)([wdhms])", re.ASCII)
+_CLOCK = re.compile(r"(?:(\d+)d)?(\d+):(\d\d):(\d\d)", re.ASCII)
+_MAC = re.compile(r"(?:[0-9A-F]{2}:){5}[0-9A-F]{2}", re.ASCII)
+
+_EXISTS = "already have user"
+_USED_UP = ("has reached uptime limit", "has reached traffic limit")
+
+
+def duration(text: str) -> timedelta:
+    """Return the time meant by `1w2d3h4m5s`, `02:30:00` or `1d02:30:00`."""
+    clock = _CLOCK.fullmatch(text)
+    if clock is not None:
+        days, hours, minutes, seconds = (int(part or 0) for part in clock.groups())
+        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    parts = _PARTS.findall(text)
+    if "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"not a RouterOS time: {text!r}")
+    return timedelta(seconds=sum(int(number) * _UNITS[unit] for number, unit in parts))
+
+
+def seconds(length: timedelta) -> str:
+    """Return a time as the router takes it."""
+    return f"{int(length.total_seconds())}s"
+
+
+def attributes(values: Mapping[str, str | None]) -> list[str]:
+    """Return attribute words; the router refuses empty values, so what is empty is left out."""
+    return [f"={name}={value}" for name, value in values.items() if value]
+
+
+def row(words: tuple[str, ...]) -> Row:
+    """Return a reply's attributes; a word of another form (a tag, plain text) is not one."""
+    pairs = (word[1:].partition("=") for word in words if word.startswith("="))
+    return {name: value for name, _, value in pairs}
+
+
+def refusal(message: str) -> RouterRefused:
+    """Return our error for a trap's text."""
+    return RouterRefused(message[:200], used_up=any(text in message for text in _USED_UP))
+
+
+def already_there(error: RouterRefused) -> bool:
+    """Say whether an add was refused because it had been done before."""
+    return _EXISTS in str(error)
+
+
+def device(found: Row) -> Device:
+    """Return a host row's device."""
+    return Device(mac=mac(found["mac-address"]), ip=found["address"])
+
+
+def session(found: Row) -> Session:
+    """Return an active row's session."""
+    return Session(
+        user=found["user"],
+        mac=mac(found["mac-address"]),
+        ip=found["address"],
+        uptime=duration(found.get("uptime", "0s")),
+    )
+
+
+def mac(text: str) -> str:
+    """Return a MAC as the router writes it, `AA:BB:CC:DD:EE:FF`."""
+    shown = text.upper().replace("-", ":")
+    if _MAC.fullmatch(shown) is None:
+        raise ValueError("not a MAC address")
+    return shown

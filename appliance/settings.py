@@ -1,0 +1,196 @@
+"""Everything an operator can set; a wrong value refuses to start and says what is allowed."""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+DEFAULT_FILE = Path("/etc/hotspot-appliance/appliance.toml")
+_PREFIX = "APPLIANCE_"
+_OTHER_VARIABLES = frozenset({"APPLIANCE_CONFIG"})
+_FORBIDDEN_IN_CALLBACKS = re.compile("m-?pesa|safaricom|exec?|cmd|sql|query", re.IGNORECASE)
+_SECRET_PATH = re.compile("[0-9a-f]{32,128}")
+
+
+class WrongSettings(Exception):
+    """The settings cannot be used; the text names each key and what is allowed."""
+
+
+def _listen(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if value.startswith("unix:/"):
+        return value
+    if not colon or not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+        raise ValueError("must be HOST:PORT, or unix:/path/to/socket")
+    return value
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+        raise ValueError("must be an http:// or https:// address without a query")
+    return value.rstrip("/")
+
+
+def _callback_address(value: str) -> str:
+    address = _web_address(value)
+    if address != address.lower():
+        raise ValueError("must be in lower case: Safaricom has refused others")
+    if _FORBIDDEN_IN_CALLBACKS.search(address):
+        raise ValueError("must not contain mpesa, safaricom, exe, exec, cmd, sql or query")
+    return address
+
+
+def _hex_secret(value: SecretStr) -> SecretStr:
+    if not _SECRET_PATH.fullmatch(value.get_secret_value()):
+        raise ValueError("must be 32 to 128 hex digits, lower case: try `openssl rand -hex 16`")
+    return value
+
+
+Listen = Annotated[str, AfterValidator(_listen)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Appliance(_Section):
+    """The box itself."""
+
+    name: str = "hotspot"
+    data_dir: Path = Path("/var/lib/hotspot-appliance")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Mongodb(_Section):
+    """The shared database; without a URI the box keeps its data in SQLite."""
+
+    uri: SecretStr | None = None
+    database: str = Field(default="mikrotik_billing", pattern=r"^[A-Za-z0-9_-]{1,63}$")
+
+
+class Portal(_Section):
+    """The customers' door."""
+
+    listen: Listen = "0.0.0.0:8080"  # hotspot customers come from the LAN
+    public_url: WebAddress = "http://127.0.0.1:8080"
+    templates_dir: Path | None = None
+    brand: str = Field(default="Wi-Fi", min_length=1, max_length=40)
+    support_phone: str = Field(default="", max_length=20)
+    default_language: Literal["en", "sw"] = "en"
+
+
+class Webhooks(_Section):
+    """Safaricom's door."""
+
+    listen: Listen = "127.0.0.1:8081"
+    public_url: Annotated[str, AfterValidator(_callback_address)]
+    path_secret: Annotated[SecretStr, AfterValidator(_hex_secret)]
+    client_ip_header: str | None = None
+
+
+class Admin(_Section):
+    """The operator's door."""
+
+    listen: Listen = "127.0.0.1:8082"
+
+
+class Daraja(_Section):
+    """Safaricom's API; `base_url` overrides the paybill's own environment."""
+
+    environment: Literal["sandbox", "production"] = "sandbox"
+    base_url: WebAddress | None = None
+    connect_timeout: float = Field(default=10, gt=0, le=60)
+    read_timeout: float = Field(default=30, gt=0, le=120)
+
+
+class Router(_Section):
+    """The router beside the box."""
+
+    id: str = Field(default="router", min_length=1, max_length=64)
+    host: str
+    username: str = "appliance"
+    password: SecretStr
+    api_port: int = Field(default=8728, gt=0, lt=65536)
+    api_tls: Literal["off"] = "off"
+    timeout: float = Field(default=5, gt=0, le=60)
+
+
+class Settings(_Section):
+    """All of it."""
+
+    appliance: Appliance = Appliance()
+    mongodb: Mongodb = Mongodb()
+    portal: Portal = Portal()
+    webhooks: Webhooks
+    admin: Admin = Admin()
+    daraja: Daraja = Daraja()
+    router: Router
+
+
+def load(file: Path | None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings; environment over credentials over the file. Raises `WrongSettings`."""
+    path = file or Path(environ.get("APPLIANCE_CONFIG", DEFAULT_FILE))
+    values = _from_file(path)
+    _overlay(values, _credentials(environ.get("CREDENTIALS_DIRECTORY")))
+    _overlay(values, _variables(environ))
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise WrongSettings(_plain_words(error)) from None
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise WrongSettings(f"{path} is missing: name another with --config") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise WrongSettings(f"{path} cannot be read: {error}") from None
+
+
+def _credentials(directory: str | None) -> dict[tuple[str, str], str]:
+    """Read files named `section.key`, as systemd's LoadCredential= puts them there."""
+    if directory is None:
+        return {}
+    files = [path for path in Path(directory).iterdir() if path.name.count(".") == 1]
+    return {_pair(path.name, "."): path.read_text(encoding="utf-8").strip() for path in files}
+
+
+def _variables(environ: Mapping[str, str]) -> dict[tuple[str, str], str]:
+    names = (n for n in environ if n.startswith(_PREFIX) and n not in _OTHER_VARIABLES)
+    return {
+        _pair(name.removeprefix(_PREFIX).lower(), "__"): environ[name]
+        for name in names
+        if "__" in name
+    }
+
+
+def _pair(name: str, separator: str) -> tuple[str, str]:
+    section, _, key = name.partition(separator)
+    return section, key
+
+
+def _overlay(values: dict[str, Any], given: Mapping[tuple[str, str], str]) -> None:
+    for (section, key), value in given.items():
+        table = values.setdefault(section, {})
+        if isinstance(table, dict):
+            table[key] = value
+
+
+def _plain_words(error: ValidationError) -> str:
+    lines = []
+    for found in error.errors(include_input=False, include_url=False):
+        key = ".".join(str(part) for part in found["loc"])
+        message = {
+            "extra_forbidden": "is not a setting of this version",
+            "missing": "must be set",
+        }.get(found["type"], found["msg"].removeprefix("Value error, "))
+        lines.append(f"{key}: {message}")
+    return "\n".join(lines)

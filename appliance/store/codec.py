@@ -1,0 +1,122 @@
+"""Between typed records and documents: the names in the database, once for both stores."""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import timedelta
+from enum import Enum
+from functools import cache
+from types import UnionType
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from appliance.domain.payments import Payment
+from appliance.domain.plans import Plan
+from appliance.domain.records import Initiation, WebhookMetadata
+from appliance.domain.vouchers import Voucher
+from appliance.store.port import Document
+
+T = TypeVar("T")
+
+# Where a name in the database is not simply the camelCase of ours.
+_NAMES: dict[type, dict[str, str]] = {
+    Plan: {"duration": "durationSeconds"},
+    Voucher: {"state": "status"},
+    Payment: {
+        "state": "status",
+        "receipt": "mpesaReceiptNumber",
+        "phone": "phoneNumber",
+        "checkout_request_id": "CheckoutRequestID",
+    },
+    Initiation: {
+        "checkout_request_id": "CheckoutRequestID",
+        "merchant_request_id": "MerchantRequestID",
+        "account_reference": "AccountReference",
+        "phone_number": "PhoneNumber",
+        "amount": "Amount",
+    },
+    WebhookMetadata: {
+        "checkout_request_id": "CheckoutRequestID",
+        "merchant_request_id": "MerchantRequestID",
+        "result_code": "ResultCode",
+        "result_desc": "ResultDesc",
+        "trans_id": "TransID",
+        "bill_ref_number": "BillRefNumber",
+    },
+}
+
+
+def document(record: object) -> Document:
+    """Return the record as stored; what is None is absent."""
+    made = _encode(record)
+    made["_id"] = made.pop("id")
+    if not made.get("version"):
+        made.pop("version", None)  # as other programs write: counted from our first change on
+    return cast("Document", made)
+
+
+def record(kind: type[T], stored: Mapping[str, Any]) -> T:
+    """Return the typed record; fields of other programs are left alone."""
+    return cast("T", _decode(kind, {**stored, "id": str(stored["_id"])}))
+
+
+def changes(before: Document, after: Document) -> dict[str, Any]:
+    """Return each leaf path that differs, with None for what is gone."""
+    found: dict[str, Any] = {}
+    for name in before.keys() | after.keys():
+        old, new = before.get(name), after.get(name)
+        if old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            deeper = changes(old, new)
+            found.update({f"{name}.{path}": value for path, value in deeper.items()})
+        else:
+            found[name] = new
+    return found
+
+
+@cache
+def _shape(kind: type) -> tuple[tuple[str, str, Any], ...]:
+    hints = get_type_hints(kind)
+    names = _NAMES.get(kind, {})
+    return tuple(
+        (field.name, names.get(field.name, _camel(field.name)), _inner(hints[field.name]))
+        for field in fields(kind)
+    )
+
+
+def _camel(name: str) -> str:
+    head, *tail = name.split("_")
+    return head + "".join(part.capitalize() for part in tail)
+
+
+def _inner(hint: Any) -> Any:
+    """Return X of `X | None`, and object for any wider union."""
+    if get_origin(hint) not in {Union, UnionType}:
+        return hint
+    some = [part for part in get_args(hint) if part is not type(None)]
+    return some[0] if len(some) == 1 else object
+
+
+def _encode(value: Any) -> Any:
+    if is_dataclass(value):
+        pairs = (
+            (wire, getattr(value, name)) for name, wire, _ in _shape(cast("type", type(value)))
+        )
+        return {wire: _encode(inner) for wire, inner in pairs if inner is not None}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, timedelta):
+        return int(value.total_seconds())
+    return value
+
+
+def _decode(kind: Any, value: Any) -> Any:
+    if isinstance(kind, type):
+        if is_dataclass(kind):
+            shape = _shape(kind)
+            given = ((n, inner, value.get(wire)) for n, wire, inner in shape)
+            return kind(**{n: _decode(inner, got) for n, inner, got in given if got is not None})
+        if issubclass(kind, Enum):
+            return kind(value)
+        if issubclass(kind, timedelta):
+            return timedelta(seconds=value)
+    return value

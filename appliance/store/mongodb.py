@@ -1,0 +1,164 @@
+"""The shared store: MongoDB 4.4 and later, acknowledged and journaled writes.
+
+Only what every server and stand-in agrees on is used: flat filters, `update_one` with a guard,
+partial unique indexes (`facts` of each choice are in the contract tests).
+"""
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, WriteConcern
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from appliance.domain.errors import Conflict, Duplicate, StoreUnavailable
+from appliance.store.port import Document
+from appliance.store.schema import COLLECTIONS, Collection
+
+_HEX_ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
+_AWAY_AFTER_MS = 2500
+_GIVE_UP_AFTER_MS = 8000
+
+
+class MongoStore:
+    """One database of one server or replica set."""
+
+    def __init__(self, client: AsyncMongoClient[Document], database: str) -> None:
+        self._client = client
+        self._database = client.get_database(
+            database, write_concern=WriteConcern(w="majority", j=True)
+        )
+
+    @classmethod
+    def connect(cls, uri: str, database: str) -> "MongoStore":
+        """Return the store; nothing is sent before the first verb, so start-up never waits."""
+        client: AsyncMongoClient[Document] = AsyncMongoClient(
+            uri,
+            tz_aware=True,
+            serverSelectionTimeoutMS=_AWAY_AFTER_MS,
+            timeoutMS=_GIVE_UP_AFTER_MS,
+            appname="hotspot-appliance",
+        )
+        return cls(client, database)
+
+    async def create_indexes(self) -> None:
+        """Make every index; harmless when they are there."""
+        async with _translated(""):
+            for collection in COLLECTIONS.values():
+                await self._create(collection)
+
+    async def insert(self, collection: str, document: Document) -> None:
+        """Add a document."""
+        async with _translated(collection):
+            await self._of(collection).insert_one(_stored(collection, document))
+
+    async def get(self, collection: str, key: str, value: str) -> Document | None:
+        """Return the document with this unique key."""
+        if key not in {*COLLECTIONS[collection].unique, "_id"}:
+            raise KeyError(key)
+        async with _translated(collection):
+            found = await self._of(collection).find_one(
+                {key: _id(value) if key == "_id" else value}
+            )
+        return None if found is None else _loaded(found)
+
+    async def change(
+        self, collection: str, record_id: str, changes: Mapping[str, Any], when: Mapping[str, Any]
+    ) -> None:
+        """Set these paths if all of `when` still holds."""
+        stored = {path: _value(collection, path, value) for path, value in changes.items()}
+        gone = {path: "" for path, value in stored.items() if value is None}
+        update: Document = {"$set": {p: v for p, v in stored.items() if v is not None}}
+        if gone:
+            update["$unset"] = gone
+        async with _translated(collection):
+            target = {"_id": _id(record_id), **when}
+            result = await self._of(collection).update_one(target, update)
+        if result.matched_count == 0:
+            raise Conflict(f"{collection} {record_id}")
+
+    async def due(self, collection: str, now: datetime, limit: int) -> list[Document]:
+        """Return documents whose debt is due."""
+        async with _translated(collection):
+            cursor = self._of(collection).find({"owed.at": {"$lte": now}})
+            return [_loaded(d) async for d in cursor.sort("owed.at", ASCENDING).limit(limit)]
+
+    async def page(self, collection: str, index: str, value: object, limit: int) -> list[Document]:
+        """Return documents with this value, the newest first."""
+        declared = COLLECTIONS[collection]
+        if index not in {fields[0].lstrip("-") for fields in declared.indexes}:
+            raise KeyError(index)
+        async with _translated(collection):
+            cursor = self._of(collection).find({index: _value(collection, index, value)})
+            newest = cursor.sort(declared.newest, DESCENDING).limit(limit)
+            return [_loaded(document) async for document in newest]
+
+    async def prune(self, collection: str, path: str, before: datetime) -> int:
+        """Remove what is older and owes nothing; the server's own TTL index does the rest."""
+        async with _translated(collection):
+            stale = {path: {"$lt": before}, "owed.at": {"$exists": False}}
+            result = await self._of(collection).delete_many(stale)
+        return result.deleted_count
+
+    async def ping(self) -> None:
+        """Return when the server answers."""
+        async with _translated(""):
+            await self._client.admin.command("ping")
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._client.close()
+
+    def _of(self, collection: str) -> AsyncCollection[Document]:
+        return self._database.get_collection(collection)
+
+    async def _create(self, collection: Collection) -> None:
+        target = self._of(collection.name)
+        for path in collection.unique:
+            partial = {path: {"$type": "string"}}
+            await target.create_index(path, unique=True, partialFilterExpression=partial)
+        for fields in collection.indexes:
+            keys = [(p.lstrip("-"), DESCENDING if p.startswith("-") else ASCENDING) for p in fields]
+            await target.create_index(keys)
+        for path, kept in collection.ttl.items():
+            await target.create_index(path, expireAfterSeconds=int(kept.total_seconds()))
+        if collection.owes:
+            await target.create_index("owed.at")
+
+
+@asynccontextmanager
+async def _translated(collection: str) -> AsyncIterator[None]:
+    try:
+        yield
+    except DuplicateKeyError as error:
+        raise Duplicate(collection, str((error.details or {}).get("keyPattern", ""))) from error
+    except PyMongoError as error:
+        raise StoreUnavailable(type(error).__name__) from error
+
+
+def _id(value: str) -> str | ObjectId:
+    return ObjectId(value) if _HEX_ID.fullmatch(value) else value
+
+
+def _value(collection: str, path: str, value: Any) -> Any:
+    """Return a value as stored at this path: our hex ids are ObjectIds there."""
+    if isinstance(value, dict):
+        return {name: _value(collection, f"{path}.{name}", inner) for name, inner in value.items()}
+    if isinstance(value, str) and path in COLLECTIONS[collection].ids:
+        return _id(value)
+    return value
+
+
+def _stored(collection: str, document: Document) -> Document:
+    made = {name: _value(collection, name, value) for name, value in document.items()}
+    return {**made, "_id": _id(document["_id"])}
+
+
+def _loaded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _loaded(inner) for name, inner in value.items() if inner is not None}
+    return str(value) if isinstance(value, ObjectId) else value

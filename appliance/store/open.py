@@ -1,0 +1,27 @@
+"""Open the store the settings name."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from appliance.store.port import Store
+from appliance.store.sqlite import SqliteStore
+
+
+@asynccontextmanager
+async def opened(*, uri: str | None, database: str, data_dir: Path) -> AsyncIterator[Store]:
+    """Yield the shared MongoDB where there is a URI, else the file under `data_dir`."""
+    store = await _open(uri, database, data_dir)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def _open(uri: str | None, database: str, data_dir: Path) -> Store:
+    if uri is None:
+        return await SqliteStore.open(data_dir / "appliance.sqlite3")
+    # The driver costs memory that a box on SQLite never needs to spend.
+    from appliance.store.mongodb import MongoStore  # noqa: PLC0415
+
+    return MongoStore.connect(uri, database)

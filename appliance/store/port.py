@@ -1,0 +1,50 @@
+"""The few verbs a database must have; transitions are pure, so nothing more is needed."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+Document = dict[str, Any]
+"""JSON-like: text, whole numbers, booleans, aware datetimes, lists, documents; never None."""
+
+
+class Store(Protocol):
+    """A database; every write is journaled when its call returns.
+
+    Paths are dotted. A path set to None is absent. Every verb raises `StoreUnavailable` when the
+    database does not answer; after that, a write is unknown until it is read back.
+    """
+
+    async def insert(self, collection: str, document: Document) -> None:
+        """Add a document with its `_id`; raise `Duplicate` when a unique key is taken."""
+        ...
+
+    async def get(self, collection: str, key: str, value: str) -> Document | None:
+        """Return the document with this unique key (`_id` or a declared one)."""
+        ...
+
+    async def change(
+        self, collection: str, record_id: str, changes: Mapping[str, Any], when: Mapping[str, Any]
+    ) -> None:
+        """Set these paths if all of `when` still holds; raise `Conflict` or `Duplicate`."""
+        ...
+
+    async def due(self, collection: str, now: datetime, limit: int) -> list[Document]:
+        """Return documents with `owed.at` up to now, the oldest first."""
+        ...
+
+    async def page(self, collection: str, index: str, value: object, limit: int) -> list[Document]:
+        """Return documents with this value in a declared index, the newest first."""
+        ...
+
+    async def prune(self, collection: str, path: str, before: datetime) -> int:
+        """Remove documents older than this that owe nothing; return how many."""
+        ...
+
+    async def ping(self) -> None:
+        """Return when the database answers."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is under way and let go."""
+        ...

@@ -1,0 +1,94 @@
+"""Every collection, its unique keys and its indexes; the same names on both stores.
+
+`paybills`, `stk_initiations` and `webhook_logs` are shared with the owner's other programs, so
+their names, fields and indexes are the ones those programs know.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+KEEP_WEBHOOKS = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """What a store must know of a collection."""
+
+    name: str
+    unique: tuple[str, ...] = ()
+    """Paths that are unique where they hold text."""
+    indexes: tuple[tuple[str, ...], ...] = ()
+    """Paths in order; a leading `-` means descending."""
+    ids: frozenset[str] = frozenset()
+    """Paths that hold an ObjectId on MongoDB."""
+    newest: str = "createdAt"
+    """The path that orders a page, newest first."""
+    owes: bool = False
+    ttl: dict[str, timedelta] = field(default_factory=dict)
+
+
+PAYBILLS = Collection(
+    name="paybills",
+    unique=("paybillInfo.number",),
+    indexes=(("status",),),
+    ids=frozenset({"userId"}),
+    newest="_id",
+)
+INITIATIONS = Collection(
+    name="stk_initiations",
+    unique=("CheckoutRequestID",),
+    indexes=(
+        ("MerchantRequestID",),
+        ("AccountReference",),
+        ("PhoneNumber",),
+        ("paybillNumber",),
+        ("status",),
+        ("-createdAt",),
+    ),
+    ids=frozenset({"routerId", "voucherId", "paymentId"}),
+)
+"""An initiation bears its payment's id."""
+WEBHOOKS = Collection(
+    name="webhook_logs",
+    indexes=(
+        ("source",),
+        ("metadata.TransID",),
+        ("metadata.BillRefNumber",),
+        ("paymentId", "-timestamp"),
+    ),
+    ids=frozenset({"paymentId"}),
+    newest="timestamp",
+    owes=True,
+    ttl={"timestamp": KEEP_WEBHOOKS},
+)
+USERS = Collection(name="users", newest="_id")
+ROUTERS = Collection(name="routers", ids=frozenset({"userId"}), newest="_id")
+PLANS = Collection(name="plans", indexes=(("active", "-order"),), newest="order")
+PAYMENTS = Collection(
+    name="payments",
+    unique=("mpesaReceiptNumber", "callbackHash", "openPhone"),
+    indexes=(("status", "-createdAt"), ("phoneNumber", "-createdAt")),
+    ids=frozenset({"routerId", "voucherId", "planId"}),
+    owes=True,
+)
+VOUCHERS = Collection(
+    name="vouchers",
+    unique=("code", "token"),
+    indexes=(("device.mac", "-createdAt"), ("status", "-createdAt")),
+    ids=frozenset({"routerId", "paymentId", "plan.id"}),
+    owes=True,
+)
+
+COLLECTIONS = {
+    collection.name: collection
+    for collection in (
+        PAYBILLS,
+        INITIATIONS,
+        WEBHOOKS,
+        USERS,
+        ROUTERS,
+        PLANS,
+        PAYMENTS,
+        VOUCHERS,
+    )
+}

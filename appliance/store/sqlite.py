@@ -1,0 +1,197 @@
+"""The embedded default: documents as JSON in one SQLite file under `data_dir`."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from appliance.domain.errors import Conflict, Duplicate
+from appliance.store.port import Document
+from appliance.store.schema import COLLECTIONS, Collection
+from appliance.store.thread import ConnectionThread
+
+_DATE = "$date"
+_DATE_PATHS = frozenset({"createdAt", "timestamp", "owed.at"})
+
+
+class SqliteStore:
+    """Writes share commits through one thread; reads have a thread of their own."""
+
+    def __init__(self, path: Path) -> None:
+        self._writer = ConnectionThread(path, writes=True)
+        self._reader = ConnectionThread(path, writes=False)
+
+    @classmethod
+    async def open(cls, path: Path) -> "SqliteStore":
+        """Open the file, made with its indexes where it is new."""
+        store = cls(path)
+        await store._writer.do(_create_all)
+        return store
+
+    async def insert(self, collection: str, document: Document) -> None:
+        """Add a document."""
+        row = (document["_id"], _dump(document))
+
+        def work(connection: sqlite3.Connection) -> None:
+            statement = f"INSERT INTO {collection} (_id, doc) VALUES (?, ?)"  # noqa: S608 # our own names
+            _unique(collection, connection, statement, row)
+
+        await self._writer.do(work)
+
+    async def get(self, collection: str, key: str, value: str) -> Document | None:
+        """Return the document with this unique key."""
+        _declared((*COLLECTIONS[collection].unique, "_id"), key)
+        where = f"{_column(key)} = ?"
+        found = await self._select(collection, where, (value,), "_id", 1)
+        return found[0] if found else None
+
+    async def change(
+        self, collection: str, record_id: str, changes: Mapping[str, Any], when: Mapping[str, Any]
+    ) -> None:
+        """Set these paths if all of `when` still holds."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            query = f"SELECT doc FROM {collection} WHERE _id = ?"  # noqa: S608
+            row = connection.execute(query, (record_id,)).fetchone()
+            document = _load(row[0]) if row else {}
+            if not row or any(_at(document, path) != value for path, value in when.items()):
+                raise Conflict(f"{collection} {record_id}")
+            for path, value in changes.items():
+                _put(document, path.split("."), value)
+            statement = f"UPDATE {collection} SET doc = ? WHERE _id = ?"  # noqa: S608
+            _unique(collection, connection, statement, (_dump(document), record_id))
+
+        await self._writer.do(work)
+
+    async def due(self, collection: str, now: datetime, limit: int) -> list[Document]:
+        """Return documents whose debt is due."""
+        column = _column("owed.at")
+        return await self._select(collection, f"{column} <= ?", (_ms(now),), column, limit)
+
+    async def page(self, collection: str, index: str, value: object, limit: int) -> list[Document]:
+        """Return documents with this value, the newest first."""
+        declared = COLLECTIONS[collection]
+        _declared([fields[0].lstrip("-") for fields in declared.indexes], index)
+        where = f"{_column(index)} = ?"
+        order = f"{_column(declared.newest)} DESC"
+        return await self._select(collection, where, (value,), order, limit)
+
+    async def prune(self, collection: str, path: str, before: datetime) -> int:
+        """Remove what is older and owes nothing."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            statement = (
+                f"DELETE FROM {collection} WHERE {_column(path)} < ? "  # noqa: S608
+                f"AND {_column('owed.at')} IS NULL"
+            )
+            return connection.execute(statement, (_ms(before),)).rowcount
+
+        return await self._writer.do(work)
+
+    async def ping(self) -> None:
+        """Return when a write would go through."""
+        await self._writer.do(lambda connection: connection.execute("SELECT 1").fetchone())
+
+    async def close(self) -> None:
+        """Finish what is queued."""
+        await self._reader.close()
+        await self._writer.close()
+
+    async def _select(
+        self, collection: str, where: str, values: tuple[object, ...], order: str, limit: int
+    ) -> list[Document]:
+        query = f"SELECT doc FROM {collection} WHERE {where} ORDER BY {order} LIMIT ?"  # noqa: S608
+
+        def work(connection: sqlite3.Connection) -> list[Document]:
+            rows = connection.execute(query, (*values, limit)).fetchall()
+            return [_load(row[0]) for row in rows]
+
+        return await self._reader.do(work)
+
+
+def _create_all(connection: sqlite3.Connection) -> None:
+    for collection in COLLECTIONS.values():
+        _create(connection, collection)
+
+
+def _create(connection: sqlite3.Connection, collection: Collection) -> None:
+    name = collection.name
+    connection.execute(
+        f"CREATE TABLE IF NOT EXISTS {name} (_id TEXT PRIMARY KEY, doc TEXT NOT NULL)"
+    )
+    keys: list[tuple[str, tuple[str, ...]]] = [("UNIQUE ", (path,)) for path in collection.unique]
+    keys += [("", fields) for fields in collection.indexes]
+    keys += [("", (path,)) for path in collection.ttl]
+    keys += [("", ("owed.at",))] if collection.owes else []
+    for unique, fields in keys:
+        label = "_".join((name, *fields)).replace(".", "_").replace("-", "")
+        columns = ", ".join(
+            _column(path.lstrip("-")) + (" DESC" if path.startswith("-") else "") for path in fields
+        )
+        connection.execute(f'CREATE {unique}INDEX IF NOT EXISTS "{label}" ON {name} ({columns})')
+
+
+def _column(path: str) -> str:
+    """Return the expression for a path, the same text in indexes and queries so that they meet."""
+    if path == "_id":
+        return path
+    date = f'."{_DATE}"' if path in _DATE_PATHS else ""
+    return f"json_extract(doc, '$.{path}{date}')"
+
+
+def _declared(known: tuple[str, ...] | list[str], path: str) -> None:
+    if path not in known:
+        raise KeyError(path)
+
+
+def _unique(
+    collection: str, connection: sqlite3.Connection, statement: str, row: tuple[str, str]
+) -> None:
+    try:
+        connection.execute(statement, row)
+    except sqlite3.IntegrityError as error:
+        raise Duplicate(collection, str(error)) from error
+
+
+def _at(document: Document, path: str) -> Any:
+    found: Any = document
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
+def _put(document: Document, path: list[str], value: Any) -> None:
+    head, *rest = path
+    if rest:
+        _put(document.setdefault(head, {}), rest, value)
+    elif value is None:
+        document.pop(head, None)
+    else:
+        document[head] = value
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def _dump(document: Document) -> str:
+    return json.dumps(document, default=_wrap_date, separators=(",", ":"))
+
+
+def _wrap_date(value: object) -> dict[str, int]:
+    if isinstance(value, datetime):
+        return {_DATE: _ms(value)}
+    raise TypeError(type(value).__name__)
+
+
+def _load(text: str) -> Document:
+    document: Document = json.loads(text, object_hook=_unwrap_date)
+    return document
+
+
+def _unwrap_date(value: dict[str, Any]) -> Any:
+    if len(value) == 1 and _DATE in value:
+        return datetime.fromtimestamp(value[_DATE] / 1000, UTC)
+    return value

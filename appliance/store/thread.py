@@ -1,0 +1,127 @@
+"""A thread that owns one SQLite connection and works for everybody who waits."""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from appliance.domain.errors import ApplianceError, StoreUnavailable
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], Any]
+_Job = tuple[Work, "asyncio.Future[Any]", asyncio.AbstractEventLoop]
+
+# More would make the first of a batch wait long for the last.
+_BATCH = 128
+
+
+class ConnectionThread:
+    """Runs work in the order given.
+
+    A writer commits once for all who wait together, so they share one fsync, and a future resolves
+    only after the commit: what it promises is on the disk. Work that raises one of our errors is
+    undone alone; its neighbours are kept.
+    """
+
+    def __init__(self, path: Path, *, writes: bool) -> None:
+        self._path = path
+        self._answer = _committed if writes else _read
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        name = "sqlite-writer" if writes else "sqlite-reader"
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what the work returns; of a writer, once it is on the disk."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._jobs.put((work, future, loop))
+        return await future
+
+    async def close(self) -> None:
+        """Finish what is queued and end the thread."""
+        self._jobs.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        connection: sqlite3.Connection | None = None
+        while (batch := self._next_batch()) is not None:
+            try:
+                connection = connection or connect(self._path)
+                answers = self._answer(connection, batch)
+            except sqlite3.Error as error:
+                _close(connection)
+                connection = None
+                answers = [StoreUnavailable(str(error))] * len(batch)
+            for (_, future, loop), answer in zip(batch, answers, strict=True):
+                _resolve(loop, future, answer)
+        _close(connection)
+
+    def _next_batch(self) -> list[_Job] | None:
+        first = self._jobs.get()
+        if first is None:
+            return None
+        batch = [first]
+        while len(batch) < _BATCH and not self._jobs.empty():
+            job = self._jobs.get()
+            if job is None:
+                self._jobs.put(None)
+                break
+            batch.append(job)
+        return batch
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file for money: WAL, and every commit forced to the disk."""
+    connection = sqlite3.connect(path, isolation_level=None, timeout=5, cached_statements=256)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    return connection
+
+
+def _read(connection: sqlite3.Connection, batch: list[_Job]) -> list[Any]:
+    return [work(connection) for work, _, _ in batch]
+
+
+def _committed(connection: sqlite3.Connection, batch: list[_Job]) -> list[Any]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        answers = [_attempt(connection, work) for work, _, _ in batch]
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return answers
+
+
+def _attempt(connection: sqlite3.Connection, work: Work) -> Any:
+    connection.execute("SAVEPOINT one")
+    try:
+        answer = work(connection)
+    except ApplianceError as error:
+        connection.execute("ROLLBACK TO one")
+        answer = error
+    connection.execute("RELEASE one")
+    return answer
+
+
+def _close(connection: sqlite3.Connection | None) -> None:
+    if connection is not None:
+        connection.close()
+
+
+def _resolve(loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], answer: Any) -> None:
+    def settle() -> None:
+        if future.cancelled():
+            return
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)
+
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(settle)

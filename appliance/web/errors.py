@@ -1,0 +1,132 @@
+"""What goes wrong, as an HTTP status and a sentence; nowhere else are the two tied together."""
+
+import logging
+import secrets
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from appliance.domain.errors import (
+    ApplianceError,
+    Invalid,
+    Locked,
+    RouterRefused,
+    RouterUnreachable,
+    SalesClosed,
+)
+from appliance.web.pages import Pages
+
+log = logging.getLogger(__name__)
+
+_NOT_FOUND = frozenset({"plan_unknown", "code_unknown", "receipt_unknown", "page_unknown"})
+_IN_USE = frozenset({"code_in_use", "code_expired"})
+
+
+def status_of(error: ApplianceError) -> int:
+    """Return the HTTP status that says whose turn it is."""
+    match error:
+        case Invalid(reason=reason) if reason in _NOT_FOUND:
+            return 404
+        case Invalid(reason=reason) if reason in _IN_USE:
+            return 409
+        case Invalid():
+            return 400
+        case Locked():
+            return 409
+        case _:
+            return 503
+
+
+def reason_of(error: ApplianceError) -> str:
+    """Return the error's name for programs, which is also its sentence's key."""
+    match error:
+        case Invalid(reason=reason):
+            return reason
+        case RouterUnreachable() | RouterRefused():
+            return "router_away"
+        case _:
+            return error.code
+
+
+def sentence(pages: Pages, language: str, error: ApplianceError) -> str:
+    """Return what the customer should read; never the error's own text."""
+    seconds = error.seconds if isinstance(error, Locked) else 0
+    return pages.text(language, f"problem.{reason_of(error)}", seconds=seconds)
+
+
+def on_home(
+    pages: Pages, language: str, error: Invalid | Locked | SalesClosed | None
+) -> tuple[int, dict[str, str] | None, str | None]:
+    """Return status, problem and closing sentence for the home page shown again."""
+    if error is None:
+        return 200, None, None
+    message = sentence(pages, language, error)
+    if isinstance(error, SalesClosed):
+        return status_of(error), None, message
+    field = error.field if isinstance(error, Invalid) else "phone"
+    return status_of(error), {"field": field, "message": message}, None
+
+
+def portal_errors(pages: Pages, default: str) -> Middleware:
+    """Return the middleware that turns every error into a kind page, or JSON under /api/."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPSeeOther as redirect:
+            redirect.headers["Cache-Control"] = "no-store"
+            raise
+        except web.HTTPException as error:
+            large = error.status == web.HTTPRequestEntityTooLarge.status_code
+            reason = "too_large" if large else "page_unknown"
+            return _answer(request, pages, default, error.status, reason)
+        except ApplianceError as error:
+            log.warning("request failed path=%s code=%s", _route(request), error.code)
+            return _answer(request, pages, default, status_of(error), reason_of(error))
+
+    return middleware
+
+
+def page_headers(nonce: str) -> dict[str, str]:
+    """Return the headers of every page: nothing foreign runs, nothing personal is kept."""
+    policy = (
+        f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; "
+        "connect-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'; "
+        "form-action 'self' http:"
+    )
+    return {
+        "Content-Security-Policy": policy,
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+def _answer(
+    request: web.Request, pages: Pages, default: str, status: int, reason: str
+) -> web.Response:
+    language = request.query.get("lang", default)
+    language = language if language in pages.languages else default
+    message = pages.text(language, f"problem.{reason}")
+    if request.path.startswith("/api/"):
+        body = {"error": {"code": reason, "message": message}}
+        return web.json_response(body, status=status)
+    nonce = secrets.token_hex(12)
+    text = pages.render(
+        "message.html",
+        language,
+        nonce=nonce,
+        self_links={},
+        heading=pages.text(language, "message.heading"),
+        message=message,
+        home_url="/",
+    )
+    headers = page_headers(nonce)
+    return web.Response(text=text, content_type="text/html", status=status, headers=headers)
+
+
+def _route(request: web.Request) -> str:
+    """Return the route's pattern: the path itself may hold a customer's token."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "unknown"

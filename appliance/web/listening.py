@@ -1,0 +1,36 @@
+"""Serve one application on one listener."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiohttp import web
+
+_SHUTDOWN_GRACE = 5.0
+_LONGEST_HEADER = 8190
+
+
+@asynccontextmanager
+async def listening(app: web.Application, listen: str) -> AsyncIterator[None]:
+    """Serve until the block ends on `HOST:PORT` or `unix:/path`; what is under way is finished."""
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=_SHUTDOWN_GRACE,
+        max_line_size=_LONGEST_HEADER,
+        max_field_size=_LONGEST_HEADER,
+    )
+    await runner.setup()
+    try:
+        await _site(runner, listen).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def _site(runner: web.AppRunner, listen: str) -> web.BaseSite:
+    if listen.startswith("unix:"):
+        return web.UnixSite(runner, Path(listen.removeprefix("unix:")))
+    host, _, port = listen.rpartition(":")
+    return web.TCPSite(runner, host.strip("[]"), int(port), backlog=1024)

@@ -1,0 +1,303 @@
+"""The customers' door: plain pages that work with nothing but HTML."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from appliance.domain import phones
+from appliance.domain.devices import Device
+from appliance.domain.errors import Invalid, Locked, SalesClosed
+from appliance.domain.vouchers import Voucher
+from appliance.flows.cashier import Cashier
+from appliance.flows.checkout import Checkout, Order
+from appliance.flows.progress import Progress, Watch
+from appliance.flows.recover import Recover
+from appliance.flows.redeem import Redeem
+from appliance.ports import Clock
+from appliance.web import errors
+from appliance.web.pages import Pages
+from appliance.web.shelf import Shelf
+from appliance.web.visitors import Arrival, Visitors, arrival
+
+LARGEST_BODY = 16 * 1024
+_REFRESH_SECONDS = 4
+# A prompt is usually answered by then; after it the page says so instead of counting on.
+_PATIENCE_SECONDS = 100
+_COOL_DOWN = {"prompt_open": 120, "same_amount_wait": 120}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortalDoor:
+    """What the door needs."""
+
+    checkout: Checkout
+    cashier: Cashier
+    redeem: Redeem
+    recover: Recover
+    watch: Watch
+    shelf: Shelf
+    visitors: Visitors
+    pages: Pages
+    clock: Clock
+    language: str
+
+
+DOOR = web.AppKey("DOOR", PortalDoor)
+
+
+def build_portal(door: PortalDoor, api: web.RouteTableDef) -> web.Application:
+    """Return the application with its pages and the JSON routes beside them."""
+    app = web.Application(
+        client_max_size=LARGEST_BODY, middlewares=[errors.portal_errors(door.pages, door.language)]
+    )
+    app[DOOR] = door
+    app.add_routes(routes)
+    app.add_routes(api)
+    return app
+
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/")
+async def home(request: web.Request) -> web.Response:
+    """Show the plans, or where this device already stands."""
+    door, here = _here(request, request.query)
+    if "buy" not in request.query and "error" not in request.query:
+        device = await door.visitors.device(request)
+        standing = None if device is None else await _standing(door, device)
+        if standing is not None:
+            raise web.HTTPSeeOther(f"/wait/{standing.token}")
+    notice = _notice(door, here, request.query.get("error", ""))
+    return await _home(request, here, notice=notice)
+
+
+@routes.post("/purchase")
+async def purchase(request: web.Request) -> web.Response:
+    """Start a purchase; the answer is a redirect, so going back or reloading asks nothing twice."""
+    form = await _form(request)
+    door, here = _here(request, form)
+    order = Order(
+        plan_id=form.get("plan", ""),
+        phone=form.get("phone", ""),
+        device=await door.visitors.buyer(request, here.carry),
+        language=here.language,
+        continue_url=here.carry.get("dst"),
+    )
+    try:
+        payment = await door.checkout.start(order)
+    except (Invalid, Locked, SalesClosed) as error:
+        return await _home(request, here, form=form, error=error)
+    raise web.HTTPSeeOther(f"/wait/{payment.token}")
+
+
+@routes.post("/redeem")
+async def redeem(request: web.Request) -> web.Response:
+    """Go online with a voucher code."""
+    form = await _form(request)
+    door, here = _here(request, form)
+    device = await door.visitors.device(request)
+    try:
+        voucher = await door.redeem.by_code(form.get("code", ""), device)
+    except Invalid as error:
+        return await _home(request, here, form=form, error=error)
+    raise web.HTTPSeeOther(f"/wait/{voucher.token}")
+
+
+@routes.post("/recover")
+async def recover(request: web.Request) -> web.Response:
+    """Find a purchase again by its receipt and phone."""
+    form = await _form(request)
+    door, here = _here(request, form)
+    device = await door.visitors.device(request)
+    try:
+        voucher = await door.recover.find(form.get("receipt", ""), form.get("phone", ""), device)
+    except Invalid as error:
+        return await _home(request, here, form=form, error=error)
+    raise web.HTTPSeeOther(f"/wait/{voucher.token}")
+
+
+@routes.get("/wait/{token}")
+async def wait(request: web.Request) -> web.Response:
+    """Show how the purchase stands; once online, go on to a page of its own."""
+    door, here, progress = await _look(request)
+    if progress.state == "online":
+        raise web.HTTPSeeOther(f"/done/{progress.voucher.token}")
+    if progress.state in {"failed", "cancelled"}:
+        return _failed(request, door, here, progress)
+    token = progress.voucher.token
+    age = (door.clock.now() - progress.voucher.created_at).total_seconds()
+    locked = progress.seconds_left if progress.state == "unknown" else 0
+    settled = progress.state == "paid" or progress.reason == "wrong_amount"
+    again = None if settled or locked or progress.state == "pending" else here.home(buy="1")
+    return _page(
+        request,
+        here,
+        "wait.html",
+        token=token,
+        state=progress.state,
+        message=_sentence(door, here, progress),
+        amount=progress.voucher.plan.price,
+        phone_masked=phones.masked(progress.payment.phone) if progress.payment else "",
+        seconds_left=max(0, int(_PATIENCE_SECONDS - age)),
+        code=progress.voucher.code if progress.state == "paid" else None,
+        refresh_seconds=_REFRESH_SECONDS,
+        status_url=f"/api/captive/status/{token}",
+        here_url=f"/wait/{token}",
+        done_url=f"/done/{token}",
+        again_url=again,
+        locked_seconds=locked,
+    )
+
+
+@routes.get("/done/{token}")
+async def done(request: web.Request) -> web.Response:
+    """Show the code and the time left; its address stays good."""
+    door, here, progress = await _look(request)
+    if progress.state not in {"online", "paid"}:
+        raise web.HTTPSeeOther(f"/wait/{progress.voucher.token}")
+    voucher, payment = progress.voucher, progress.payment
+    return _page(
+        request,
+        here,
+        "done.html",
+        code=voucher.code,
+        online=progress.state == "online",
+        seconds_left=progress.seconds_left,
+        plan_name=voucher.plan.name,
+        receipt=payment.receipt if payment else None,
+        continue_url=payment.continue_url if payment else None,
+        message=_sentence(door, here, progress),
+        random_mac=voucher.device is not None and _is_random(voucher.device.mac),
+    )
+
+
+def sentence(pages: Pages, language: str, progress: Progress) -> str:
+    """Return the customer's sentence for how a purchase stands."""
+    return pages.text(language, f"reason.{progress.reason}", code=progress.voucher.code)
+
+
+def _sentence(door: PortalDoor, here: Arrival, progress: Progress) -> str:
+    return sentence(door.pages, here.language, progress)
+
+
+async def _standing(door: PortalDoor, device: Device) -> Voucher | None:
+    """Return what this device owns or is paying for; what it owns brings it online by itself."""
+    owned = await door.redeem.returning(device)
+    return owned if owned is not None else await door.watch.undecided(device)
+
+
+async def _look(request: web.Request) -> tuple[PortalDoor, Arrival, Progress]:
+    door = request.app[DOOR]
+    progress = await door.watch.look(request.match_info["token"][:64])
+    if progress is None:
+        raise web.HTTPNotFound
+    spoken = progress.payment.language if progress.payment else door.language
+    values = {"lang": spoken, **request.query}
+    here = arrival(request, values, door.pages.languages, door.language)
+    if progress.state == "paid":
+        device = await door.visitors.device(request)
+        voucher = await door.redeem.adopt(progress.voucher, device)
+        progress = door.watch.of(voucher, progress.payment)
+    return door, here, progress
+
+
+def _failed(
+    request: web.Request, door: PortalDoor, here: Arrival, progress: Progress
+) -> web.Response:
+    payment, plan = progress.payment, progress.voucher.plan
+    age = (door.clock.now() - progress.voucher.created_at).total_seconds()
+    carry = here.carry | {"lang": here.language}
+    if payment is not None and payment.continue_url:
+        carry["dst"] = payment.continue_url
+    return _page(
+        request,
+        here,
+        "failed.html",
+        state=progress.state,
+        message=_sentence(door, here, progress),
+        amount=plan.price,
+        carry=carry,
+        form={"plan": plan.id, "phone": payment.phone if payment else ""},
+        locked_seconds=max(0, int(_COOL_DOWN.get(progress.reason, 0) - age)),
+        plan_name=plan.name,
+        home_url=here.home(buy="1"),
+    )
+
+
+async def _home(
+    request: web.Request,
+    here: Arrival,
+    *,
+    form: Mapping[str, str] | None = None,
+    notice: str | None = None,
+    error: Invalid | Locked | SalesClosed | None = None,
+) -> web.Response:
+    door = request.app[DOOR]
+    status, problem, closed = errors.on_home(door.pages, here.language, error)
+    if closed is None and not await door.shelf.open(door.cashier):
+        closed = door.pages.text(here.language, "problem.sales_closed")
+    device = await door.visitors.device(request)
+    typed = form or {}
+    return _page(
+        request,
+        here,
+        "home.html",
+        status=status,
+        plans=await door.shelf.plans(),
+        carry=here.carry | {"lang": here.language},
+        form={name: typed.get(name, "")[:64] for name in ("plan", "phone", "code", "receipt")},
+        problem=problem,
+        notice=notice,
+        device_known=device is not None,
+        ready=await _ready(door, device),
+        closed=closed,
+    )
+
+
+async def _ready(door: PortalDoor, device: Device | None) -> list[dict[str, object]]:
+    if device is None:
+        return []
+    now = door.clock.now()
+    return [
+        {"code": v.code, "seconds_left": v.seconds_left(now), "online": v.activated_at is not None}
+        for v in await door.redeem.owned(device)
+    ]
+
+
+def _page(
+    request: web.Request, here: Arrival, template: str, *, status: int = 200, **context: object
+) -> web.Response:
+    pages = request.app[DOOR].pages
+    nonce = secrets.token_hex(12)
+    links = here.links(request.path if request.method == "GET" else "/", pages.languages)
+    text = pages.render(template, here.language, nonce=nonce, self_links=links, **context)
+    headers = errors.page_headers(nonce)
+    return web.Response(text=text, content_type="text/html", status=status, headers=headers)
+
+
+def _here(request: web.Request, values: Mapping[str, str]) -> tuple[PortalDoor, Arrival]:
+    door = request.app[DOOR]
+    return door, arrival(request, values, door.pages.languages, door.language)
+
+
+async def _form(request: web.Request) -> dict[str, str]:
+    """Return the text fields of a form; a file is not an answer to anything we ask."""
+    posted = await request.post()
+    return {name: value for name, value in posted.items() if isinstance(value, str)}
+
+
+def _notice(door: PortalDoor, here: Arrival, error: str) -> str | None:
+    """Return a sentence for what the router's own login page complained of."""
+    if not error:
+        return None
+    known = {"invalid": "invalid", "uptime limit": "uptime_limit", "no more sessions": "sessions"}
+    key = next((key for words, key in known.items() if words in error.lower()), "generic")
+    return door.pages.text(here.language, f"router.{key}")
+
+
+def _is_random(mac: str) -> bool:
+    """Say whether the phone made this MAC up: such a phone may come back under another."""
+    return mac[1] in "26AE"
