@@ -1,0 +1,1 @@
+"""Pretend Safaricom, router and phone: real servers, strict, shipped with the product."""

@@ -4,6 +4,7 @@ Only what every server and stand-in agrees on is used: flat filters, `update_one
 partial unique indexes (`facts` of each choice are in the contract tests).
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -32,6 +33,8 @@ class MongoStore:
         self._database = client.get_database(
             database, write_concern=WriteConcern(w="majority", j=True)
         )
+        self._preparing = asyncio.Lock()
+        self._prepared = False
 
     @classmethod
     def connect(cls, uri: str, database: str) -> "MongoStore":
@@ -45,25 +48,18 @@ class MongoStore:
         )
         return cls(client, database)
 
-    async def create_indexes(self) -> None:
-        """Make every index; harmless when they are there."""
-        async with _translated(""):
-            for collection in COLLECTIONS.values():
-                await self._create(collection)
-
     async def insert(self, collection: str, document: Document) -> None:
         """Add a document."""
         async with _translated(collection):
-            await self._of(collection).insert_one(_stored(collection, document))
+            await (await self._of(collection)).insert_one(_stored(collection, document))
 
     async def get(self, collection: str, key: str, value: str) -> Document | None:
         """Return the document with this unique key."""
         if key not in {*COLLECTIONS[collection].unique, "_id"}:
             raise KeyError(key)
         async with _translated(collection):
-            found = await self._of(collection).find_one(
-                {key: _id(value) if key == "_id" else value}
-            )
+            where = {key: _id(value) if key == "_id" else value}
+            found = await (await self._of(collection)).find_one(where)
         return None if found is None else _loaded(found)
 
     async def change(
@@ -77,14 +73,14 @@ class MongoStore:
             update["$unset"] = gone
         async with _translated(collection):
             target = {"_id": _id(record_id), **when}
-            result = await self._of(collection).update_one(target, update)
+            result = await (await self._of(collection)).update_one(target, update)
         if result.matched_count == 0:
             raise Conflict(f"{collection} {record_id}")
 
     async def due(self, collection: str, now: datetime, limit: int) -> list[Document]:
         """Return documents whose debt is due."""
         async with _translated(collection):
-            cursor = self._of(collection).find({"owed.at": {"$lte": now}})
+            cursor = (await self._of(collection)).find({"owed.at": {"$lte": now}})
             return [_loaded(d) async for d in cursor.sort("owed.at", ASCENDING).limit(limit)]
 
     async def page(self, collection: str, index: str, value: object, limit: int) -> list[Document]:
@@ -93,7 +89,7 @@ class MongoStore:
         if index not in {fields[0].lstrip("-") for fields in declared.indexes}:
             raise KeyError(index)
         async with _translated(collection):
-            cursor = self._of(collection).find({index: _value(collection, index, value)})
+            cursor = (await self._of(collection)).find({index: _value(collection, index, value)})
             newest = cursor.sort(declared.newest, DESCENDING).limit(limit)
             return [_loaded(document) async for document in newest]
 
@@ -101,23 +97,30 @@ class MongoStore:
         """Remove what is older and owes nothing; the server's own TTL index does the rest."""
         async with _translated(collection):
             stale = {path: {"$lt": before}, "owed.at": {"$exists": False}}
-            result = await self._of(collection).delete_many(stale)
+            result = await (await self._of(collection)).delete_many(stale)
         return result.deleted_count
 
     async def ping(self) -> None:
         """Return when the server answers."""
         async with _translated(""):
+            await self._of("payments")
             await self._client.admin.command("ping")
 
     async def close(self) -> None:
         """Close every connection."""
         await self._client.close()
 
-    def _of(self, collection: str) -> AsyncCollection[Document]:
+    async def _of(self, collection: str) -> AsyncCollection[Document]:
+        """Return a collection whose unique keys hold: without them one receipt could pay twice."""
+        if not self._prepared:
+            async with self._preparing:
+                for declared in COLLECTIONS.values() if not self._prepared else ():
+                    await self._prepare(declared)
+                self._prepared = True
         return self._database.get_collection(collection)
 
-    async def _create(self, collection: Collection) -> None:
-        target = self._of(collection.name)
+    async def _prepare(self, collection: Collection) -> None:
+        target = self._database.get_collection(collection.name)
         for path in collection.unique:
             partial = {path: {"$type": "string"}}
             await target.create_index(path, unique=True, partialFilterExpression=partial)

@@ -1,5 +1,6 @@
 """Open the store the settings name."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,7 +22,11 @@ async def opened(*, uri: str | None, database: str, data_dir: Path) -> AsyncIter
 async def _open(uri: str | None, database: str, data_dir: Path) -> Store:
     if uri is None:
         return await SqliteStore.open(data_dir / "appliance.sqlite3")
-    # The driver costs memory that a box on SQLite never needs to spend.
+    return await asyncio.to_thread(_shared, uri, database)
+
+
+def _shared(uri: str, database: str) -> Store:
+    """Return the shared store; its driver costs memory that a box on SQLite need not spend."""
     from appliance.store.mongodb import MongoStore  # noqa: PLC0415
 
     return MongoStore.connect(uri, database)

@@ -1,0 +1,105 @@
+"""The files that point an appliance at the pretend neighbours."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from appliance.sandbox.addresses import HOST, Ports
+from appliance.sandbox.daraja.accounts import MERCHANTS, Merchant
+
+ROUTER_ID = "sandbox-router"
+_PLANS: tuple[Mapping[str, object], ...] = (
+    {"id": "half-hour", "name": "Quick", "price": 5, "durationSeconds": 1800, "rateLimit": "2M/3M"},
+    {"id": "hour", "name": "One hour", "price": 10, "durationSeconds": 3600, "rateLimit": "2M/5M"},
+    {"id": "day", "name": "Whole day", "price": 50, "durationSeconds": 86400, "rateLimit": "3M/8M"},
+    {
+        "id": "week",
+        "name": "Family week",
+        "price": 250,
+        "durationSeconds": 604800,
+        "rateLimit": "5M/10M",
+        "devices": 3,
+    },
+)
+
+
+def write(data_dir: Path, ports: Ports, mongodb: str | None = None) -> tuple[Path, Path]:
+    """Write `appliance.toml` and `seed.toml` into the folder and return their paths."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    settings, seed = data_dir / "appliance.toml", data_dir / "seed.toml"
+    settings.write_text(_settings(data_dir, ports, mongodb), encoding="utf-8")
+    seed.write_text(_seed(), encoding="utf-8")
+    for file in (settings, seed):
+        file.chmod(0o600)
+    return settings, seed
+
+
+def _settings(data_dir: Path, ports: Ports, mongodb: str | None) -> str:
+    tables: dict[str, dict[str, object]] = {
+        "appliance": {"name": "sandbox", "data_dir": str(data_dir.resolve())},
+        "portal": {
+            "listen": f"{HOST}:{ports.portal}",
+            "public_url": f"http://{HOST}:{ports.portal}",
+            "brand": "Mwangaza Wi-Fi",
+            "support_phone": "0700 000 000",
+        },
+        "webhooks": {
+            "listen": f"{HOST}:{ports.webhooks}",
+            "public_url": f"http://{HOST}:{ports.webhooks}",
+            "path_secret": secrets.token_hex(16),
+        },
+        "admin": {"listen": f"{HOST}:{ports.admin}"},
+        "daraja": {"environment": "sandbox", "base_url": f"http://{HOST}:{ports.daraja}"},
+        "router": {
+            "id": ROUTER_ID,
+            "host": HOST,
+            "username": "appliance",
+            "password": "sandbox",
+            "api_port": ports.router_api,
+        },
+    }
+    if mongodb is not None:
+        tables["mongodb"] = {"uri": mongodb}
+    return "\n".join(_table(f"[{name}]", values) for name, values in tables.items())
+
+
+def _seed() -> str:
+    owner = _table("[[users]]", {"id": "sandbox-owner"})
+    router = _table(
+        "[[routers]]", {"id": ROUTER_ID, "name": "Sandbox router", "userId": "sandbox-owner"}
+    )
+    parts = [owner, router]
+    parts += [_paybill(merchant) for merchant in MERCHANTS]
+    parts += [_table("[[plans]]", {**plan, "order": n}) for n, plan in enumerate(_PLANS)]
+    return "\n".join(parts)
+
+
+def _paybill(merchant: Merchant) -> str:
+    """Return a paybill in the shape the owner's programs share; the first has no owner."""
+    info: dict[str, object] = {
+        "number": merchant.till or merchant.short_code,
+        "name": merchant.name,
+        "type": merchant.type,
+    }
+    if merchant.till is not None:
+        info["storeNumber"] = merchant.short_code
+    keys = {
+        "consumerKey": merchant.consumer_key,
+        "consumerSecret": merchant.consumer_secret,
+        "passKey": merchant.passkey,
+    }
+    return "\n".join(
+        (
+            _table("[[paybills]]", {"status": "active"}),
+            _table("[paybills.paybillInfo]", info),
+            _table("[paybills.credentials]", keys),
+            _table("[paybills.config]", {"environment": "sandbox"}),
+        )
+    )
+
+
+def _table(heading: str, values: Mapping[str, object]) -> str:
+    """Return one TOML table; JSON's text and numbers are TOML's too."""
+    lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]
+    return "\n".join((heading, *lines, ""))

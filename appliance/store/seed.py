@@ -1,0 +1,116 @@
+"""Put paybills, owners, routers and plans into the database from a TOML file; safe to repeat."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from appliance.domain import ids
+from appliance.domain.paybills import Paybill, RouterRecord, User
+from appliance.domain.plans import Plan
+from appliance.store import codec, schema
+from appliance.store.port import Document, Store
+
+_KINDS: dict[str, type] = {
+    schema.USERS.name: User,
+    schema.ROUTERS.name: RouterRecord,
+    schema.PAYBILLS.name: Paybill,
+    schema.PLANS.name: Plan,
+}
+_LARGEST_PRICE = 250_000
+
+
+class WrongSeed(Exception):
+    """The file cannot be used; the text names the entry and what is wrong."""
+
+
+async def seed(store: Store, file: Path) -> dict[str, int]:
+    """Store every entry and return how many there are of each collection.
+
+    What exists is brought up to date; fields that the file does not name stay, cached tokens
+    among them.
+    """
+    entries = _read(file)
+    for collection, documents in entries.items():
+        for document in documents:
+            await _put(store, collection, document)
+    return {collection: len(documents) for collection, documents in entries.items()}
+
+
+def _read(file: Path) -> dict[str, list[Document]]:
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise WrongSeed(f"{file}: {error}") from None
+    unknown = tables.keys() - _KINDS.keys()
+    if unknown:
+        raise WrongSeed(f"{min(unknown)}: must be one of {', '.join(_KINDS)}")
+    return {name: [_checked(name, entry) for entry in tables.get(name, [])] for name in _KINDS}
+
+
+def _checked(collection: str, entry: Mapping[str, Any]) -> Document:
+    """Return the entry as a document that our own types can read back."""
+    document = {**entry, "_id": entry.get("id", "")}
+    document.pop("id", None)
+    try:
+        record: object = codec.record(_KINDS[collection], document)
+    except (TypeError, ValueError, KeyError) as error:
+        raise WrongSeed(f"{collection} {entry.get('id', entry)}: {error}") from None
+    if isinstance(record, Plan):
+        _check_plan(record)
+    stored = codec.document(record)
+    unknown = _unknown(document, stored)
+    if unknown:
+        raise WrongSeed(f"{collection}: {unknown} is not a field of it")
+    return stored
+
+
+def _check_plan(plan: Plan) -> None:
+    if type(plan.price) is not int or not 1 <= plan.price <= _LARGEST_PRICE:
+        raise WrongSeed(f"plans {plan.id}: price must be whole shillings, 1 to {_LARGEST_PRICE}")
+    if not plan.id or plan.duration.total_seconds() < 1:
+        raise WrongSeed(f"plans {plan.id}: needs an id and a durationSeconds of 1 or more")
+
+
+def _unknown(given: Mapping[str, Any], known: Mapping[str, Any]) -> str | None:
+    for name, value in given.items():
+        if name not in known:
+            return name
+        if isinstance(value, dict) and (deeper := _unknown(value, known[name])):
+            return f"{name}.{deeper}"
+    return None
+
+
+async def _put(store: Store, collection: str, document: Document) -> None:
+    key = schema.COLLECTIONS[collection].unique[0] if document["_id"] == "" else "_id"
+    there = await store.get(collection, key, _at(document, key))
+    if there is None:
+        await store.insert(collection, {**document, "_id": document["_id"] or ids.new_id()})
+        return
+    merged = _merged(there, document)
+    merged["_id"] = there["_id"]
+    changes = codec.changes(there, merged)
+    if changes:
+        version = there.get("version", 0)
+        await store.change(
+            collection,
+            there["_id"],
+            changes | {"version": version + 1},
+            {"version": version or None},
+        )
+
+
+def _merged(old: Document, new: Document) -> Document:
+    both = {
+        name: _merged(old[name], new[name])
+        for name in old.keys() & new.keys()
+        if isinstance(old[name], dict) and isinstance(new[name], dict)
+    }
+    return {**old, **new, **both}
+
+
+def _at(document: Document, path: str) -> str:
+    found: Any = document
+    for name in path.split("."):
+        found = found[name]
+    return str(found)

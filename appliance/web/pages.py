@@ -1,0 +1,180 @@
+"""The portal's pages: templates and sentences, with an operator's own laid over ours."""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from string import Formatter
+
+from jinja2 import (
+    BaseLoader,
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    FunctionLoader,
+    PrefixLoader,
+    StrictUndefined,
+)
+
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+_RATE = re.compile(r"(\d+)([kMG]?)")
+_THOUSANDS = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What an operator sets: the name on the pages and the number to call."""
+
+    brand: str
+    support_phone: str = ""
+
+
+class Pages:
+    """Renders the portal in every language it speaks; a broken catalogue refuses to start.
+
+    `overlay` is the operator's own folder. A template there replaces ours of the same name, and
+    may extend it as `shipped/<name>`; a sentence in its `<language>.toml` replaces ours.
+    """
+
+    languages: tuple[str, ...] = ("en", "sw")
+
+    def __init__(self, look: Look, *, overlay: Path | None = None) -> None:
+        self._sentences = {lang: _catalogue(lang, overlay) for lang in self.languages}
+        self._speech = {lang: self._spoken(lang) for lang in self.languages}
+        self._environment = _environment(overlay)
+        self._environment.globals["look"] = look
+
+    def render(self, template: str, lang: str, **context: object) -> str:
+        """Return one whole page; a name missing from the context raises at once."""
+        page = self._environment.get_template(template)
+        return page.render(lang=lang, **self._speech[lang], **context)
+
+    def text(self, lang: str, key: str, **values: object) -> str:
+        """Return one sentence as plain text; raise `KeyError` for an unknown key."""
+        return self._sentences[lang][key].format_map(values)
+
+    def duration(self, lang: str, seconds: int) -> str:
+        """Return a length of time in its one or two largest units, rounded down."""
+        index = next((i for i, (_, size) in enumerate(_UNITS) if seconds >= size), len(_UNITS) - 1)
+        unit, size = _UNITS[index]
+        count, rest = divmod(max(0, seconds), size)
+        if unit in {"minute", "second"}:
+            return self._count(lang, f"unit.{unit}", count)
+        lesser, lesser_size = _UNITS[index + 1]
+        if rest < lesser_size:
+            return self._count(lang, f"unit.{unit}", count)
+        if unit == "day":
+            lead = self._count(lang, "unit.day", count)
+        else:
+            lead = self.text(lang, f"unit.{unit}_short", count=count)
+        return f"{lead} {self.text(lang, f'unit.{lesser}_short', count=rest // lesser_size)}"
+
+    def data(self, lang: str, byte_count: int) -> str:
+        """Return an amount of data; whole mebibytes are counted as people buy them, by 1024."""
+        del lang  # written alike in all our languages
+        step = 1_000 if byte_count % (1 << 20) else 1 << 10
+        if byte_count >= step**3:
+            return f"{_short(byte_count / step**3)} GB"
+        return f"{_short(byte_count / step**2)} MB"
+
+    def price(self, lang: str, shillings: int) -> str:
+        """Return an amount of money."""
+        return self.text(lang, "price", amount=f"{shillings:,}")
+
+    def facts(self, lang: str, plan: Mapping[str, object]) -> str:
+        """Return what a plan gives, in one line; a duration that is its name is not repeated."""
+        facts: list[str] = []
+        if isinstance(seconds := plan["duration_seconds"], int):
+            facts.append(self.duration(lang, seconds))
+        if facts and facts[0].casefold() == str(plan["name"]).strip().casefold():
+            facts.clear()
+        if isinstance(limit := plan["data_limit_bytes"], int):
+            facts.append(self.data(lang, limit))
+        if speed := _speed(str(plan["rate_limit"] or "")):
+            facts.append(speed)
+        if isinstance(devices := plan["devices"], int):
+            facts.append(self._count(lang, "plan.device", devices))
+        return " · ".join(facts)
+
+    def _count(self, lang: str, key: str, count: int) -> str:
+        return self.text(lang, key if count == 1 else f"{key}s", count=count)
+
+    def _spoken(self, lang: str) -> dict[str, Callable[..., str]]:
+        return {
+            "t": partial(self.text, lang),
+            "duration": partial(self.duration, lang),
+            "data": partial(self.data, lang),
+            "price": partial(self.price, lang),
+            "facts": partial(self.facts, lang),
+        }
+
+
+def _environment(overlay: Path | None) -> Environment:
+    shipped = FunctionLoader(_shipped)
+    loaders: list[BaseLoader] = [shipped, PrefixLoader({"shipped": shipped})]
+    if overlay is not None:
+        loaders.insert(0, FileSystemLoader(overlay))
+    return Environment(
+        loader=ChoiceLoader(loaders),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+
+def _shipped(name: str) -> str | None:
+    """Return our template without its indentation, which no browser needs."""
+    resource = files("portal_templates").joinpath(name)
+    if not resource.is_file():
+        return None
+    return re.sub(r"^[ \t]+", "", resource.read_text("utf-8"), flags=re.MULTILINE)
+
+
+def _catalogue(lang: str, overlay: Path | None) -> dict[str, str]:
+    name = f"{lang}.toml"
+    ours = dict(_flat(tomllib.loads(files("portal_templates").joinpath(name).read_text("utf-8"))))
+    if overlay is None or not (overlay / name).is_file():
+        return ours
+    theirs = dict(_flat(tomllib.loads((overlay / name).read_text("utf-8"))))
+    for key, sentence in theirs.items():
+        strange = _blanks(sentence) - _blanks(ours.get(key, sentence))
+        if strange:
+            raise ValueError(f"{overlay / name}: {key}: nothing fills {', '.join(sorted(strange))}")
+    return ours | theirs
+
+
+def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield `table.key` and sentence."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        elif isinstance(value, str):
+            yield f"{prefix}{key}", value
+        else:
+            raise ValueError(f"{prefix}{key} is not a sentence")
+
+
+def _blanks(sentence: str) -> set[str]:
+    """Return the names in braces; raise `ValueError` for a brace that is not closed."""
+    return {name for _, name, _, _ in Formatter().parse(sentence) if name is not None}
+
+
+def _speed(rate_limit: str) -> str:
+    """Return the download speed of a RouterOS rate limit, which names the upload first."""
+    first = rate_limit.partition(" ")[0]
+    found = _RATE.fullmatch(first.rpartition("/")[2])
+    if found is None:
+        return ""
+    bits = int(found[1]) * _THOUSANDS[found[2]]
+    if bits >= _THOUSANDS["M"]:
+        return f"{_short(bits / _THOUSANDS['M'])} Mbps"
+    return f"{_short(bits / _THOUSANDS['k'])} kbps" if bits else ""
+
+
+def _short(number: float) -> str:
+    return f"{number:.1f}".removesuffix(".0")

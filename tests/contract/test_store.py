@@ -1,0 +1,218 @@
+"""One contract, every store."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from appliance.domain import debts, ids
+from appliance.domain.debts import Kind, Owed
+from appliance.domain.devices import Device
+from appliance.domain.errors import Conflict, Duplicate
+from appliance.domain.paybills import Credentials, Paybill, PaybillInfo
+from appliance.domain.payments import Payment
+from appliance.domain.plans import Plan
+from appliance.domain.records import WebhookLog, WebhookMetadata
+from appliance.domain.vouchers import Voucher
+from appliance.store.open import opened
+from appliance.store.port import Store
+from appliance.store.records import books
+
+NOON = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
+PLAN = Plan(id="hour", name="One hour", price=10, duration=timedelta(hours=1))
+DEVICE = Device("02:00:00:00:00:05", "127.0.1.5")
+
+
+def voucher(code: str = "ABC3DEF4GH") -> Voucher:
+    return Voucher(
+        id=ids.new_id(),
+        code=code,
+        token=ids.new_token(),
+        plan=PLAN,
+        router_id="router",
+        created_at=NOON,
+        payment_id=ids.new_id(),
+        device=DEVICE,
+    )
+
+
+def payment() -> Payment:
+    return Payment(
+        id=ids.new_id(),
+        token=ids.new_token(),
+        callback_hash=ids.fingerprint(ids.new_token()),
+        plan_id="hour",
+        voucher_id=ids.new_id(),
+        voucher_code="ABC3DEF4GH",
+        amount=10,
+        phone="254712345678",
+        paybill_number="174379",
+        router_id="router",
+        created_at=NOON,
+    )
+
+
+async def test_what_is_stored_comes_back_the_same(store: Store) -> None:
+    vouchers = books(store).vouchers
+    stored = replace(voucher(), owed=Owed(Kind.GRANT, NOON, NOON, 3, "router_away"))
+    await vouchers.insert(stored)
+    assert await vouchers.get(stored.id) == stored
+    assert await vouchers.find("code", stored.code) == stored
+    assert await vouchers.find("token", stored.token) == stored
+    assert await vouchers.get(ids.new_id()) is None
+
+
+async def test_a_second_document_with_a_unique_key_is_refused(store: Store) -> None:
+    vouchers = books(store).vouchers
+    await vouchers.insert(voucher())
+    with pytest.raises(Duplicate):
+        await vouchers.insert(voucher())
+
+
+async def test_unique_keys_that_are_absent_do_not_collide(store: Store) -> None:
+    payments = books(store).payments
+    first, second = await payments.insert(payment()), await payments.insert(payment())
+    assert await payments.get(first.id) == first
+    assert await payments.get(second.id) == second
+
+
+async def test_a_receipt_is_used_once(store: Store) -> None:
+    payments = books(store).payments
+    first, second = await payments.insert(payment()), await payments.insert(payment())
+    await payments.change(first, replace(first, receipt="UKN7K2M9QX"))
+    with pytest.raises(Duplicate):
+        await payments.change(second, replace(second, receipt="UKN7K2M9QX"))
+    assert await payments.get(second.id) == second
+
+
+async def test_a_stale_save_is_a_conflict(store: Store) -> None:
+    vouchers = books(store).vouchers
+    read = await vouchers.insert(voucher())
+    newer = await vouchers.change(read, read.paid(NOON))
+    with pytest.raises(Conflict):
+        await vouchers.change(read, replace(read, device=None))
+    assert await vouchers.get(read.id) == newer
+
+
+async def test_a_change_of_what_is_not_there_is_a_conflict(store: Store) -> None:
+    gone = voucher()
+    with pytest.raises(Conflict):
+        await books(store).vouchers.change(gone, gone.paid(NOON))
+
+
+async def test_of_many_who_change_at_once_one_wins(store: Store) -> None:
+    vouchers = books(store).vouchers
+    read = await vouchers.insert(voucher())
+    tries = (vouchers.change(read, replace(read, device=None)) for _ in range(8))
+    answers = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(answer, Voucher) for answer in answers) == 1
+    assert sum(isinstance(answer, Conflict) for answer in answers) == 7
+
+
+async def test_what_becomes_none_is_gone(store: Store) -> None:
+    payments = books(store).payments
+    opened_payment = await payments.insert(replace(payment(), open_phone="254712345678"))
+    closed = await payments.change(opened_payment, replace(opened_payment, open_phone=None))
+    assert await payments.get(closed.id) == closed
+    assert await payments.find("openPhone", "254712345678") is None
+    await payments.insert(replace(payment(), open_phone="254712345678"))
+
+
+async def test_due_debts_come_oldest_first_and_future_ones_wait(store: Store) -> None:
+    vouchers = books(store).vouchers
+    codes = ("AAA3AAA3AA", "BBB3BBB3BB", "CCC3CCC3CC")
+    for minutes, code in zip((2, 1, -5), codes, strict=True):
+        owed = Owed(Kind.GRANT, NOON - timedelta(minutes=minutes))
+        await vouchers.insert(replace(voucher(code), owed=owed))
+    await vouchers.insert(voucher("DDD3DDD3DD"))
+    assert [v.code for v in await vouchers.due(NOON, 10)] == list(codes[:2])
+    assert [v.code for v in await vouchers.due(NOON, 1)] == [codes[0]]
+
+
+async def test_a_lease_hides_a_debt_until_it_runs_out(store: Store) -> None:
+    vouchers = books(store).vouchers
+    await vouchers.insert(voucher().paid(NOON))
+    assert await vouchers.due(NOON, 10) == []
+    assert len(await vouchers.due(NOON + debts.LEASE, 10)) == 1
+
+
+async def test_a_page_is_the_newest_first(store: Store) -> None:
+    vouchers = books(store).vouchers
+    for minute, code in enumerate(("AAA3AAA3AA", "BBB3BBB3BB", "CCC3CCC3CC")):
+        made = replace(voucher(code), created_at=NOON + timedelta(minutes=minute))
+        await vouchers.insert(made)
+    other = replace(voucher("DDD3DDD3DD"), device=Device("02:00:00:00:00:06", "127.0.1.6"))
+    await vouchers.insert(other)
+    found = await vouchers.page("device.mac", DEVICE.mac, 2)
+    assert [v.code for v in found] == ["CCC3CCC3CC", "BBB3BBB3BB"]
+
+
+async def test_a_key_that_was_not_declared_is_a_bug(store: Store) -> None:
+    with pytest.raises(KeyError):
+        await books(store).vouchers.find("device.ip", "127.0.1.5")
+    with pytest.raises(KeyError):
+        await books(store).vouchers.page("paidAt", NOON, 1)
+
+
+async def test_fields_of_other_programs_stay(store: Store) -> None:
+    paybill = Paybill(
+        id=ids.new_id(),
+        paybill_info=PaybillInfo(number="174379", name="Sandbox"),
+        credentials=Credentials(consumer_key="k", consumer_secret="s", pass_key="p"),
+    )
+    paybills = books(store).paybills
+    await paybills.insert(paybill)
+    await store.change("paybills", paybill.id, {"credentials.theirs": "kept", "note": "x"}, {})
+    read = await paybills.find("paybillInfo.number", "174379")
+    assert read is not None
+    token = replace(read.credentials, access_token="t", token_expires_at=NOON)
+    await paybills.change(read, replace(read, credentials=token))
+    document = await store.get("paybills", "paybillInfo.number", "174379")
+    assert document is not None
+    assert document["credentials"]["theirs"] == "kept"
+    assert document["credentials"]["tokenExpiresAt"] == NOON
+    assert document["note"] == "x"
+
+
+async def test_names_in_the_database_are_the_ones_other_programs_know(store: Store) -> None:
+    webhook = WebhookLog(
+        id=ids.new_id(),
+        source="mpesa_stk_callback",
+        type="stk_callback",
+        timestamp=NOON,
+        raw_body='{"Body": "…\\ud800"}',
+        payload={"Body": {"stkCallback": {"ResultCode": 0}}},
+        metadata=WebhookMetadata(checkout_request_id="ws_CO_1", result_code=0),
+        processing_time=12,
+    )
+    await books(store).webhooks.insert(webhook)
+    document = await store.get("webhook_logs", "_id", webhook.id)
+    assert document is not None
+    assert document["metadata"] == {"CheckoutRequestID": "ws_CO_1", "ResultCode": 0}
+    assert document["processingTime"] == 12
+    assert document["payload"] == webhook.payload
+    assert await books(store).webhooks.get(webhook.id) == webhook
+
+
+async def test_pruning_spares_what_owes(store: Store) -> None:
+    webhooks = books(store).webhooks
+    old = WebhookLog(
+        id=ids.new_id(), source="s", type="t", timestamp=NOON, raw_body="", payment_id=ids.new_id()
+    )
+    await webhooks.insert(old)
+    owing = replace(old, id=ids.new_id(), owed=Owed(Kind.SETTLE, NOON))
+    await webhooks.insert(owing)
+    await webhooks.insert(replace(old, id=ids.new_id(), timestamp=NOON + timedelta(days=2)))
+    assert await store.prune("webhook_logs", "timestamp", NOON + timedelta(days=1)) == 1
+    assert await webhooks.get(old.id) is None
+    assert await webhooks.get(owing.id) == owing
+
+
+async def test_opening_twice_changes_nothing(
+    store: Store, mongodb_uri: str | None, database: str, tmp_path: Path
+) -> None:
+    kept = await books(store).vouchers.insert(voucher())
+    async with opened(uri=mongodb_uri, database=database, data_dir=tmp_path) as again:
+        assert await books(again).vouchers.get(kept.id) == kept

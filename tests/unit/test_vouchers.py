@@ -1,0 +1,70 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from appliance.domain.debts import Kind
+from appliance.domain.devices import Device
+from appliance.domain.plans import ClockKind, Plan
+from appliance.domain.vouchers import State, Voucher
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+DEVICE = Device("02:00:00:00:00:05", "127.0.1.5")
+PLAN = Plan(id="hour", name="One hour", price=10, duration=timedelta(hours=1), rate_limit="2M/5M")
+VOUCHER = Voucher(
+    id="v",
+    code="ABC3DEF4GH",
+    token="t",
+    plan=PLAN,
+    router_id="r",
+    created_at=NOON,
+    device=DEVICE,
+)
+
+
+def test_paid_owes_access_in_the_same_step() -> None:
+    paid = VOUCHER.paid(NOON)
+    assert paid.state is State.PAID
+    assert paid.owed is not None
+    assert paid.owed.kind is Kind.GRANT
+    assert paid.paid(NOON + timedelta(hours=1)) is paid
+
+
+def test_time_starts_when_it_is_delivered_and_only_once() -> None:
+    waited = NOON + timedelta(hours=5)
+    online = VOUCHER.paid(NOON).online(waited, DEVICE)
+    assert online.expires_at == waited + PLAN.duration
+    assert online.owed is None
+    later = waited + timedelta(minutes=30)
+    again = online.wanted_by(DEVICE, later).online(later, DEVICE)
+    assert again.expires_at == online.expires_at
+    assert again.seconds_left(later) == 1800
+
+
+def test_while_nothing_is_delivered_all_the_time_is_left() -> None:
+    assert VOUCHER.paid(NOON).seconds_left(NOON + timedelta(days=2)) == 3600
+
+
+def test_connected_time_has_no_end_by_the_clock() -> None:
+    plan = replace(PLAN, clock=ClockKind.CONNECTED)
+    online = replace(VOUCHER, plan=plan).paid(NOON).online(NOON, DEVICE)
+    assert online.expires_at is None
+    assert online.usable(NOON + timedelta(days=30))
+
+
+def test_a_device_that_was_replaced_meanwhile_keeps_its_debt() -> None:
+    other = Device("02:00:00:00:00:06", "127.0.1.6")
+    wanted = VOUCHER.paid(NOON).wanted_by(other, NOON)
+    assert wanted.online(NOON, DEVICE).owed is not None
+    assert wanted.online(NOON, other).owed is None
+
+
+def test_the_router_never_gives_more_than_was_sold() -> None:
+    account = VOUCHER.account()
+    assert account.limit_uptime == PLAN.duration
+    assert account.profile == "appliance-1x-2M_5M."
+
+
+def test_no_profile_name_is_the_beginning_of_another() -> None:
+    rates = ["2M", "2M/5M", "2M/50M", "2M/5M 3M/6M", None]
+    plans = [replace(PLAN, rate_limit=rate, devices=n) for rate in rates for n in (1, 11)]
+    names = [plan.profile for plan in plans]
+    assert not [(a, b) for a in names for b in names if a != b and b.startswith(a)]
