@@ -156,7 +156,7 @@ def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, 
         elif isinstance(value, str):
             yield f"{prefix}{key}", value
         else:
-            raise ValueError(f"{prefix}{key} is not a sentence")
+            raise TypeError(f"{prefix}{key} is not a sentence")
 
 
 def _blanks(sentence: str) -> set[str]:

@@ -1,0 +1,44 @@
+# The two commands of the README are ./install.sh --sandbox and make test.
+SHELL := /bin/sh
+VENV := .venv-dev
+PYTHON := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+
+.PHONY: sandbox test lint bench lock clean system
+
+sandbox:
+	./install.sh --sandbox
+
+test: $(STAMP) system
+	$(PYTHON) -m pytest -n 2 --dist loadgroup $(TESTS)
+
+lint: $(STAMP) system
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	shellcheck install.sh .ci/run tests/system.sh
+
+bench: $(STAMP)
+	$(PYTHON) -m tests.bench
+
+# What the tests need of Debian; says what is missing where it may not install.
+system:
+	@sh tests/system.sh
+
+$(STAMP): requirements-dev.lock requirements-build.lock pyproject.toml
+	python3 -m venv --clear $(VENV)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+# Needs uv; run after a change of the dependencies in pyproject.toml.
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
+lock:
+	$(LOCK) pyproject.toml -o requirements.lock
+	$(LOCK) --prerelease=if-necessary-or-explicit --extra dev pyproject.toml -o requirements-dev.lock
+	echo 'hatchling>=1.27\neditables' | $(LOCK) - -o requirements-build.lock
+
+clean:
+	rm -rf $(VENV) .venv artifacts build dist

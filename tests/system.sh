@@ -1,0 +1,20 @@
+#!/bin/sh
+# Makes sure of the Debian packages that the tests drive: a browser, curl and shellcheck.
+set -eu
+
+missing=""
+command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
+command -v curl >/dev/null 2>&1 || missing="$missing curl"
+command -v shellcheck >/dev/null 2>&1 || missing="$missing shellcheck"
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    # shellcheck disable=SC2086 # a list of packages
+    apt-get install -y -qq --no-install-recommends $missing >/dev/null
+else
+    echo "These Debian packages are missing:$missing" >&2
+    echo "Please run: sudo apt-get install$missing" >&2
+    exit 1
+fi
