@@ -1,1 +1,21 @@
-"""The appliance."""
+"""Sells internet time on a MikroTik hotspot through M-Pesa, and never takes money for nothing.
+
+One payment, in seven stops:
+
+1. `web.portal`: a customer picks a plan and types a phone number.
+2. `flows.checkout`: payment, voucher and initiation are stored; only then does the push leave.
+3. `mpesa`: the phone rings. Silence is `OutcomeUnknown`: it is asked about, never pushed again.
+4. `web.webhooks`: Safaricom calls back on this payment's own secret address; the raw body is stored
+   before it is answered with `0 Accepted`.
+5. `flows.settlement`: evidence, whatever its path, completes the payment, which owes its outcome to
+   its voucher; the voucher becomes paid and owes access, each in the write that causes it.
+6. `worker` → `flows.access`: the router is told as often as it takes, and read back.
+7. `router`: the hotspot user exists and the device is logged in; the waiting page goes on to a page
+   of its own, the phone notices, and the voucher's time starts.
+
+What a document owes is in the document (`domain.debts`). A process that dies leaves a lease that
+runs out, and whoever comes next pays the debt; so every step is safe to repeat.
+
+`app` is the only place that builds things. `domain` is pure. Flows name no library: they reach
+database, gateway and router through `ports`.
+"""

@@ -128,11 +128,14 @@ def _environment(overlay: Path | None) -> Environment:
 
 
 def _shipped(name: str) -> str | None:
-    """Return our template without its indentation, which no browser needs."""
+    """Return our template without the white space at line ends, which no browser needs."""
     resource = files("portal_templates").joinpath(name)
     if not resource.is_file():
         return None
-    return re.sub(r"^[ \t]+", "", resource.read_text("utf-8"), flags=re.MULTILINE)
+    source = resource.read_text("utf-8")
+    if name.endswith(".css"):
+        return re.sub(r"\s*\n\s*", "", source)
+    return re.sub(r"^[ \t]+", "", source, flags=re.MULTILINE)
 
 
 def _catalogue(lang: str, overlay: Path | None) -> dict[str, str]:

@@ -1,0 +1,231 @@
+"""A whole world on real sockets: the daemon as a process beside its pretend neighbours."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from appliance.domain.payments import Payment
+from appliance.domain.vouchers import Voucher
+from appliance.sandbox import config
+from appliance.sandbox.addresses import Ports
+from appliance.sandbox.neighbours import Neighbours, neighbours
+from appliance.store.open import opened
+from appliance.store.records import books
+from appliance.store.seed import seed
+from provisioning.pages import render_pages
+from tests.conftest import free_port
+
+PATIENCE = 20.0
+
+
+class World:
+    """One box, one router, one Safaricom, any number of customers."""
+
+    def __init__(self, folder: Path, mongodb: str | None, database: str) -> None:
+        self.ports = Ports(
+            portal=free_port(),
+            webhooks=free_port(),
+            admin=free_port(),
+            daraja=free_port(),
+            router_web=free_port(),
+            router_api=free_port(),
+        )
+        self.folder = folder
+        self.mongodb = mongodb
+        self.database = database
+        self.settings, self.seed = config.write(folder, self.ports, mongodb)
+        self._stack = AsyncExitStack()
+        self._daemon: asyncio.subprocess.Process | None = None
+        self._near: Neighbours | None = None
+
+    @property
+    def near(self) -> Neighbours:
+        assert self._near is not None
+        return self._near
+
+    async def fill(self) -> None:
+        """Put what the seed file names into the database."""
+        async with self.store() as store:
+            await seed(store, self.seed)
+
+    async def open(self) -> None:
+        await self.fill()
+        pages = render_pages(f"http://127.0.0.1:{self.ports.portal}")
+        self._near = await self._stack.enter_async_context(neighbours(self.ports, pages))
+
+    async def close(self) -> None:
+        await self.stop()
+        await self._stack.aclose()
+
+    def store(self) -> Any:
+        return opened(uri=self.mongodb, database=self.database, data_dir=self.folder)
+
+    async def start(self, **environment: str) -> None:
+        """Start the daemon and return when it is ready."""
+        self._daemon = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "tests.journeys.daemon",
+            "run",
+            "--config",
+            str(self.settings),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=None if os.environ.get("SHOW_DAEMON") else asyncio.subprocess.DEVNULL,
+            env={**os.environ, "APPLIANCE_MONGODB__DATABASE": self.database, **environment},
+        )
+        assert self._daemon.stdout is not None
+        async with asyncio.timeout(PATIENCE):
+            line = await self._daemon.stdout.readline()
+        assert line in {b"ready\n", b""}, line  # b"" when it was told to die that early
+
+    async def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self._daemon is None:
+            return
+        if self._daemon.returncode is None:
+            self._daemon.send_signal(how)
+        await self._daemon.wait()
+        self._daemon = None
+
+    async def kill(self) -> None:
+        await self.stop(signal.SIGKILL)
+
+    async def died(self) -> None:
+        """Return when the daemon is dead."""
+        assert self._daemon is not None
+        async with asyncio.timeout(PATIENCE):
+            await self._daemon.wait()
+        self._daemon = None
+
+    @property
+    def alive(self) -> bool:
+        return self._daemon is not None and self._daemon.returncode is None
+
+    def customer(self, number: int = 5) -> "Customer":
+        return Customer(self, f"127.0.1.{number}", f"2547123450{number:02d}")
+
+    async def faults(self, **faults: Any) -> None:
+        async with httpx.AsyncClient() as http:
+            url = f"http://127.0.0.1:{self.ports.daraja}/faults"
+            answer = await http.put(url, json={"default": faults})
+            assert answer.status_code == 200, answer.text
+
+    async def payment(self, payment_id: str) -> Payment:
+        async with self.store() as store:
+            found = await books(store).payments.get(payment_id)
+        assert found is not None
+        return found
+
+    async def vouchers_of(self, customer: "Customer") -> list[Voucher]:
+        async with self.store() as store:
+            return await books(store).vouchers.page("device.mac", customer.mac, 20)
+
+    def logins(self, customer: "Customer") -> int:
+        """Return how often the gate was opened for this device."""
+        return sum(login.mac == customer.mac for login in self.near.router.hotspot.logins)
+
+    def prompts_of(self, customer: "Customer") -> list[Prompt]:
+        """Return what this phone shows now."""
+        return [p for p in self.near.daraja.prompts() if p.phone == customer.phone]
+
+    def paid(self, customer: "Customer") -> int:
+        """Return how often money left this phone."""
+        return sum(p.phone == customer.phone for p in self.near.daraja.ledger.payments)
+
+
+class Customer:
+    """A person with a phone, whose device is an address of the hotspot."""
+
+    def __init__(self, world: World, ip: str, phone: str) -> None:
+        self.world = world
+        self.ip = ip
+        self.phone = phone
+        self.mac = ""
+
+    def _http(self) -> httpx.AsyncClient:
+        transport = httpx.AsyncHTTPTransport(local_address=self.ip)
+        return httpx.AsyncClient(transport=transport, timeout=10)
+
+    async def arrive(self) -> None:
+        """Join the Wi-Fi: the router now sees the device."""
+        async with self._http() as http:
+            answer = await http.get(f"http://127.0.0.1:{self.world.ports.router_web}/generate_204")
+        assert answer.status_code in {204, 302}
+        (self.mac,) = [
+            host.mac for host in self.world.near.router.hotspot.hosts if host.address == self.ip
+        ]
+
+    async def is_online(self) -> bool:
+        async with self._http() as http:
+            answer = await http.get(f"http://127.0.0.1:{self.world.ports.router_web}/generate_204")
+        return answer.status_code == 204
+
+    async def portal(self, method: str, path: str, **more: Any) -> httpx.Response:
+        async with self._http() as http:
+            url = f"http://127.0.0.1:{self.world.ports.portal}{path}"
+            return await http.request(method, url, **more)
+
+    async def ask(self, plan: str = "hour") -> httpx.Response:
+        body = {"planId": plan, "phoneNumber": self.phone}
+        return await self.portal("POST", "/api/captive/purchase", json=body)
+
+    async def buy(self, plan: str = "hour") -> dict[str, Any]:
+        answer = await self.ask(plan)
+        assert answer.status_code == 201, answer.text
+        bought: dict[str, Any] = answer.json()
+        return bought
+
+    async def status(self, token: str) -> dict[str, Any]:
+        answer = await self.portal("GET", f"/api/captive/status/{token}")
+        assert answer.status_code == 200, answer.text
+        status: dict[str, Any] = answer.json()
+        return status
+
+    async def until(self, token: str, *states: str) -> dict[str, Any]:
+        """Return the first status in one of these states."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                status = await self.status(token)
+                if status["state"] in states:
+                    return status
+                await asyncio.sleep(0.05)
+
+    async def phone_does(self, action: str, pin: str = "1234") -> None:
+        """Answer the prompt on this phone, as soon as it rings."""
+        async with asyncio.timeout(PATIENCE):
+            while not (mine := self.world.prompts_of(self)):
+                await asyncio.sleep(0.01)
+        await self.world.near.daraja.answer(mine[0].id, action, pin=pin)
+
+
+@pytest.fixture
+async def still_world(
+    tmp_path: Path, mongodb_uri: str | None, database: str
+) -> AsyncIterator[World]:
+    """The neighbours are there; the daemon is not started yet."""
+    made = World(tmp_path, mongodb_uri, database)
+    await made.open()
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+@pytest.fixture
+async def world(still_world: World) -> World:
+    await still_world.start()
+    return still_world
+
+
+@pytest.fixture
+async def customer(still_world: World) -> Customer:
+    someone = still_world.customer()
+    await someone.arrive()
+    return someone

@@ -1,0 +1,55 @@
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.router import wire
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0s", 0),
+        ("1h", 3600),
+        ("1d2h", 93600),
+        ("1w2d", 777600),
+        ("2h30m", 9000),
+        ("01:00:05", 3605),
+        ("1d01:00:00", 90000),
+    ],
+)
+def test_times_are_read_in_every_form(text: str, seconds: int) -> None:
+    assert wire.duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["x", "1", "h1", "1h x", "1y"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not a RouterOS time"):
+        wire.duration(text)
+
+
+@given(st.integers(min_value=0, max_value=10**9))
+def test_what_we_write_we_read(seconds: int) -> None:
+    length = timedelta(seconds=seconds)
+    assert wire.duration(wire.seconds(length)) == length
+
+
+def test_values_stay_text_and_may_hold_anything() -> None:
+    words = ("=name=12345", "=comment=yes", "=x=a=b", "=empty=", ".tag=7", "plain")
+    assert wire.row(words) == {"name": "12345", "comment": "yes", "x": "a=b", "empty": ""}
+
+
+def test_empty_attributes_are_left_out() -> None:
+    assert wire.attributes({"name": "a", "rate-limit": None, "comment": ""}) == ["=name=a"]
+
+
+def test_a_mac_has_one_form() -> None:
+    assert wire.mac("aa-bb-cc-dd-ee-ff") == "AA:BB:CC:DD:EE:FF"
+    with pytest.raises(ValueError, match="not a MAC"):
+        wire.mac("aa:bb")
+
+
+def test_spent_time_is_told_from_other_refusals() -> None:
+    assert wire.refusal("user X has reached uptime limit").used_up
+    assert not wire.refusal("no more sessions are allowed for user X").used_up

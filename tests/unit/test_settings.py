@@ -1,0 +1,99 @@
+from pathlib import Path
+
+import pytest
+
+from appliance.settings import WrongSettings, load
+
+GOOD = """
+[webhooks]
+public_url = "https://pay.example"
+path_secret = "0123456789abcdef0123456789abcdef"
+[router]
+host = "192.168.88.1"
+password = "secret"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "appliance.toml"
+    path.write_text(GOOD, encoding="utf-8")
+    return path
+
+
+def wrong(file: Path, more: str, **environ: str) -> str:
+    file.write_text(GOOD + more, encoding="utf-8")
+    with pytest.raises(WrongSettings) as refusal:
+        load(file, environ)
+    return str(refusal.value)
+
+
+def test_what_is_not_set_has_a_default(file: Path) -> None:
+    loaded = load(file, {})
+    assert loaded.portal.listen == "0.0.0.0:8080"
+    assert loaded.mongodb.uri is None
+    assert loaded.router.api_port == 8728
+
+
+def test_a_variable_wins_over_a_credential_and_both_over_the_file(
+    file: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    (folder / "router.password").write_text("from a credential\n", encoding="utf-8")
+    (folder / "router.username").write_text("from a credential", encoding="utf-8")
+    environ = {"CREDENTIALS_DIRECTORY": str(folder), "APPLIANCE_ROUTER__USERNAME": "variable"}
+    loaded = load(file, environ)
+    assert loaded.router.password.get_secret_value() == "from a credential"
+    assert loaded.router.username == "variable"
+
+
+def test_a_file_that_is_missing_or_broken_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WrongSettings, match="nowhere.toml is missing"):
+        load(tmp_path / "nowhere.toml", {})
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[router", encoding="utf-8")
+    with pytest.raises(WrongSettings, match="broken.toml cannot be read"):
+        load(broken, {})
+
+
+def test_an_unknown_key_is_named(file: Path) -> None:
+    assert "router.hots: is not a setting" in wrong(file, 'hots = "x"\n')
+    assert "nonsense: is not a setting" in wrong(file, '[nonsense]\nx = "y"\n')
+    assert "portal.colour" in wrong(file, "", APPLIANCE_PORTAL__COLOUR="red")
+
+
+@pytest.mark.parametrize(
+    ("more", "key"),
+    [
+        ('[portal]\nlisten = "8080"\n', "portal.listen: must be HOST:PORT"),
+        ('[portal]\nlisten = "a:99999"\n', "portal.listen"),
+        ('[portal]\ndefault_language = "fr"\n', "portal.default_language"),
+        ('[daraja]\nenvironment = "live"\n', "daraja.environment"),
+        ("[daraja]\nread_timeout = 0\n", "daraja.read_timeout"),
+        ('[mongodb]\ndatabase = "a.b"\n', "mongodb.database"),
+        ('[appliance]\nlog_level = "loud"\n', "appliance.log_level"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_allowed(file: Path, more: str, key: str) -> None:
+    assert key in wrong(file, more)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://Pay.example", "https://mpesa.example", "https://pay.example/exec", "ftp://x"],
+)
+def test_an_address_that_safaricom_would_refuse_is_refused_here(file: Path, address: str) -> None:
+    assert "webhooks.public_url" in wrong(file, "", APPLIANCE_WEBHOOKS__PUBLIC_URL=address)
+
+
+def test_a_weak_path_secret_is_refused_and_not_shown(file: Path) -> None:
+    said = wrong(file, "", APPLIANCE_WEBHOOKS__PATH_SECRET="hunter2")
+    assert "webhooks.path_secret" in said
+    assert "hunter2" not in said
+
+
+def test_secrets_do_not_show_when_settings_are_printed(file: Path) -> None:
+    shown = repr(load(file, {}))
+    assert "0123456789abcdef" not in shown
+    assert "'secret'" not in shown
