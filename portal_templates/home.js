@@ -3,7 +3,7 @@ var d = document, buy = d.getElementById("buy"), busy = [], i;
 function named() {
 if (!buy) return;
 var one = buy.querySelector("input:checked"), go = buy.querySelector("button");
-if (one) go.textContent = one.getAttribute("data-pay");
+if (one) go.textContent = go.getAttribute("data-pay").replace("{}", one.parentNode.querySelector("strong").textContent);
 }
 function sent(event) {
 var go = event.target.querySelector("button");

@@ -1,11 +1,6 @@
 """What every test stands on: no blocking call hides in the event loop, and every store is real."""
 
 import os
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +12,8 @@ from blockbuster import BlockBuster, blockbuster_ctx
 from appliance.domain.ids import new_id
 from appliance.store.open import opened
 from appliance.store.port import Store
+from tests.servers import Secantus
+from tests.world import Customer, World
 
 REAL_MONGODB = os.environ.get("APPLIANCE_TEST_MONGODB_URI")
 STORES = ["sqlite", "secantus", *(["mongodb"] if REAL_MONGODB else [])]
@@ -51,49 +48,6 @@ def clock() -> HandClock:
     return HandClock()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class Secantus:
-    """A MongoDB-wire server of its own process, that can be killed and started again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def uri(self) -> str:
-        return f"mongodb://127.0.0.1:{self.port}/?directConnection=true"
-
-    def start(self) -> None:
-        self._folder.mkdir(exist_ok=True)
-        program = Path(sys.executable).with_name("secantusd-py")
-        command = [str(program), "--standalone", "--host", "127.0.0.1", "--port", str(self.port)]
-        command += ["--storage-path", str(self._folder), "--sync-on-commit"]
-        command += ["--cache-size", "64M", "--log-level", "WARNING"]
-        self._process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.05)
-        raise TimeoutError("SecantusDB did not start")
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.send_signal(signal.SIGKILL)
-            self._process.wait()
-            self._process = None
-
-
 @pytest.fixture(scope="session")
 def secantus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secantus]:
     server = Secantus(tmp_path_factory.mktemp("secantus"))
@@ -122,3 +76,29 @@ def database() -> str:
 async def store(mongodb_uri: str | None, database: str, tmp_path: Path) -> AsyncIterator[Store]:
     async with opened(uri=mongodb_uri, database=database, data_dir=tmp_path) as opened_store:
         yield opened_store
+
+
+@pytest.fixture
+async def still_world(
+    tmp_path: Path, mongodb_uri: str | None, database: str
+) -> AsyncIterator[World]:
+    """The neighbours are there; the daemon is not started yet."""
+    made = World(tmp_path, mongodb_uri, database)
+    await made.open()
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+@pytest.fixture
+async def world(still_world: World) -> World:
+    await still_world.start()
+    return still_world
+
+
+@pytest.fixture
+async def customer(still_world: World) -> Customer:
+    someone = still_world.customer()
+    await someone.arrive()
+    return someone

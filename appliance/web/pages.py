@@ -21,6 +21,7 @@ from jinja2 import (
 
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 _RATE = re.compile(r"(\d+)([kMG]?)")
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 _THOUSANDS = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 
 
@@ -97,7 +98,7 @@ class Pages:
             facts.append(speed)
         if isinstance(devices := plan["devices"], int):
             facts.append(self._count(lang, "plan.device", devices))
-        return " · ".join(facts)
+        return " · ".join(fact.replace(" ", _NO_BREAK) for fact in facts)
 
     def _count(self, lang: str, key: str, count: int) -> str:
         return self.text(lang, key if count == 1 else f"{key}s", count=count)

@@ -9,7 +9,7 @@ import pytest
 from appliance.domain.payments import Payment
 from appliance.domain.vouchers import Voucher
 from appliance.store.records import books
-from tests.journeys.conftest import PATIENCE, Customer, World
+from tests.world import PATIENCE, Customer, World
 
 # Each side of every write, router command and Daraja call of one purchase, and a few beyond, where
 # the process outlives the purchase.

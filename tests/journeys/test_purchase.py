@@ -7,7 +7,7 @@ import pytest
 
 from appliance.domain.payments import State
 from appliance.domain.vouchers import State as VoucherState
-from tests.journeys.conftest import Customer, World
+from tests.world import Customer, World
 
 
 async def test_a_customer_pays_and_is_online(world: World, customer: Customer) -> None:

@@ -49,11 +49,11 @@ def test_a_variable_wins_over_a_credential_and_both_over_the_file(
 
 
 def test_a_file_that_is_missing_or_broken_is_named(tmp_path: Path) -> None:
-    with pytest.raises(WrongSettings, match="nowhere.toml is missing"):
+    with pytest.raises(WrongSettings, match=r"nowhere\.toml is missing"):
         load(tmp_path / "nowhere.toml", {})
     broken = tmp_path / "broken.toml"
     broken.write_text("[router", encoding="utf-8")
-    with pytest.raises(WrongSettings, match="broken.toml cannot be read"):
+    with pytest.raises(WrongSettings, match=r"broken\.toml cannot be read"):
         load(broken, {})
 
 

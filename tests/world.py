@@ -4,24 +4,23 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from appliance.domain.payments import Payment
 from appliance.domain.vouchers import Voucher
 from appliance.sandbox import config
 from appliance.sandbox.addresses import Ports
+from appliance.sandbox.daraja.phone import Prompt
 from appliance.sandbox.neighbours import Neighbours, neighbours
 from appliance.store.open import opened
 from appliance.store.records import books
 from appliance.store.seed import seed
 from provisioning.pages import render_pages
-from tests.conftest import free_port
+from tests.servers import free_port
 
 PATIENCE = 20.0
 
@@ -203,29 +202,3 @@ class Customer:
             while not (mine := self.world.prompts_of(self)):
                 await asyncio.sleep(0.01)
         await self.world.near.daraja.answer(mine[0].id, action, pin=pin)
-
-
-@pytest.fixture
-async def still_world(
-    tmp_path: Path, mongodb_uri: str | None, database: str
-) -> AsyncIterator[World]:
-    """The neighbours are there; the daemon is not started yet."""
-    made = World(tmp_path, mongodb_uri, database)
-    await made.open()
-    try:
-        yield made
-    finally:
-        await made.close()
-
-
-@pytest.fixture
-async def world(still_world: World) -> World:
-    await still_world.start()
-    return still_world
-
-
-@pytest.fixture
-async def customer(still_world: World) -> Customer:
-    someone = still_world.customer()
-    await someone.arrive()
-    return someone

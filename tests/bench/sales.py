@@ -1,0 +1,176 @@
+"""From the callback's arrival to the device online, and what a sale costs the box."""
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from appliance.domain import ids
+from appliance.sandbox import config
+from appliance.sandbox.addresses import Ports
+from appliance.sandbox.neighbours import Neighbours, neighbours
+from appliance.store.open import opened
+from appliance.store.records import books
+from appliance.store.seed import seed
+from provisioning.pages import render_pages
+from tests.bench.daemon import Daemon
+from tests.bench.figures import compared
+from tests.servers import free_port
+
+IN_FLIGHT = (1, 50, 500)
+_ALONE_ROUNDS = 40
+_AT_ONCE = 50
+
+
+class Market:
+    """Many customers, each a device of the hotspot with a purchase that waits for its callback."""
+
+    def __init__(self, ports: Ports, near: Neighbours, http: aiohttp.ClientSession) -> None:
+        self.ports = ports
+        self.near = near
+        self.http = http
+        self._next = 0
+
+    async def device(self) -> tuple[str, str]:
+        """Return IP and MAC of a device that just joined."""
+        self._next += 1
+        ip = f"127.1.{self._next // 250}.{self._next % 250 + 1}"
+        host = self.near.router.hotspot.join(ip)
+        return ip, host.mac
+
+    async def order(self) -> dict[str, str]:
+        """Return the callback address, the checkout id and the MAC of a purchase under way."""
+        ip, mac = await self.device()
+        phone = f"2547{self._next:08d}"
+        body = {"planId": "hour", "phoneNumber": phone, "mac": mac, "ip": ip}
+        url = f"http://127.0.0.1:{self.ports.portal}/api/captive/purchase"
+        async with self.http.post(url, json=body) as answer:
+            bought = await answer.json()
+            assert answer.status == 201, bought
+        push = self.near.daraja.ledger.pushes[-1]
+        return {
+            "url": push.fields["CallBackURL"],
+            "checkout": bought["checkoutRequestId"],
+            "mac": mac,
+            "phone": phone,
+        }
+
+    async def call_back(self, order: dict[str, str]) -> float:
+        """Deliver the success and return when it was sent."""
+        items = [
+            {"Name": "Amount", "Value": 10.0},
+            {"Name": "MpesaReceiptNumber", "Value": ids.new_voucher_code()},
+            {"Name": "PhoneNumber", "Value": int(order["phone"])},
+        ]
+        callback = {
+            "MerchantRequestID": "1",
+            "CheckoutRequestID": order["checkout"],
+            "ResultCode": 0,
+            "ResultDesc": "The service request is processed successfully.",
+            "CallbackMetadata": {"Item": items},
+        }
+        sent = time.perf_counter()
+        async with self.http.post(order["url"], json={"Body": {"stkCallback": callback}}) as answer:
+            assert answer.status == 200
+        return sent
+
+
+async def measure(mongodb: str | None, folder: Path) -> dict[str, Any]:
+    """Return latency per number in flight, rates, memory, start and disk."""
+    ports = Ports(**{name: free_port() for name in Ports.__dataclass_fields__})
+    settings, seeds = config.write(folder, ports, mongodb)
+    database = f"bench_{ids.new_id()}"
+    async with opened(uri=mongodb, database=database, data_dir=folder) as store:
+        await seed(store, seeds)
+    pages = render_pages("http://127.0.0.1")
+    connector = aiohttp.TCPConnector(limit=0)
+    async with (
+        neighbours(ports, pages) as near,
+        aiohttp.ClientSession(connector=connector) as http,
+        Daemon(settings, database) as daemon,
+    ):
+        market = Market(ports, near, http)
+        idle = daemon.resident_mb()
+        latency = {}
+        for count in IN_FLIGHT:
+            rounds = _ALONE_ROUNDS if count == 1 else 1
+            bare = await _bare(market, mongodb, folder / f"bare{count}", count, rounds)
+            ours = [s for _ in range(rounds) for s in await _round(market, count)]
+            latency[str(count)] = compared(ours, bare)
+        rate = await _rate(market, daemon, mongodb, database, folder)
+        return {
+            "callback_to_online": latency,
+            **rate,
+            "resident_mb": {"idle": round(idle, 1), "loaded": round(daemon.resident_mb(), 1)},
+            "start_to_ready_s": round(daemon.start_seconds, 2),
+        }
+
+
+async def _round(market: Market, count: int) -> list[float]:
+    """Return the seconds from callback to login of purchases that are all called back at once."""
+    orders = [await market.order() for _ in range(count)]
+    logins = market.near.router.hotspot.logins
+    before = len(logins)
+    sent = await asyncio.gather(*(market.call_back(order) for order in orders))
+    async with asyncio.timeout(120):
+        while len(logins) - before < count:
+            await asyncio.sleep(0.002)
+    online = {login.mac: login.at for login in logins[before:]}
+    return [online[order["mac"]] - at for order, at in zip(orders, sent, strict=True)]
+
+
+async def _bare(
+    market: Market, mongodb: str | None, folder: Path, count: int, rounds: int
+) -> list[float]:
+    batches = [[(await market.device())[1] for _ in range(count)] for _ in range(rounds)]
+    asked = {
+        "api_port": market.ports.router_api,
+        "folder": str(folder),
+        "mongodb": mongodb,
+        "batches": batches,
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.bench.bare",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await process.communicate(json.dumps(asked).encode())
+    seconds: list[float] = json.loads(said)
+    return seconds
+
+
+async def _rate(
+    market: Market, daemon: Daemon, mongodb: str | None, database: str, folder: Path
+) -> dict[str, Any]:
+    """Return settled callbacks per second at 50 connections, and the disk one sale costs."""
+    written, count = daemon.written_bytes(), 400
+    orders = [await market.order() for _ in range(count)]
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def deliver(order: dict[str, str]) -> None:
+        async with gate:
+            await market.call_back(order)
+
+    began = time.perf_counter()
+    await asyncio.gather(*(deliver(order) for order in orders))
+    stored = time.perf_counter() - began
+    async with opened(uri=mongodb, database=database, data_dir=folder) as store:
+        kept = books(store)
+        async with asyncio.timeout(120):
+            while await kept.payments.page("status", "pending", 1):
+                await asyncio.sleep(0.01)
+        settled = time.perf_counter() - began
+        async with asyncio.timeout(120):
+            while await kept.vouchers.page("status", "paid", 1):
+                await asyncio.sleep(0.05)
+    return {
+        "callbacks_stored_per_s": round(count / stored),
+        "callbacks_settled_per_s": round(count / settled),
+        "disk_bytes_per_sale": (daemon.written_bytes() - written) // count,
+    }
