@@ -96,7 +96,7 @@ class Pages:
             facts.append(self.data(lang, limit))
         if speed := _speed(str(plan["rate_limit"] or "")):
             facts.append(speed)
-        if isinstance(devices := plan["devices"], int):
+        if isinstance(devices := plan["devices"], int) and devices > 1:
             facts.append(self._count(lang, "plan.device", devices))
         return " · ".join(fact.replace(" ", _NO_BREAK) for fact in facts)
 
@@ -131,7 +131,7 @@ def _environment(overlay: Path | None) -> Environment:
 def _shipped(name: str) -> str | None:
     """Return our template without the white space at line ends, which no browser needs."""
     resource = files("portal_templates").joinpath(name)
-    if not resource.is_file():
+    if "/" in name or not resource.is_file():
         return None
     source = resource.read_text("utf-8")
     if name.endswith(".css"):
@@ -141,26 +141,38 @@ def _shipped(name: str) -> str | None:
 
 def _catalogue(lang: str, overlay: Path | None) -> dict[str, str]:
     name = f"{lang}.toml"
-    ours = dict(_flat(tomllib.loads(files("portal_templates").joinpath(name).read_text("utf-8"))))
+    ours = dict(_sentences(files("portal_templates").joinpath(name).read_text("utf-8")))
     if overlay is None or not (overlay / name).is_file():
         return ours
-    theirs = dict(_flat(tomllib.loads((overlay / name).read_text("utf-8"))))
-    for key, sentence in theirs.items():
+    try:
+        return ours | dict(_replacements((overlay / name).read_text("utf-8"), ours))
+    except ValueError as error:
+        raise ValueError(f"{overlay / name}: {error}") from error
+
+
+def _replacements(toml: str, ours: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield an operator's sentences; one with a blank that is never filled raises `ValueError`."""
+    for key, sentence in _sentences(toml):
         strange = _blanks(sentence) - _blanks(ours.get(key, sentence))
         if strange:
-            raise ValueError(f"{overlay / name}: {key}: nothing fills {', '.join(sorted(strange))}")
-    return ours | theirs
+            raise ValueError(f"{key}: nothing fills {', '.join(sorted(strange))}")
+        yield key, sentence
 
 
-def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield `table.key` and sentence."""
+def _sentences(toml: str) -> Iterator[tuple[str, str]]:
+    """Yield every sentence of a catalogue with its `table.key`."""
+    return _flat(tomllib.loads(toml), "")
+
+
+def _flat(table: Mapping[str, object], prefix: str) -> Iterator[tuple[str, str]]:
     for key, value in table.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        elif isinstance(value, str):
-            yield f"{prefix}{key}", value
-        else:
-            raise TypeError(f"{prefix}{key} is not a sentence")
+        match value:
+            case dict():
+                yield from _flat(value, f"{prefix}{key}.")
+            case str():
+                yield f"{prefix}{key}", value
+            case _:
+                raise ValueError(f"{prefix}{key} is not a sentence")
 
 
 def _blanks(sentence: str) -> set[str]:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, ViewportSize, expect, sync_playwright
 
 from appliance.web.pages import Pages
 from tests.web.page_samples import LOOK, NONCE, SAMPLES, rendered
@@ -28,9 +28,9 @@ POLICY = (
     f"default-src 'none'; style-src 'nonce-{NONCE}'; script-src 'nonce-{NONCE}'; "
     "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'self' http:"
 )
-PHONE = {"width": 360, "height": 740}
-DESK = {"width": 1280, "height": 800}
-NARROWEST = {"width": 320, "height": 640}
+PHONE: ViewportSize = {"width": 360, "height": 740}
+DESK: ViewportSize = {"width": 1280, "height": 800}
+NARROWEST: ViewportSize = {"width": 320, "height": 640}
 # What a colour does does not depend on the language, so each language tries one of the schemes.
 SCHEMES: dict[str, Literal["light", "dark"]] = {"en": "light", "sw": "dark"}
 SCREENSHOTS = Path(__file__).parents[2] / "artifacts" / "screenshots"
@@ -213,8 +213,9 @@ def violations(page: Page) -> list[str]:
 def too_small(page: Page) -> list[str]:
     """Return what a thumb must hit and may miss."""
     targets = page.locator("button:visible, .box:visible, .plan label, summary, .go, nav a")
+    low = "one.offsetHeight > 0 && one.offsetHeight < 48"
     small: list[str] = targets.evaluate_all(
-        "all => all.filter(one => one.offsetHeight && one.offsetHeight < 48).map(one => one.outerHTML)"
+        f"all => all.filter(one => {low}).map(one => one.outerHTML)"
     )
     return small
 

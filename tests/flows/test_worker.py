@@ -1,0 +1,121 @@
+"""The worker on every store, with time moved by hand."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from appliance.domain import debts
+from appliance.domain.debts import Kind, Owed
+from appliance.domain.errors import RouterUnreachable
+from appliance.domain.vouchers import Voucher
+from appliance.flows.evolve import Missing
+from appliance.store.port import Store
+from appliance.store.records import StoredRecords, books
+from appliance.worker import Worker
+from tests.conftest import HandClock
+from tests.contract.test_store import voucher
+
+
+class Payer:
+    """Pays a voucher's debt, or fails the way it was told to."""
+
+    def __init__(self, vouchers: StoredRecords[Voucher]) -> None:
+        self.vouchers = vouchers
+        self.failures: dict[str, Exception] = {}
+        self.paid: list[str] = []
+
+    async def pay(self, record: Voucher) -> None:
+        if record.code in self.failures:
+            raise self.failures[record.code]
+        self.paid.append(record.code)
+        await self.vouchers.change(record, replace(record, owed=None))
+
+
+@pytest.fixture
+def payer(store: Store) -> Payer:
+    return Payer(books(store).vouchers)
+
+
+@pytest.fixture
+def worker(payer: Payer, clock: HandClock) -> Worker[Voucher]:
+    return Worker("voucher", payer.vouchers, payer.pay, clock)
+
+
+async def owe(payer: Payer, clock: HandClock, *codes: str) -> None:
+    for code in codes:
+        await payer.vouchers.insert(replace(voucher(code), owed=Owed(Kind.GRANT, clock.now())))
+
+
+async def test_what_is_due_is_paid_and_then_nothing_is_left(
+    worker: Worker[Voucher], payer: Payer, clock: HandClock
+) -> None:
+    await owe(payer, clock, "AAA3AAA3AA", "BBB3BBB3BB")
+    assert await worker.step()
+    assert sorted(payer.paid) == ["AAA3AAA3AA", "BBB3BBB3BB"]
+    assert not await worker.step()
+
+
+async def test_a_debt_is_put_off_with_its_reason_and_paid_later(
+    worker: Worker[Voucher], payer: Payer, clock: HandClock
+) -> None:
+    await owe(payer, clock, "AAA3AAA3AA")
+    payer.failures["AAA3AAA3AA"] = RouterUnreachable("away")
+    assert await worker.step()
+    waiting = await payer.vouchers.find("code", "AAA3AAA3AA")
+    assert waiting is not None
+    assert waiting.owed is not None
+    assert waiting.owed.last_error == "router_away"
+    assert waiting.owed.lease_until is None
+    assert not await worker.step()
+    payer.failures.clear()
+    clock.pass_by(timedelta(seconds=2))
+    assert await worker.step()
+    assert payer.paid == ["AAA3AAA3AA"]
+
+
+@pytest.mark.parametrize("failure", [ZeroDivisionError("bug"), Missing("gone")])
+async def test_a_poisoned_debt_is_parked_and_the_others_are_served(
+    worker: Worker[Voucher], payer: Payer, clock: HandClock, failure: Exception
+) -> None:
+    await owe(payer, clock, "AAA3AAA3AA", "BBB3BBB3BB")
+    payer.failures["AAA3AAA3AA"] = failure
+    assert await worker.step()
+    assert payer.paid == ["BBB3BBB3BB"]
+    clock.pass_by(timedelta(minutes=59))
+    assert not await worker.step()
+    clock.pass_by(timedelta(minutes=2))
+    assert await worker.step()
+
+
+async def test_two_workers_never_pay_the_same_debt(
+    worker: Worker[Voucher], payer: Payer, clock: HandClock
+) -> None:
+    await owe(payer, clock, "AAA3AAA3AA")
+    other = Worker("voucher", payer.vouchers, payer.pay, clock)
+    assert [await worker.step(), await other.step()] == [True, False]
+    assert payer.paid == ["AAA3AAA3AA"]
+
+
+async def test_what_a_dead_worker_leased_falls_due_again(
+    worker: Worker[Voucher], payer: Payer, clock: HandClock
+) -> None:
+    await payer.vouchers.insert(voucher("AAA3AAA3AA").paid(clock.now()))
+    assert not await worker.step()
+    clock.pass_by(debts.LEASE)
+    assert await worker.step()
+    assert payer.paid == ["AAA3AAA3AA"]
+
+
+async def test_waits_grow_but_not_without_end(
+    worker: Worker[Voucher], payer: Payer, clock: HandClock
+) -> None:
+    await owe(payer, clock, "AAA3AAA3AA")
+    payer.failures["AAA3AAA3AA"] = RouterUnreachable("away")
+    for _ in range(12):
+        await worker.step()
+        clock.pass_by(timedelta(seconds=31))
+    waiting = await payer.vouchers.find("code", "AAA3AAA3AA")
+    assert waiting is not None
+    assert waiting.owed is not None
+    assert waiting.owed.attempts == 12
