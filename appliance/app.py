@@ -211,7 +211,7 @@ async def _portal(
         watch=flows.watch,
         shelf=Shelf(kept.plans),
         visitors=Visitors(router),
-        pages=Pages(look, overlay=portal.templates_dir),
+        pages=await asyncio.to_thread(Pages, look, overlay=portal.templates_dir),
         clock=clock,
         language=portal.default_language,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from appliance.domain import ids, payments, phones
 from appliance.domain.devices import Device
 from appliance.domain.errors import (
+    ApplianceError,
     Duplicate,
     GatewayRefused,
     GatewayUnavailable,
@@ -142,7 +143,10 @@ class Checkout:
         return await self._prompted(payment, checkout_id, merchant_id)
 
     async def _prompted(self, payment: Payment, checkout_id: str, merchant_id: str) -> Payment:
-        """Keep Safaricom's names; if that fails, the callback's own URL still finds us."""
+        """Keep Safaricom's names; if that fails, the callback's own URL still finds us.
+
+        The phone is ringing: nothing that goes wrong from here on may look like a failed order.
+        """
         try:
             after = await evolve(self.payments, payment, lambda p: p.prompted(checkout_id))
             await evolve(
@@ -150,7 +154,7 @@ class Checkout:
                 _initiation(payment),
                 lambda i: replace(i, merchant_request_id=merchant_id).follows(after),
             )
-        except StoreUnavailable:
+        except ApplianceError:
             log.exception("a push is out, its names are not stored payment=%s", payment.id)
             return payment.prompted(checkout_id)
         return after

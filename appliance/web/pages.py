@@ -1,7 +1,9 @@
 """The portal's pages: templates and sentences, with an operator's own laid over ours."""
 
 import re
+import secrets
 import tomllib
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -12,13 +14,15 @@ from string import Formatter
 from jinja2 import (
     BaseLoader,
     ChoiceLoader,
+    DictLoader,
     Environment,
     FileSystemLoader,
-    FunctionLoader,
     PrefixLoader,
     StrictUndefined,
 )
 
+_RECENT = 64
+_TEMPLATES = ("html", "css", "js")
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 _RATE = re.compile(r"(\d+)([kMG]?)")
 _NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -47,11 +51,25 @@ class Pages:
         self._speech = {lang: self._spoken(lang) for lang in self.languages}
         self._environment = _environment(overlay)
         self._environment.globals["look"] = look
+        self._recent: OrderedDict[tuple[str, str, str], str] = OrderedDict()
+        # Stands where the nonce goes: every answer has its own, so it cannot be kept.
+        self._blank = secrets.token_hex(12)
 
-    def render(self, template: str, lang: str, **context: object) -> str:
-        """Return one whole page; a name missing from the context raises at once."""
-        page = self._environment.get_template(template)
-        return page.render(lang=lang, **self._speech[lang], **context)
+    def render(self, template: str, lang: str, *, nonce: str, **context: object) -> str:
+        """Return one whole page; a name missing from the context raises at once.
+
+        Rendering costs more than all the rest of a request, and most visitors see the same plans:
+        what was rendered lately from the same context is not rendered again.
+        """
+        key = (template, lang, repr(context))
+        page = self._recent.pop(key, None)
+        if page is None:
+            found = self._environment.get_template(template)
+            page = found.render(lang=lang, nonce=self._blank, **self._speech[lang], **context)
+        self._recent[key] = page
+        if len(self._recent) > _RECENT:
+            self._recent.popitem(last=False)
+        return page.replace(self._blank, nonce)
 
     def text(self, lang: str, key: str, **values: object) -> str:
         """Return one sentence as plain text; raise `KeyError` for an unknown key."""
@@ -114,29 +132,35 @@ class Pages:
 
 
 def _environment(overlay: Path | None) -> Environment:
-    shipped = FunctionLoader(_shipped)
-    loaders: list[BaseLoader] = [shipped, PrefixLoader({"shipped": shipped})]
+    """Return an environment with every template compiled: no visitor waits for the disk."""
+    shipped = DictLoader(_shipped())
+    loaders: list[BaseLoader] = [shipped]
     if overlay is not None:
-        loaders.insert(0, FileSystemLoader(overlay))
-    return Environment(
+        loaders = [FileSystemLoader(overlay), shipped, PrefixLoader({"shipped": shipped})]
+    environment = Environment(
         loader=ChoiceLoader(loaders),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        cache_size=-1,
     )
+    for name in environment.list_templates(extensions=_TEMPLATES):
+        environment.get_template(name)
+    return environment
 
 
-def _shipped(name: str) -> str | None:
-    """Return our template without the white space at line ends, which no browser needs."""
-    resource = files("portal_templates").joinpath(name)
-    if "/" in name or not resource.is_file():
-        return None
-    source = resource.read_text("utf-8")
-    if name.endswith(".css"):
-        return re.sub(r"\s*\n\s*", "", source)
-    return re.sub(r"^[ \t]+", "", source, flags=re.MULTILINE)
+def _shipped() -> dict[str, str]:
+    """Return our templates without the white space that no browser needs."""
+    found: dict[str, str] = {}
+    for resource in files("portal_templates").iterdir():
+        kind = resource.name.rpartition(".")[2]
+        if kind not in _TEMPLATES:
+            continue
+        spare = r"\s*\n\s*" if kind == "css" else r"(?m)^[ \t]+"
+        found[resource.name] = re.sub(spare, "", resource.read_text("utf-8"))
+    return found
 
 
 def _catalogue(lang: str, overlay: Path | None) -> dict[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Formatter
 
 import pytest
-from jinja2 import TemplateNotFound, UndefinedError
+from jinja2 import TemplateNotFound, TemplateSyntaxError, UndefinedError
 
 from appliance.web.pages import Look, Pages
 from tests.web.page_samples import CODE, LOOK, NONCE, PLANS, SAMPLES, home, links, plan, rendered
@@ -179,6 +179,11 @@ def test_a_receipt_is_shown_promised_or_left_out(pages: Pages) -> None:
     assert "M-Pesa receipt" not in rendered(pages, "done-voucher", "en")
 
 
+def test_only_a_web_page_is_linked_to_go_on_with(pages: Pages) -> None:
+    assert 'href="http://example.com/"' in rendered(pages, "done-online", "en")
+    assert "alert" not in rendered(pages, "done-online", "en", continue_url="javascript:alert(1)")
+
+
 def test_the_pin_is_never_asked_for(pages: Pages) -> None:
     for lang in pages.languages:
         assert pages.text(lang, "home.pin_safe") in rendered(pages, "home-plans", lang)
@@ -319,6 +324,19 @@ def test_a_broken_catalogue_of_an_operator_refuses_to_start(tmp_path: Path, cata
     (tmp_path / "sw.toml").write_text(catalogue)
     with pytest.raises(ValueError, match=r"sw\.toml"):
         Pages(LOOK, overlay=tmp_path)
+
+
+def test_a_broken_template_of_an_operator_refuses_to_start(tmp_path: Path) -> None:
+    (tmp_path / "home.html").write_text("{% if %}")
+    with pytest.raises(TemplateSyntaxError):
+        Pages(LOOK, overlay=tmp_path)
+
+
+def test_rendering_reads_no_file(tmp_path: Path) -> None:
+    (tmp_path / "message.html").write_text('{% extends "shipped/message.html" %}')
+    pages = Pages(LOOK, overlay=tmp_path)
+    (tmp_path / "message.html").unlink()
+    assert "<h1>" in rendered(pages, "message-unknown", "en")
 
 
 def test_an_operator_without_a_support_phone_shows_none() -> None:
