@@ -235,7 +235,7 @@ def test_a_page_with_a_name_missing_raises_at_once(pages: Pages) -> None:
 
 def test_an_unknown_page_raises(pages: Pages) -> None:
     with pytest.raises(TemplateNotFound):
-        pages.render("../pyproject.toml", "en")
+        pages.render("../pyproject.toml", "en", nonce="")
 
 
 @pytest.mark.parametrize(
