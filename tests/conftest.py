@@ -1,5 +1,6 @@
 """What every test stands on: no blocking call hides in the event loop, and every store is real."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ async def still_world(
     tmp_path: Path, mongodb_uri: str | None, database: str
 ) -> AsyncIterator[World]:
     """The neighbours are there; the daemon is not started yet."""
-    made = World(tmp_path, mongodb_uri, database)
+    made = await asyncio.to_thread(World, tmp_path, mongodb_uri, database)
     await made.open()
     try:
         yield made

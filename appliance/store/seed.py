@@ -1,5 +1,6 @@
 """Put paybills, owners, routers and plans into the database from a TOML file; safe to repeat."""
 
+import asyncio
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,7 +31,7 @@ async def seed(store: Store, file: Path) -> dict[str, int]:
     What exists is brought up to date; fields that the file does not name stay, cached tokens
     among them.
     """
-    entries = _read(file)
+    entries = await asyncio.to_thread(_read, file)
     for collection, documents in entries.items():
         for document in documents:
             await _put(store, collection, document)
