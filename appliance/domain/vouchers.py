@@ -65,7 +65,10 @@ class Voucher:
         return replace(self, state=State.PAID, paid_at=now, owed=owing(Kind.GRANT, now))
 
     def wanted_by(self, device: Device, now: datetime) -> "Voucher":
-        """Return the voucher owing access to this device."""
+        """Return the voucher owing access to this device, unless it is being let in right now."""
+        lease = self.owed.lease_until if self.owed is not None else None
+        if lease is not None and now < lease and self.device == device:
+            return self
         return replace(self, device=device, owed=owing(Kind.GRANT, now))
 
     def on_router(self) -> "Voucher":

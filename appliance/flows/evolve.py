@@ -18,16 +18,28 @@ class Missing(ApplianceError):
     code = "missing"
 
 
-async def evolve(records: Records[R], record: R, step: Callable[[R], R]) -> R:
-    """Return the record after `step`, stored; an unchanged record costs no write."""
+async def evolve(
+    records: Records[R],
+    record: R,
+    step: Callable[[R], R],
+    then: Callable[[R], None] | None = None,
+) -> R:
+    """Return the record after `step`, stored; an unchanged record costs no write.
+
+    `then` is called with what this call stored, and not at all when somebody else had done it.
+    """
     for _ in range(_ROUNDS):
         after = step(record)
         if after == record:
             return record
         try:
-            return await records.change(record, after)
+            stored = await records.change(record, after)
         except Conflict:
             record = await load(records, record.id)
+            continue
+        if then is not None:
+            then(stored)
+        return stored
     raise Conflict(record.id)
 
 

@@ -67,8 +67,12 @@ class Redeem:
 
     async def bring_online(self, voucher: Voucher, device: Device) -> Voucher:
         """Owe this device access and pay at once; what cannot be paid now the worker pays."""
-        now = self.clock.now()
-        wanted = await evolve(self.vouchers, voucher, lambda v: v.wanted_by(device, now))
+        now, ours = self.clock.now(), list[Voucher]()
+        wanted = await evolve(
+            self.vouchers, voucher, lambda v: v.wanted_by(device, now), then=ours.append
+        )
+        if not ours:
+            return wanted
         try:
             return await self.access.grant(wanted)
         except (RouterUnreachable, RouterRefused, DeviceAbsent) as error:

@@ -88,9 +88,7 @@ class Settlement:
     async def _deliver(self, payment: Payment) -> None:
         now = self.clock.now()
         voucher = await load(self.vouchers, payment.voucher_id)
-        after = await evolve(self.vouchers, voucher, lambda v: v.paid(now))
-        if after != voucher:
-            self.hand_over(after)
+        await evolve(self.vouchers, voucher, lambda v: v.paid(now), then=self.hand_over)
 
     async def _status(self, webhook: WebhookLog, evidence: Evidence) -> str:
         payment = await self.payments.get(webhook.payment_id or "")

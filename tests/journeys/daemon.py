@@ -39,6 +39,7 @@ def _mortal(function: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[
 
 def _hasten() -> None:
     debts.LEASE = timedelta(seconds=1)
+    payments.UNDECIDED_FOR = timedelta(seconds=4)
     payments._FIRST_ASK = timedelta(seconds=1)
     payments._ASK_EVERY = timedelta(seconds=0.5)
     worker._LONGEST_WAIT = timedelta(seconds=1)
