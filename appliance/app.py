@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -45,6 +46,8 @@ from appliance.worker import Worker
 
 log = logging.getLogger(__name__)
 
+_SWITCH_SECONDS = 0.0005
+
 
 class SystemClock:
     """The machine's clock."""
@@ -78,6 +81,8 @@ class Flows:
 
 async def run(settings: Settings, on_ready: Callable[[], None]) -> None:
     """Serve and pay until cancelled; one dead loop stops all, and systemd starts us again."""
+    # The loop and the database's threads wait for each other: the usual 5 ms would be most of it.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     async with started(settings) as workers, asyncio.TaskGroup() as group:
         on_ready()
         group.create_task(workers.webhooks.run())

@@ -50,6 +50,16 @@ class Initiation:
     merchant_request_id: str | None = None
     version: int = 0
 
+    def prompted(self, checkout_request_id: str, merchant_request_id: str) -> "Initiation":
+        """Return the initiation with Safaricom's names for the push it took."""
+        initiating = self.status is InitiationStatus.INITIATING
+        return replace(
+            self,
+            status=InitiationStatus.INITIATED if initiating else self.status,
+            checkout_request_id=checkout_request_id,
+            merchant_request_id=merchant_request_id,
+        )
+
     def follows(self, payment: payments.Payment) -> "Initiation":
         """Return the initiation as its payment's state makes it; completed absorbs."""
         if self.status is InitiationStatus.COMPLETED:

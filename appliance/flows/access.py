@@ -28,7 +28,6 @@ class Access:
         if not voucher.usable(self.clock.now()):
             return await evolve(self.vouchers, voucher, Voucher.kept)
         await self.router.ensure_user(voucher.account())
-        voucher = await evolve(self.vouchers, voucher, Voucher.on_router)
         device = await self._present(voucher)
         others = await self.router.sessions(mac=device.mac)
         if any(session.user != voucher.code for session in others):
@@ -44,10 +43,11 @@ class Access:
         return await self._confirmed(voucher, device)
 
     async def _present(self, voucher: Voucher) -> Device:
-        if voucher.device is None:
-            raise DeviceAbsent("no device has asked for it yet")
-        device = await self.router.host(mac=voucher.device.mac)
+        """Return the device as the router sees it now; without one the voucher stays ready."""
+        wanted = voucher.device
+        device = None if wanted is None else await self.router.host(mac=wanted.mac)
         if device is None:
+            await evolve(self.vouchers, voucher, Voucher.on_router)
             raise DeviceAbsent("its device is not on the hotspot")
         return device
 

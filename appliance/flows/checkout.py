@@ -1,7 +1,8 @@
 """A customer asks for time: everything is stored, then the phone is prompted, once."""
 
+import asyncio
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from appliance.domain import ids, payments, phones
 from appliance.domain.devices import Device
@@ -68,8 +69,9 @@ class Checkout:
         open_already = await self._claim_phone(payment)
         if open_already is not None:
             return open_already
-        await self.vouchers.insert(voucher)
-        await self.initiations.insert(_initiation(payment))
+        await asyncio.gather(
+            self.vouchers.insert(voucher), self.initiations.insert(_initiation(payment))
+        )
         return await self._push(payment, secret)
 
     async def _plan(self, plan_id: str) -> Plan:
@@ -148,11 +150,13 @@ class Checkout:
         The phone is ringing: nothing that goes wrong from here on may look like a failed order.
         """
         try:
-            after = await evolve(self.payments, payment, lambda p: p.prompted(checkout_id))
-            await evolve(
-                self.initiations,
-                _initiation(payment),
-                lambda i: replace(i, merchant_request_id=merchant_id).follows(after),
+            after, _ = await asyncio.gather(
+                evolve(self.payments, payment, lambda p: p.prompted(checkout_id)),
+                evolve(
+                    self.initiations,
+                    _initiation(payment),
+                    lambda i: i.prompted(checkout_id, merchant_id),
+                ),
             )
         except ApplianceError:
             log.exception("a push is out, its names are not stored payment=%s", payment.id)

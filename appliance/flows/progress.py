@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from appliance.domain import payments
-from appliance.domain.devices import Device
 from appliance.domain.payments import Payment
 from appliance.domain.vouchers import State, Voucher
 from appliance.ports import Clock, Payments, Vouchers
@@ -48,13 +47,13 @@ class Watch:
         payment = await self.payments.get(voucher.payment_id) if voucher.payment_id else None
         return self.of(voucher, payment)
 
-    async def undecided(self, device: Device) -> Voucher | None:
-        """Return the voucher this device is paying for right now."""
-        newest = await self.vouchers.page("device.mac", device.mac, 1)
-        if not newest or newest[0].state is not State.UNPAID or newest[0].payment_id is None:
+    async def undecided(self, known: list[Voucher]) -> Voucher | None:
+        """Return the newest of a device's vouchers while it is being paid for."""
+        newest = known[0] if known else None
+        if newest is None or newest.state is not State.UNPAID or newest.payment_id is None:
             return None
-        payment = await self.payments.get(newest[0].payment_id)
-        return newest[0] if payment is not None and payment.open_phone is not None else None
+        payment = await self.payments.get(newest.payment_id)
+        return newest if payment is not None and payment.open_phone is not None else None
 
     def of(self, voucher: Voucher, payment: Payment | None) -> Progress:
         """Return how this purchase stands."""

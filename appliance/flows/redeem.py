@@ -38,9 +38,9 @@ class Redeem:
         await self._refuse_in_use(voucher, device)
         return await self.bring_online(voucher, device)
 
-    async def returning(self, device: Device) -> Voucher | None:
-        """Return this device's own voucher, logged in again where it was not; None without one."""
-        for voucher in await self.owned(device):
+    async def returning(self, known: list[Voucher], device: Device) -> Voucher | None:
+        """Return the first usable of the device's vouchers, logged in again where it was not."""
+        for voucher in self.usable(known):
             if await self._is_online(voucher, device):
                 return voucher
             brought = await self.bring_online(voucher, device)
@@ -48,13 +48,16 @@ class Redeem:
                 return brought
         return None
 
-    async def owned(self, device: Device) -> list[Voucher]:
-        """Return the vouchers this device can use; the one already running comes first.
+    async def known(self, device: Device) -> list[Voucher]:
+        """Return the device's vouchers, the newest first."""
+        return await self.vouchers.page("device.mac", device.mac, _MOST_PER_DEVICE)
+
+    def usable(self, known: list[Voucher]) -> list[Voucher]:
+        """Return what still buys time; the one already running comes first.
 
         A second one bought meanwhile keeps its whole time.
         """
         now = self.clock.now()
-        known = await self.vouchers.page("device.mac", device.mac, _MOST_PER_DEVICE)
         usable = [voucher for voucher in known if voucher.usable(now)]
         return sorted(usable, key=lambda v: (v.state is not State.ACTIVE, v.created_at))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from functools import cache
 from types import UnionType
@@ -15,6 +15,8 @@ from appliance.domain.vouchers import Voucher
 from appliance.store.port import Document
 
 T = TypeVar("T")
+
+_PLAIN = frozenset({str, int, bool, datetime})
 
 # Where a name in the database is not simply the camelCase of ours.
 _NAMES: dict[type, dict[str, str]] = {
@@ -97,10 +99,11 @@ def _inner(hint: Any) -> Any:
 
 
 def _encode(value: Any) -> Any:
-    if is_dataclass(value):
-        pairs = (
-            (wire, getattr(value, name)) for name, wire, _ in _shape(cast("type", type(value)))
-        )
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if hasattr(kind, "__dataclass_fields__"):
+        pairs = ((wire, getattr(value, name)) for name, wire, _ in _shape(kind))
         return {wire: _encode(inner) for wire, inner in pairs if inner is not None}
     if isinstance(value, Enum):
         return value.value

@@ -18,7 +18,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from appliance.domain.errors import Conflict, Duplicate, StoreUnavailable
 from appliance.store.port import Document
-from appliance.store.schema import COLLECTIONS, Collection
+from appliance.store.schema import COLLECTIONS, KEEP_WEBHOOKS, Collection
 
 _HEX_ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
 _AWAY_AFTER_MS = 2500
@@ -127,8 +127,9 @@ class MongoStore:
         for fields in collection.indexes:
             keys = [(p.lstrip("-"), DESCENDING if p.startswith("-") else ASCENDING) for p in fields]
             await target.create_index(keys)
-        for path, kept in collection.ttl.items():
-            await target.create_index(path, expireAfterSeconds=int(kept.total_seconds()))
+        for path in collection.ttl:
+            kept = int(KEEP_WEBHOOKS.total_seconds())
+            await target.create_index(path, expireAfterSeconds=kept)
         if collection.owes:
             await target.create_index("owed.at")
 

@@ -4,7 +4,7 @@
 their names, fields and indexes are the ones those programs know.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 KEEP_WEBHOOKS = timedelta(days=90)
@@ -24,7 +24,8 @@ class Collection:
     newest: str = "createdAt"
     """The path that orders a page, newest first."""
     owes: bool = False
-    ttl: dict[str, timedelta] = field(default_factory=dict)
+    ttl: tuple[str, ...] = ()
+    """Paths whose documents are forgotten after `KEEP_WEBHOOKS`."""
 
 
 PAYBILLS = Collection(
@@ -59,7 +60,7 @@ WEBHOOKS = Collection(
     ids=frozenset({"paymentId"}),
     newest="timestamp",
     owes=True,
-    ttl={"timestamp": KEEP_WEBHOOKS},
+    ttl=("timestamp",),
 )
 USERS = Collection(name="users", newest="_id")
 ROUTERS = Collection(name="routers", ids=frozenset({"userId"}), newest="_id")

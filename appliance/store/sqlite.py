@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from appliance.store.schema import COLLECTIONS, Collection
 from appliance.store.thread import ConnectionThread
 
 _DATE = "$date"
-_DATE_PATHS = frozenset({"createdAt", "timestamp", "owed.at"})
 
 
 class SqliteStore:
@@ -32,10 +32,13 @@ class SqliteStore:
 
     async def insert(self, collection: str, document: Document) -> None:
         """Add a document."""
-        row = (document["_id"], _dump(document))
+        keys = _keys(COLLECTIONS[collection], document)
+        names = ", ".join(("_id", "doc", *map(_quoted, keys)))
+        marks = ", ".join("?" * (len(keys) + 2))
+        statement = f"INSERT INTO {collection} ({names}) VALUES ({marks})"  # noqa: S608 # our own names
+        row = (document["_id"], _dump(document), *keys.values())
 
         def work(connection: sqlite3.Connection) -> None:
-            statement = f"INSERT INTO {collection} (_id, doc) VALUES (?, ?)"  # noqa: S608 # our own names
             _unique(collection, connection, statement, row)
 
         await self._writer.do(work)
@@ -43,7 +46,7 @@ class SqliteStore:
     async def get(self, collection: str, key: str, value: str) -> Document | None:
         """Return the document with this unique key."""
         _declared((*COLLECTIONS[collection].unique, "_id"), key)
-        where = f"{_column(key)} = ?"
+        where = f"{_quoted(key)} = ?"
         found = await self._select(collection, where, (value,), "_id", 1)
         return found[0] if found else None
 
@@ -58,24 +61,31 @@ class SqliteStore:
             document = _load(row[0]) if row else {}
             if not row or any(_at(document, path) != value for path, value in when.items()):
                 raise Conflict(f"{collection} {record_id}")
+            before = _keys(COLLECTIONS[collection], document)
             for path, value in changes.items():
                 _put(document, path.split("."), value)
-            statement = f"UPDATE {collection} SET doc = ? WHERE _id = ?"  # noqa: S608
-            _unique(collection, connection, statement, (_dump(document), record_id))
+            # Only the columns that changed: SQLite then leaves every other index alone.
+            after = _keys(COLLECTIONS[collection], document)
+            moved = {path: value for path, value in after.items() if value != before[path]}
+            names = "".join(f", {_quoted(path)} = ?" for path in moved)
+            statement = f"UPDATE {collection} SET doc = ?{names} WHERE _id = ?"  # noqa: S608
+            _unique(
+                collection, connection, statement, (_dump(document), *moved.values(), record_id)
+            )
 
         await self._writer.do(work)
 
     async def due(self, collection: str, now: datetime, limit: int) -> list[Document]:
         """Return documents whose debt is due."""
-        column = _column("owed.at")
+        column = _quoted("owed.at")
         return await self._select(collection, f"{column} <= ?", (_ms(now),), column, limit)
 
     async def page(self, collection: str, index: str, value: object, limit: int) -> list[Document]:
         """Return documents with this value, the newest first."""
         declared = COLLECTIONS[collection]
         _declared([fields[0].lstrip("-") for fields in declared.indexes], index)
-        where = f"{_column(index)} = ?"
-        order = f"{_column(declared.newest)} DESC"
+        where = f"{_quoted(index)} = ?"
+        order = f"{_quoted(declared.newest)} DESC"
         return await self._select(collection, where, (value,), order, limit)
 
     async def prune(self, collection: str, path: str, before: datetime) -> int:
@@ -83,8 +93,8 @@ class SqliteStore:
 
         def work(connection: sqlite3.Connection) -> int:
             statement = (
-                f"DELETE FROM {collection} WHERE {_column(path)} < ? "  # noqa: S608
-                f"AND {_column('owed.at')} IS NULL"
+                f"DELETE FROM {collection} WHERE {_quoted(path)} < ? "  # noqa: S608
+                f"AND {_quoted('owed.at')} IS NULL"
             )
             return connection.execute(statement, (_ms(before),)).rowcount
 
@@ -118,8 +128,9 @@ def _create_all(connection: sqlite3.Connection) -> None:
 
 def _create(connection: sqlite3.Connection, collection: Collection) -> None:
     name = collection.name
+    columns = "".join(f", {_quoted(path)}" for path in _paths(collection))
     connection.execute(
-        f"CREATE TABLE IF NOT EXISTS {name} (_id TEXT PRIMARY KEY, doc TEXT NOT NULL)"
+        f"CREATE TABLE IF NOT EXISTS {name} (_id TEXT PRIMARY KEY, doc TEXT NOT NULL{columns})"
     )
     keys: list[tuple[str, tuple[str, ...]]] = [("UNIQUE ", (path,)) for path in collection.unique]
     keys += [("", fields) for fields in collection.indexes]
@@ -128,17 +139,28 @@ def _create(connection: sqlite3.Connection, collection: Collection) -> None:
     for unique, fields in keys:
         label = "_".join((name, *fields)).replace(".", "_").replace("-", "")
         columns = ", ".join(
-            _column(path.lstrip("-")) + (" DESC" if path.startswith("-") else "") for path in fields
+            _quoted(path.lstrip("-")) + (" DESC" if path.startswith("-") else "") for path in fields
         )
         connection.execute(f'CREATE {unique}INDEX IF NOT EXISTS "{label}" ON {name} ({columns})')
 
 
-def _column(path: str) -> str:
-    """Return the expression for a path, the same text in indexes and queries so that they meet."""
-    if path == "_id":
-        return path
-    date = f'."{_DATE}"' if path in _DATE_PATHS else ""
-    return f"json_extract(doc, '$.{path}{date}')"
+@cache
+def _paths(collection: Collection) -> tuple[str, ...]:
+    """Return what has a column of its own: whatever is searched or ordered by."""
+    indexed = [path.lstrip("-") for fields in collection.indexes for path in fields]
+    owed = ["owed.at"] if collection.owes else []
+    searched = [*collection.unique, *indexed, *collection.ttl, collection.newest, *owed]
+    return tuple(dict.fromkeys(path for path in searched if path != "_id"))
+
+
+def _keys(collection: Collection, document: Document) -> dict[str, object]:
+    """Return the columns' values, beside the document that holds them too."""
+    found = {path: _at(document, path) for path in _paths(collection)}
+    return {path: _ms(v) if isinstance(v, datetime) else v for path, v in found.items()}
+
+
+def _quoted(path: str) -> str:
+    return f'"{path}"'
 
 
 def _declared(known: tuple[str, ...] | list[str], path: str) -> None:
@@ -147,7 +169,7 @@ def _declared(known: tuple[str, ...] | list[str], path: str) -> None:
 
 
 def _unique(
-    collection: str, connection: sqlite3.Connection, statement: str, row: tuple[str, str]
+    collection: str, connection: sqlite3.Connection, statement: str, row: tuple[object, ...]
 ) -> None:
     try:
         connection.execute(statement, row)

@@ -18,6 +18,12 @@ from appliance.web.pages import Pages
 
 log = logging.getLogger(__name__)
 
+_POLICY = (
+    "default-src 'none'; style-src 'nonce-NONCE'; script-src 'nonce-NONCE'; "
+    "connect-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'; "
+    "form-action 'self' http:"
+)
+
 _NOT_FOUND = frozenset({"plan_unknown", "code_unknown", "receipt_unknown", "page_unknown"})
 _IN_USE = frozenset({"code_in_use", "code_expired"})
 
@@ -90,13 +96,9 @@ def portal_errors(pages: Pages, default: str) -> Middleware:
 
 def page_headers(nonce: str) -> dict[str, str]:
     """Return the headers of every page: nothing foreign runs, nothing personal is kept."""
-    policy = (
-        f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; "
-        "connect-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'; "
-        "form-action 'self' http:"
-    )
     return {
-        "Content-Security-Policy": policy,
+        "Content-Type": "text/html; charset=utf-8",
+        "Content-Security-Policy": _POLICY.replace("NONCE", nonce),
         "Cache-Control": "no-store",
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
@@ -123,7 +125,7 @@ def _answer(
         home_url="/",
     )
     headers = page_headers(nonce)
-    return web.Response(text=text, content_type="text/html", status=status, headers=headers)
+    return web.Response(body=text.encode(), status=status, headers=headers)
 
 
 def _route(request: web.Request) -> str:

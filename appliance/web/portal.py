@@ -65,13 +65,15 @@ routes = web.RouteTableDef()
 async def home(request: web.Request) -> web.Response:
     """Show the plans, or where this device already stands."""
     door, here = _here(request, request.query)
-    if "buy" not in request.query and "error" not in request.query:
-        device = await door.visitors.device(request)
-        standing = None if device is None else await _standing(door, device)
+    device = await door.visitors.device(request)
+    known = [] if device is None else await _known(request, door, device)
+    stays = "buy" in request.query or "error" in request.query
+    if device is not None and known and not stays:
+        standing = await door.redeem.returning(known, device) or await door.watch.undecided(known)
         if standing is not None:
             raise web.HTTPSeeOther(f"/wait/{standing.token}")
     notice = _notice(door, here, request.query.get("error", ""))
-    return await _home(request, here, notice=notice)
+    return await _home(request, here, notice=notice, known=known)
 
 
 @routes.post("/purchase")
@@ -183,12 +185,6 @@ def _sentence(door: PortalDoor, here: Arrival, progress: Progress) -> str:
     return sentence(door.pages, here.language, progress)
 
 
-async def _standing(door: PortalDoor, device: Device) -> Voucher | None:
-    """Return what this device owns or is paying for; what it owns brings it online by itself."""
-    owned = await door.redeem.returning(device)
-    return owned if owned is not None else await door.watch.undecided(device)
-
-
 async def _look(request: web.Request) -> tuple[PortalDoor, Arrival, Progress]:
     door = request.app[DOOR]
     progress = await door.watch.look(request.match_info["token"][:64])
@@ -234,6 +230,7 @@ async def _home(
     form: Mapping[str, str] | None = None,
     notice: str | None = None,
     error: Invalid | Locked | SalesClosed | None = None,
+    known: list[Voucher] | None = None,
 ) -> web.Response:
     door = request.app[DOOR]
     status, problem, closed = errors.on_home(door.pages, here.language, error)
@@ -252,18 +249,28 @@ async def _home(
         problem=problem,
         notice=notice,
         device_known=device is not None,
-        ready=await _ready(door, device),
+        ready=_ready(door, known or []),
         closed=closed,
     )
 
 
-async def _ready(door: PortalDoor, device: Device | None) -> list[dict[str, object]]:
-    if device is None:
+async def _known(request: web.Request, door: PortalDoor, device: Device) -> list[Voucher]:
+    """Return the device's vouchers; one that has none is not looked up at every reload."""
+    if door.visitors.is_stranger(request):
+        return []
+    known = await door.redeem.known(device)
+    if not known:
+        door.visitors.stranger(request)
+    return known
+
+
+def _ready(door: PortalDoor, known: list[Voucher]) -> list[dict[str, object]]:
+    if not known:
         return []
     now = door.clock.now()
     return [
         {"code": v.code, "seconds_left": v.seconds_left(now), "online": v.activated_at is not None}
-        for v in await door.redeem.owned(device)
+        for v in door.redeem.usable(known)
     ]
 
 
@@ -275,7 +282,7 @@ def _page(
     links = here.links(request.path if request.method == "GET" else "/", pages.languages)
     text = pages.render(template, here.language, nonce=nonce, self_links=links, **context)
     headers = errors.page_headers(nonce)
-    return web.Response(text=text, content_type="text/html", status=status, headers=headers)
+    return web.Response(body=text.encode(), status=status, headers=headers)
 
 
 def _here(request: web.Request, values: Mapping[str, str]) -> tuple[PortalDoor, Arrival]:
@@ -285,6 +292,7 @@ def _here(request: web.Request, values: Mapping[str, str]) -> tuple[PortalDoor, 
 
 async def _form(request: web.Request) -> dict[str, str]:
     """Return the text fields of a form; a file is not an answer to anything we ask."""
+    request.app[DOOR].visitors.acts(request)
     posted = await request.post()
     return {name: value for name, value in posted.items() if isinstance(value, str)}
 

@@ -45,6 +45,7 @@ async def purchase(request: web.Request) -> web.Response:
     here = arrival(request, request.query, door.pages.languages, door.language)
     try:
         body = await _object(request)
+        door.visitors.acts(request)
         claims = {name: _text(body, name, "") for name in ("mac", "ip")}
         order = Order(
             plan_id=_text(body, "planId", "plan_missing"),

@@ -27,6 +27,7 @@ class Visitors:
     def __init__(self, router: Router) -> None:
         self._router = router
         self._known: dict[str, tuple[float, Device | None]] = {}
+        self._strangers: dict[str, float] = {}
 
     async def device(self, request: web.Request) -> Device | None:
         """Return the device this request really comes from; None while the router is away."""
@@ -43,6 +44,22 @@ class Visitors:
             self._known.clear()
         self._known[ip] = (now + _KEEP_SECONDS, device)
         return device
+
+    def is_stranger(self, request: web.Request) -> bool:
+        """Say whether this address was found to own nothing a moment ago."""
+        now = asyncio.get_running_loop().time()
+        return self._strangers.get(request.remote or "", 0.0) > now
+
+    def stranger(self, request: web.Request) -> None:
+        """Remember for two seconds that this address owns nothing."""
+        if len(self._strangers) >= _MOST_KEPT:
+            self._strangers.clear()
+        until = asyncio.get_running_loop().time() + _KEEP_SECONDS
+        self._strangers[request.remote or ""] = until
+
+    def acts(self, request: web.Request) -> None:
+        """Forget what was remembered of an address that is about to change it."""
+        self._strangers.pop(request.remote or "", None)
 
     async def buyer(self, request: web.Request, claims: Mapping[str, str]) -> Device | None:
         """Return the device to buy for: the one asking, or a claimed pair the router confirms.
@@ -74,17 +91,17 @@ class Arrival:
 
     def links(self, path: str, languages: tuple[str, ...]) -> dict[str, str]:
         """Return this page's address in every language."""
-        return {
-            language: f"{path}?{urlencode(self.carry | {'lang': language})}"
-            for language in languages
-        }
+        rest = {name: value for name, value in self.carry.items() if name != "lang"}
+        query = f"{urlencode(rest)}&" if rest else ""
+        return {language: f"{path}?{query}lang={language}" for language in languages}
 
 
 def arrival(
     request: web.Request, values: Mapping[str, str], languages: tuple[str, ...], default: str
 ) -> Arrival:
     """Return the harmless part of a query or a form, and the language to answer in."""
-    carry = {name: values[name] for name in _CARRIED if _harmless(name, values.get(name, ""))}
+    given = ((name, values.get(name)) for name in _CARRIED)
+    carry = {name: value for name, value in given if value and _harmless(name, value)}
     if carry.get("lang") not in languages:
         carry.pop("lang", None)
     language = carry.get("lang") or _accepted(request, languages) or default
