@@ -1,0 +1,153 @@
+"""The binary API on a socket: sign in, then one command after another, each with its tag."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from appliance.sandbox.routeros import sentences, traps
+from appliance.sandbox.routeros.faults import Faults
+from appliance.sandbox.routeros.menus import Answer, Menu, Request
+
+_LATE_SECONDS = 30
+_RUBBISH = b"\xf9\x00rubbish\xff\xff"
+_READS = frozenset({"print", "getall"})
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody who may sign in, with the policies of the group."""
+
+    name: str
+    password: str = field(repr=False)
+    policies: frozenset[str] = frozenset({"read", "write", "api"})
+
+
+class Cut(Exception):
+    """The connection ends here, without another word."""
+
+
+class ApiSession:
+    """One client on one connection."""
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        menus: Mapping[str, Menu],
+        accounts: Mapping[str, Account],
+        faults: Faults,
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._menus = menus
+        self._accounts = accounts
+        self._faults = faults
+        self._account: Account | None = None
+
+    async def serve(self) -> None:
+        """Answer until somebody hangs up."""
+        with suppress(EOFError, sentences.BrokenStream, ConnectionError, Cut):
+            while True:
+                await self._obey(await sentences.read_sentence(self._reader))
+
+    def abort(self) -> None:
+        """Reset the connection, as a router that went away does."""
+        sock = self._writer.get_extra_info("socket")
+        if sock is not None:
+            with suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._writer.transport.abort()
+
+    async def _obey(self, words: list[str]) -> None:
+        command, tag = words[0], _tag(words)
+        if self._faults.menu.hang:
+            await asyncio.Event().wait()
+        if self._faults.menu.half_close:
+            self._writer.write_eof()
+            return
+        if self._faults.menu.rubbish:
+            self._writer.write(_RUBBISH)
+            return
+        if self._faults.once("cut_before_command", command):
+            self._cut()
+        late = self._faults.once("late_answer", command)
+        replies = self._replies(command, words[1:])
+        await asyncio.sleep(_LATE_SECONDS if late else self._faults.latency)
+        if self._faults.once("cut_after_command", command):
+            self._cut()
+        for reply in replies:
+            self._writer.write(sentences.encoded(reply + tag))
+        await self._writer.drain()
+        if replies[-1][0] == "!fatal":
+            self._writer.close()
+            raise Cut
+
+    def _cut(self) -> None:
+        self.abort()
+        raise Cut
+
+    def _replies(self, command: str, words: list[str]) -> list[list[str]]:
+        """Return the sentences that answer this one."""
+        try:
+            if command == "/login":
+                return self._login(_attributes(words))
+            if self._account is None:
+                return [["!fatal", "not logged in"]]
+            if command == "/quit":
+                return [["!fatal", "session terminated on request"]]
+            if command == "/cancel":
+                return [["!done"]]
+            return _sentences(self._answer(command, words, self._account))
+        except traps.Trap as trap:
+            return [_trap(trap), ["!done"]]
+
+    def _login(self, given: Mapping[str, str]) -> list[list[str]]:
+        account = self._accounts.get(given.get("name", ""))
+        if account is None or account.password != given.get("password", ""):
+            raise traps.bad_login()
+        if "api" not in account.policies:
+            raise traps.bad_login()
+        self._account = account
+        return [["!done"]]
+
+    def _answer(self, command: str, words: list[str], account: Account) -> Answer:
+        path, _, name = command.rpartition("/")
+        menu = self._menus.get(path)
+        if menu is None:
+            raise traps.no_menu()
+        if name not in menu:
+            raise traps.no_command()
+        refusal = self._faults.menu.trap.get(command)
+        if refusal is not None:
+            raise traps.Trap(refusal)
+        if ("read" if name in _READS else "write") not in account.policies:
+            raise traps.no_permission()
+        queries = tuple(word[1:] for word in words if word.startswith("?"))
+        if queries and name not in _READS:
+            raise traps.Trap("queries are for print only")
+        return menu[name](Request(_attributes(words), queries, account.policies))
+
+
+def _attributes(words: list[str]) -> dict[str, str]:
+    pairs = (word[1:].partition("=") for word in words if word.startswith("="))
+    return {name: value for name, _, value in pairs}
+
+
+def _tag(words: list[str]) -> list[str]:
+    return [word for word in words[1:] if word.startswith(".tag=")][-1:]
+
+
+def _sentences(answer: Answer) -> list[list[str]]:
+    rows = [["!re", *(f"={name}={value}" for name, value in row.items())] for row in answer.rows]
+    if answer.printed and not rows:
+        rows = [["!empty"]]
+    done = ["!done"] if answer.ret is None else ["!done", f"=ret={answer.ret}"]
+    return [*rows, done]
+
+
+def _trap(trap: traps.Trap) -> list[str]:
+    category = [] if trap.category is None else [f"=category={trap.category}"]
+    return ["!trap", *category, f"=message={trap.message}"]

@@ -1,0 +1,89 @@
+"""What can go wrong with the router, and what nobody has established about it: set by PUT."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class WrongFaults(Exception):
+    """The menu was not understood; the text names the entry and what is allowed."""
+
+
+class _Menu(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    refuse: bool = False
+    """Every connection to the API is reset, new ones and those that stand."""
+    hang: bool = False
+    """Commands are read and never answered; the connection stays open."""
+    latency: float | None = Field(default=None, ge=0, le=60)
+    """Seconds before every answer; absent means what the router was started with."""
+    half_close: bool = False
+    """At its next command, each connection loses the router's half."""
+    rubbish: bool = False
+    """Commands are answered with bytes that are no sentence."""
+    cut_before_command: str | None = None
+    """Once: this command is lost with its connection, not carried out."""
+    cut_after_command: str | None = None
+    """Once: this command is carried out and its answer lost with its connection."""
+    late_answer: str | None = None
+    """Once: this command's answer comes 30 seconds late."""
+    trap: dict[str, str] = {}
+    """Commands that are refused, each with the router's words."""
+    reboot: float | None = Field(default=None, ge=0, le=600)
+    """Once, at once: a restart that takes so many seconds."""
+
+    login_trap_prefix: Literal["", "failure: "] = ""
+    """Whether a refused `active/login` begins like other refusals: not established."""
+    login_when_active: Literal["ignored", "refused"] = "refused"
+    """What `active/login` says of a client that is in already: not established."""
+    cookies_survive_reboot: bool = False
+    """Not established."""
+    api_login_makes_cookie: bool = False
+    """Whether a login by API leaves a mac-cookie: not established."""
+
+
+class Faults:
+    """The menu as it stands; reading it never changes it, except what happens once."""
+
+    def __init__(self, latency: float = 0.0) -> None:
+        self._started_with = latency
+        self.menu = _Menu()
+        self.on_change: Callable[[], None] = lambda: None
+        """Called after every change of the menu."""
+
+    def set(self, wanted: object) -> None:
+        """Replace the whole menu; raise `WrongFaults` and change nothing."""
+        try:
+            self.menu = _Menu.model_validate(wanted, strict=True)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            known = ", ".join(_Menu.model_fields)
+            raise WrongFaults(f"{where}: {first['msg']}; there are: {known}") from None
+        self.on_change()
+
+    def shown(self) -> dict[str, object]:
+        """Return the menu as JSON has it."""
+        return self.menu.model_dump()
+
+    @property
+    def latency(self) -> float:
+        """Return the seconds before every answer."""
+        return self._started_with if self.menu.latency is None else self.menu.latency
+
+    def once(
+        self, name: Literal["cut_before_command", "cut_after_command", "late_answer"], command: str
+    ) -> bool:
+        """Say whether this command is the one, and forget it if so."""
+        if getattr(self.menu, name) != command:
+            return False
+        self.menu = self.menu.model_copy(update={name: None})
+        return True
+
+    def take_reboot(self) -> float | None:
+        """Return the seconds of a restart that was asked for, and forget it."""
+        seconds = self.menu.reboot
+        self.menu = self.menu.model_copy(update={"reboot": None})
+        return seconds

@@ -1,0 +1,105 @@
+"""Rows of one menu: what may be set, how it reads back, and the ids that never repeat."""
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import count
+
+from appliance.sandbox.routeros import traps
+from appliance.sandbox.routeros.values import Kind
+
+Row = dict[str, str]
+
+
+class Table:
+    """A menu that keeps what it is given."""
+
+    def __init__(
+        self,
+        kinds: Mapping[str, Kind],
+        *,
+        defaults: Mapping[str, str] | None = None,
+        required: Iterable[str] = ("name",),
+        twin: Callable[[Row, Row], str | None] = lambda old, new: None,
+    ) -> None:
+        """Take each argument's kind; `twin` says why two rows may not stand side by side."""
+        self.rows: dict[str, Row] = {}
+        self._kinds = kinds
+        self._defaults = dict(defaults or {})
+        self._required = tuple(required)
+        self._twin = twin
+        self._ids = count(1)
+
+    def add(self, given: Mapping[str, str]) -> str:
+        """Keep a new row and return its id."""
+        for name in self._required:
+            if name not in given:
+                raise traps.missing(name)
+        row = self._with(dict(self._defaults), given)
+        self._refuse_twins(row, None)
+        row_id = self._new_id()
+        self.rows[row_id] = row
+        return row_id
+
+    def set(self, row_ids: Iterable[str], given: Mapping[str, str]) -> None:
+        """Change these rows, or none of them."""
+        newer = {row_id: self._with(dict(self.row(row_id)), given) for row_id in row_ids}
+        for row_id, row in newer.items():
+            self._refuse_twins(row, row_id)
+        self.rows.update(newer)
+
+    def remove(self, row_ids: Iterable[str]) -> None:
+        """Forget these rows, or none of them."""
+        for row_id in [self._existing(row_id) for row_id in row_ids]:
+            self.rows.pop(row_id, None)
+
+    def row(self, row_id: str) -> Row:
+        """Return a row; raise the router's refusal when there is none."""
+        return self.rows[self._existing(row_id)]
+
+    def named(self, name: str) -> tuple[str, Row] | None:
+        """Return the first row of this name, with its id."""
+        return next((item for item in self.rows.items() if item[1].get("name") == name), None)
+
+    def names(self) -> list[str]:
+        """Return every row's name."""
+        return [row["name"] for row in self.rows.values()]
+
+    def renumber(self) -> None:
+        """Give every row another id, as a reboot may."""
+        self.rows = {self._new_id(): row for row in self.rows.values()}
+
+    def _new_id(self) -> str:
+        return f"*{next(self._ids):X}"
+
+    def _existing(self, row_id: str) -> str:
+        if row_id not in self.rows:
+            raise traps.no_item()
+        return row_id
+
+    def _with(self, row: Row, given: Mapping[str, str]) -> Row:
+        for name, value in given.items():
+            if name not in self._kinds:
+                raise traps.unknown_parameter(name)
+            shown = self._kinds[name](name, value)
+            if shown is None or (shown == "" and name not in self._required):
+                row.pop(name, None)
+            elif shown == "":
+                raise traps.bad_value(name)
+            else:
+                row[name] = shown
+        return row
+
+    def _refuse_twins(self, row: Row, row_id: str | None) -> None:
+        for other_id, other in self.rows.items():
+            why = self._twin(other, row) if other_id != row_id else None
+            if why is not None:
+                raise traps.Trap(f"failure: {why}")
+
+
+def same_name(kind: str) -> Callable[[Row, Row], str | None]:
+    """Return the rule that a name is used once in its menu."""
+
+    def twin(old: Row, new: Row) -> str | None:
+        twice = old["name"] == new["name"]
+        return f"already have {kind} with such name" if twice else None
+
+    return twin
