@@ -76,7 +76,8 @@ class Pool:
     async def _connection(self) -> AsyncApi:
         while self._idle:
             api = self._idle.pop()
-            if not api.protocol.transport.reader.at_eof():
+            reader = api.protocol.transport.reader
+            if not reader.at_eof() and reader.exception() is None:
                 return api
             await _close(api)
         loop = asyncio.get_running_loop()

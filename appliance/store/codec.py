@@ -99,7 +99,7 @@ def _inner(hint: Any) -> Any:
 
 
 def _encode(value: Any) -> Any:
-    kind = type(value)
+    kind: Any = type(value)
     if kind in _PLAIN:
         return value
     if hasattr(kind, "__dataclass_fields__"):

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from appliance import worker
-from appliance.__main__ import main
+from appliance.cli import main
 from appliance.domain import debts, payments
 from appliance.mpesa import client
 from appliance.router import pool
@@ -50,8 +50,11 @@ def _hasten() -> None:
 if __name__ == "__main__":
     _hasten()
     if os.environ.get("DIE_AT"):
-        StoredRecords.insert = _mortal(StoredRecords.insert)  # type: ignore[method-assign]
-        StoredRecords.change = _mortal(StoredRecords.change)  # type: ignore[method-assign]
-        pool.Pool.command = _mortal(pool.Pool.command)  # type: ignore[method-assign]
-        client.send = _mortal(client.send)  # type: ignore[assignment]
+        for owner, name in (
+            (StoredRecords, "insert"),
+            (StoredRecords, "change"),
+            (pool.Pool, "command"),
+            (client, "send"),
+        ):
+            setattr(owner, name, _mortal(getattr(owner, name)))
     main()
