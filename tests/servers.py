@@ -1,18 +1,32 @@
 """Servers that tests start: a free port, and a stand-in for MongoDB."""
 
+import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from itertools import count
 from pathlib import Path
 
 
+# Below the ports that outgoing connections take by themselves; each test worker has its own range.
+_FIRST, _LAST, _RANGE = 18000, 32000, 1000
+_worker = int("".join(filter(str.isdigit, os.environ.get("PYTEST_XDIST_WORKER", ""))) or "9")
+_next = count(_FIRST + _worker * _RANGE)
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that nobody else here will be given."""
+    while True:
+        port = _FIRST + (next(_next) - _FIRST) % (_LAST - _FIRST)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 class Secantus:

@@ -47,12 +47,16 @@ class Person:
         self._open: BrowserContext | None = None
 
     async def captive_browser(self) -> Page:
-        """Return a fresh captive browser: nothing is remembered from the last one."""
+        """Return a fresh captive browser: nothing is remembered from the last one.
+
+        On a device that is online already, no page opens by itself.
+        """
         await self.close()
         self._open = await self.browser.new_context(**self._context)
         page = await self._open.new_page()
-        host = f"http://127.0.0.1:{self.world.ports.router_web}"
-        await page.goto(f"{host}/generate_204")
+        if not await self.is_online(page):
+            host = f"http://127.0.0.1:{self.world.ports.router_web}"
+            await page.goto(f"{host}/generate_204")
         return page
 
     async def close(self) -> None:

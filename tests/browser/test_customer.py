@@ -47,11 +47,9 @@ async def test_closes_the_page_while_paying_and_comes_back(world: World, browser
     await person.close()
     await person.answers("pay")
     page = await person.captive_browser()
-    if not await person.is_online(page):
-        await page.wait_for_url("**/done/*")
-    assert await person.is_online(page)
     await page.goto(f"http://127.0.0.1:{world.ports.portal}/")
     await page.wait_for_url("**/done/*")
+    assert await person.is_online(page)
     await person.look(page, "come-back")
     await person.close()
 
