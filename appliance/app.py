@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +13,6 @@ import httpx
 
 from appliance import scheduler
 from appliance.domain.clock import whole_milliseconds
-from appliance.domain.debts import Kind
 from appliance.domain.payments import Payment
 from appliance.domain.records import WebhookLog
 from appliance.domain.vouchers import Voucher
@@ -26,7 +26,7 @@ from appliance.flows.settlement import Settlement
 from appliance.flows.upkeep import Upkeep
 from appliance.mpesa import MpesaService
 from appliance.mpesa.gateway import MpesaGateway
-from appliance.ports import Clock, Gateway, Router
+from appliance.ports import Clock, Gateway, Handover, Router
 from appliance.router.api import RouterApi
 from appliance.router.pool import Address, Pool
 from appliance.settings import Settings
@@ -56,6 +56,10 @@ class SystemClock:
         """Return the time as every store keeps it."""
         return whole_milliseconds(datetime.now(UTC))
 
+    def monotonic(self) -> float:
+        """Return seconds that only grow."""
+        return time.monotonic()
+
 
 @dataclass(frozen=True, slots=True)
 class Workers:
@@ -71,8 +75,6 @@ class Flows:
     """Every story, wired to what it needs."""
 
     checkout: Checkout
-    settlement: Settlement
-    access: Access
     redeem: Redeem
     recover: Recover
     watch: Watch
@@ -100,7 +102,7 @@ async def started(settings: Settings) -> AsyncIterator[Workers]:
         pool = Pool(_address(settings))
         stack.push_async_callback(pool.close)
         router = RouterApi(pool)
-        kept = books(store)
+        kept = books(store, settings.router.id)
         flows, workers = wired(settings, kept, _gateway(settings, kept, http, clock), router, clock)
         await stack.enter_async_context(_portal(settings, kept, flows, router, clock))
         await stack.enter_async_context(_webhooks(settings, kept, workers, clock))
@@ -135,9 +137,15 @@ def wired(
         webhooks=kept.webhooks,
         gateway=gateway,
         clock=clock,
-        hand_over=vouchers.hand,
+        hand_over=_of_this_router(settings.router.id, vouchers.hand),
     )
-    cashier = Cashier(kept.paybills, kept.routers, kept.users, settings.router.id)
+    cashier = Cashier(
+        kept.paybills,
+        kept.routers,
+        kept.users,
+        router_id=settings.router.id,
+        environment=settings.daraja.environment,
+    )
     checkout = Checkout(
         payments=kept.payments,
         vouchers=kept.vouchers,
@@ -149,11 +157,15 @@ def wired(
         clock=clock,
         router_id=settings.router.id,
     )
-    redeem = Redeem(vouchers=kept.vouchers, router=router, access=access, clock=clock)
+    redeem = Redeem(
+        vouchers=kept.vouchers,
+        router=router,
+        access=access,
+        clock=clock,
+        router_id=settings.router.id,
+    )
     flows = Flows(
         checkout=checkout,
-        settlement=settlement,
-        access=access,
         redeem=redeem,
         recover=Recover(payments=kept.payments, vouchers=kept.vouchers, redeem=redeem),
         watch=Watch(payments=kept.payments, vouchers=kept.vouchers, clock=clock),
@@ -161,19 +173,19 @@ def wired(
     )
     return flows, Workers(
         webhooks=Worker("webhook", kept.webhooks, settlement.settle, clock),
-        payments=Worker("payment", kept.payments, _payment_debts(settlement), clock),
+        payments=Worker("payment", kept.payments, settlement.pay, clock),
         vouchers=vouchers,
     )
 
 
-def _payment_debts(settlement: Settlement) -> Callable[[Payment], Awaitable[None]]:
-    async def pay(payment: Payment) -> None:
-        if payment.owed is not None and payment.owed.kind is Kind.CONCLUDE:
-            await settlement.conclude(payment)
-        else:
-            await settlement.ask(payment)
+def _of_this_router(router_id: str, hand: Handover[Voucher]) -> Handover[Voucher]:
+    """Return the handover that leaves another box's voucher to that box."""
 
-    return pay
+    def mine_only(voucher: Voucher) -> None:
+        if voucher.router_id == router_id:
+            hand(voucher)
+
+    return mine_only
 
 
 def _address(settings: Settings) -> Address:

@@ -76,24 +76,34 @@ Routers = Records[RouterRecord]
 
 
 class Clock(Protocol):
-    """The time, aware and in UTC, in whole milliseconds."""
+    """The time, which a box without a battery may get wrong, and seconds that only grow."""
 
-    def now(self) -> datetime: ...
+    def now(self) -> datetime:
+        """Return the time, aware and in UTC, in whole milliseconds."""
+        ...
+
+    def monotonic(self) -> float: ...
 
 
 class Gateway(Protocol):
     """Who collects the money."""
 
-    async def push(self, payment: Payment, callback_token: str) -> tuple[str, str]:
+    async def push(
+        self, payment: Payment, callback_token: str, not_after: float
+    ) -> tuple[str, str]:
         """Prompt the customer's phone once; return CheckoutRequestID and MerchantRequestID.
 
         Raise `GatewayRefused` or `GatewayUnavailable` when no prompt was started, and
-        `OutcomeUnknown` on silence. It never sends twice.
+        `OutcomeUnknown` on silence. It never sends twice, and nothing once the clock's
+        `monotonic` is past `not_after`.
         """
         ...
 
     async def query(self, payment: Payment) -> Evidence:
-        """Ask what became of a push; `UNDECIDED` whenever the answer proves nothing."""
+        """Ask what became of a push; `UNDECIDED` whenever the answer proves nothing.
+
+        Raise `GatewayUnavailable` or `OutcomeUnknown` when there is no answer at all.
+        """
         ...
 
     def read_callback(self, body: str) -> tuple[Evidence, dict[str, object]]:

@@ -5,10 +5,18 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 DEFAULT_FILE = Path("/etc/hotspot-appliance/appliance.toml")
 _PREFIX = "APPLIANCE_"
@@ -102,7 +110,10 @@ class Admin(_Section):
 
 
 class Daraja(_Section):
-    """Safaricom's API; `base_url` overrides the paybill's own environment."""
+    """Safaricom's API; only paybills of this environment are sold through.
+
+    `base_url` is for a pretend Safaricom.
+    """
 
     environment: Literal["sandbox", "production"] = "sandbox"
     base_url: WebAddress | None = None
@@ -132,6 +143,15 @@ class Settings(_Section):
     admin: Admin = Admin()
     daraja: Daraja = Daraja()
     router: Router
+
+    @model_validator(mode="after")
+    def _fit_for_real_money(self) -> Self:
+        if self.daraja.environment == "production":
+            if not self.webhooks.public_url.startswith("https://"):
+                raise ValueError("webhooks.public_url must be https:// in production")
+            if self.daraja.base_url is not None:
+                raise ValueError("daraja.base_url must be left out in production")
+        return self
 
 
 def load(file: Path | None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -192,5 +212,5 @@ def _plain_words(error: ValidationError) -> str:
             "extra_forbidden": "is not a setting of this version",
             "missing": "must be set",
         }.get(found["type"], found["msg"].removeprefix("Value error, "))
-        lines.append(f"{key}: {message}")
+        lines.append(f"{key}: {message}" if key else message)
     return "\n".join(lines)

@@ -4,11 +4,13 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Generic, TypeVar, cast
 
-from appliance.domain.errors import ApplianceError, Conflict, StoreUnavailable
+from appliance.domain.debts import Owed
+from appliance.domain.errors import ApplianceError, Conflict, DeviceAbsent, StoreUnavailable
 from appliance.flows.evolve import Missing, evolve
 from appliance.ports import Clock, Owing, Records
 
@@ -18,9 +20,13 @@ R = TypeVar("R", bound=Owing)
 
 _FIRST_WAIT = timedelta(seconds=0.5)
 _LONGEST_WAIT = timedelta(seconds=30)
+# Its device is elsewhere: the page that it opens on its return is faster than any of our looks.
+_LONGEST_ABSENCE = timedelta(minutes=5)
+# Less than a lease: what is claimed again has been let go of.
+_LONGEST_PAYING = 30.0
 _PARKED = timedelta(hours=1)
 _LOOK_EVERY = 1.0
-_BATCH = 64
+_BATCH = 32
 _HANDS = 8
 
 
@@ -49,46 +55,55 @@ class Worker(Generic[R]):
 
     async def step(self) -> bool:
         """Claim what is due, pay it, and say whether there was work."""
-        claimed = [record async for record in self._claims()]
+        claimed = await self._claim(_BATCH)
         for record in claimed:
             await self._pay_one(record)
         return bool(claimed)
 
     async def _look(self) -> None:
         while True:
-            full = self._waiting.qsize() >= _BATCH
-            if not full:
-                try:
-                    async for record in self._claims():
-                        self.hand(record)
-                except StoreUnavailable as error:
-                    log.warning("database away, looking again worker=%s why=%s", self._name, error)
+            # A record that waits for a hand longer than its lease is claimed again by somebody.
+            room = _BATCH - self._waiting.qsize()
+            try:
+                for record in await self._claim(room) if room > 0 else ():
+                    self.hand(record)
+            except StoreUnavailable as error:
+                log.warning("database away, looking again worker=%s why=%s", self._name, error)
             await asyncio.sleep(_LOOK_EVERY)
 
     async def _work(self) -> None:
         while True:
             await self._pay_one(await self._waiting.get())
 
-    async def _claims(self) -> Any:
-        now = self._clock.now()
-        for record in await self._records.due(now, _BATCH):
+    async def _claim(self, limit: int) -> list[R]:
+        """Return what is due, each leased to us; what somebody else was faster to is not there."""
+        now, claimed = self._clock.now(), list[R]()
+        for record in await self._records.due(now, limit):
             if record.owed is None:
                 continue
-            leased = cast("R", replace(cast("Any", record), owed=record.owed.leased(now)))
-            try:
-                yield await self._records.change(record, leased)
-            except Conflict:
-                continue
+            leased = _owing(record, record.owed.leased(now))
+            with suppress(Conflict):
+                claimed.append(await self._records.change(record, leased))
+        return claimed
 
     async def _pay_one(self, record: R) -> None:
+        lease = None if record.owed is None else record.owed.lease_until
+        if lease is None or self._clock.now() >= lease:
+            return  # it waited too long for a hand: whoever claims it next reads it anew
         try:
-            await self._pay(record)
+            async with asyncio.timeout(_LONGEST_PAYING):
+                await self._pay(record)
+        except TimeoutError:
+            log.warning("debt put off, it took too long %s=%s", self._name, record.id)
+            await self._put_off(record, _wait(record, _LONGEST_WAIT), "slow")
         except Missing as error:
             log.error("debt parked, a document is missing %s=%s", self._name, record.id)
             await self._put_off(record, _PARKED, f"missing {error}")
+        except DeviceAbsent as error:
+            await self._put_off(record, _wait(record, _LONGEST_ABSENCE), error.code)
         except ApplianceError as error:
             log.warning("debt put off %s=%s code=%s", self._name, record.id, error.code)
-            await self._put_off(record, _wait(record), error.code)
+            await self._put_off(record, _wait(record, _LONGEST_WAIT), error.code)
         except Exception as error:
             log.exception("debt parked, this is a bug %s=%s", self._name, record.id)
             await self._put_off(record, _PARKED, f"bug: {type(error).__name__}")
@@ -98,10 +113,9 @@ class Worker(Generic[R]):
         lease = None if record.owed is None else record.owed.lease_until
 
         def step(current: R) -> R:
-            if current.owed is None or current.owed.lease_until != lease:
-                return current  # somebody else's lease by now, or nothing owed any more
-            owed = current.owed.put_off(until, why)
-            return cast("R", replace(cast("Any", current), owed=owed))
+            if current.owed is None:
+                return current
+            return _owing(current, current.owed.put_off(lease, until, why))
 
         try:
             await evolve(self._records, record, step)
@@ -109,7 +123,11 @@ class Worker(Generic[R]):
             log.warning("left to its lease %s=%s code=%s", self._name, record.id, error.code)
 
 
-def _wait(record: Owing) -> timedelta:
+def _owing(record: R, owed: Owed) -> R:
+    return cast("R", replace(cast("Any", record), owed=owed))
+
+
+def _wait(record: Owing, longest: timedelta) -> timedelta:
     attempts = 0 if record.owed is None else record.owed.attempts
-    longest = min(_FIRST_WAIT * float(2 ** min(attempts, 10)), _LONGEST_WAIT)
-    return longest * random.uniform(0.5, 1)  # noqa: S311 # jitter, so that a crowd spreads out
+    wait = min(_FIRST_WAIT * float(2 ** min(attempts, 10)), longest)
+    return wait * random.uniform(0.5, 1)  # noqa: S311 # jitter, so that a crowd spreads out

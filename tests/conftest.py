@@ -40,6 +40,9 @@ class HandClock:
     def now(self) -> datetime:
         return self.moment
 
+    def monotonic(self) -> float:
+        return self.moment.timestamp()
+
     def pass_by(self, time: timedelta) -> None:
         self.moment += time
 

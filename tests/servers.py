@@ -9,7 +9,6 @@ import time
 from itertools import count
 from pathlib import Path
 
-
 # Below the ports that outgoing connections take by themselves; each test worker has its own range.
 _FIRST, _LAST, _RANGE = 18000, 32000, 1000
 _worker = int("".join(filter(str.isdigit, os.environ.get("PYTEST_XDIST_WORKER", ""))) or "9")

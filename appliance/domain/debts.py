@@ -36,8 +36,13 @@ class Owed:
         until = now + LEASE
         return replace(self, at=until, lease_until=until, attempts=self.attempts + 1)
 
-    def put_off(self, until: datetime, error: str) -> "Owed":
-        """Return the debt waiting until `until`, with the reason an operator can read."""
+    def put_off(self, lease: datetime | None, until: datetime, error: str) -> "Owed":
+        """Return the debt waiting until `until`, with the reason an operator can read.
+
+        Only the holder of the lease may: a debt that somebody else took meanwhile stays theirs.
+        """
+        if self.lease_until != lease:
+            return self
         return replace(self, at=until, lease_until=None, last_error=error[:200])
 
 

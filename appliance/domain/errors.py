@@ -1,4 +1,4 @@
-"""What can go wrong, named by its consequence; each error says whether trying again is safe."""
+"""What can go wrong, named by its consequence."""
 
 from typing import ClassVar
 
@@ -6,8 +6,7 @@ from typing import ClassVar
 class ApplianceError(Exception):
     """Anything this product expects to go wrong."""
 
-    code: ClassVar[str] = "error"
-    retryable: ClassVar[bool] = False
+    code: ClassVar[str] = "unexpected"
 
 
 class Invalid(ApplianceError):
@@ -51,14 +50,16 @@ class Conflict(ApplianceError):
     """The document moved on since it was read: load it and decide again."""
 
     code = "conflict"
-    retryable = True
 
 
 class StoreUnavailable(ApplianceError):
     """The database did not answer; a write may or may not have happened: read before writing."""
 
     code = "database_away"
-    retryable = True
+
+
+class Unreadable(ApplianceError):
+    """A stored document is not of a shape that this version knows."""
 
 
 class GatewayRefused(ApplianceError):
@@ -75,27 +76,31 @@ class GatewayUnavailable(ApplianceError):
     """M-Pesa was never reached: asking again is safe."""
 
     code = "gateway_unreachable"
-    retryable = True
 
 
 class OutcomeUnknown(ApplianceError):
-    """The request left us and no clear answer came: query, never resend."""
+    """The request left us and no clear answer came: query, never resend.
+
+    `answered` when there was an answer, but one that proves nothing.
+    """
 
     code = "outcome_unknown"
+
+    def __init__(self, detail: str, *, answered: bool = False) -> None:
+        super().__init__(detail)
+        self.answered = answered
 
 
 class RouterUnreachable(ApplianceError):
     """The router did not answer; a change may or may not have been made: look before adding."""
 
     code = "router_away"
-    retryable = True
 
 
 class RouterRefused(ApplianceError):
     """The router answered no, in its own words; `used_up` when the user's time or data is spent."""
 
     code = "router_refused"
-    retryable = True
 
     def __init__(self, message: str, *, used_up: bool = False) -> None:
         super().__init__(message)
@@ -106,4 +111,3 @@ class DeviceAbsent(ApplianceError):
     """The customer's device is not on the hotspot now; its time has not started."""
 
     code = "device_absent"
-    retryable = True

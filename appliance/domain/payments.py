@@ -3,14 +3,18 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from appliance.domain.debts import Kind, Owed, owing
 from appliance.domain.devices import Device
 from appliance.domain.evidence import Evidence, Verdict
 
-# A prompt lives up to three minutes; until then a second push could make somebody pay twice.
-UNDECIDED_FOR = timedelta(minutes=3)
-_FIRST_ASK = timedelta(seconds=20)
+SEND_WITHIN = timedelta(seconds=20)
+"""A push that could not leave by then never leaves: its phone may already be prompted again."""
+# The longest sending after that, and a prompt's three minutes: before, a second push could make
+# somebody pay twice.
+UNDECIDED_FOR = SEND_WITHIN + timedelta(seconds=40) + timedelta(minutes=3)
+_FIRST_ASK = SEND_WITHIN
 _ASK_EVERY = timedelta(seconds=15)
 _LATE_ASKS = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 60, 360))
 
@@ -60,6 +64,8 @@ class Payment:
     continue_url: str | None = None
     checkout_request_id: str | None = None
     reason: str | None = None
+    late_asks: int = 0
+    """How many of the late questions have been answered, if with nothing."""
     receipt: str | None = None
     paid_at: datetime | None = None
     owed: Owed | None = None
@@ -71,10 +77,18 @@ class Payment:
         return self.created_at + UNDECIDED_FOR
 
     def prompted(self, checkout_request_id: str) -> "Payment":
-        """Return the payment after Safaricom took the push; the callback may have been faster."""
+        """Return the payment after Safaricom took the push; the callback may have been faster.
+
+        One that was given up as never sent is open again, though its phone no longer waits for it.
+        """
+        if self.state is State.INITIATING:
+            return replace(self, checkout_request_id=checkout_request_id, state=State.PENDING)
+        if self.state is State.FAILED and self.checkout_request_id is None:
+            owed = Owed(Kind.ASK, self.created_at + _FIRST_ASK)
+            again = replace(self, state=State.PENDING, reason=None, owed=owed)
+            return replace(again, checkout_request_id=checkout_request_id)
         known = self.checkout_request_id or checkout_request_id
-        state = State.PENDING if self.state is State.INITIATING else self.state
-        return replace(self, checkout_request_id=known, state=state)
+        return replace(self, checkout_request_id=known)
 
     def unanswered(self) -> "Payment":
         """Return the payment after the push left and nothing came back."""
@@ -82,14 +96,12 @@ class Payment:
             return self
         return replace(self, state=State.UNKNOWN, reason="checking")
 
-    def asked_in_vain(self, now: datetime) -> "Payment":
-        """Return the payment after a query that proved nothing, with the next one planned."""
-        if self.state not in UNDECIDED:
-            return self
-        after = replace(self, owed=self._next_ask(now))
-        if now >= self.locked_until:
-            after = replace(after, state=State.UNKNOWN, reason="checking", open_phone=None)
-        return after
+    def asked(self, answer: Evidence, now: datetime) -> "Payment":
+        """Return the payment after a query; an answer that proves nothing plans the next one."""
+        after = self if self._is_of_another(answer) else self.heard(answer, now)
+        if after.state not in UNDECIDED:
+            return after
+        return replace(after, **_next_question(after, now))
 
     def heard(self, evidence: Evidence, now: datetime) -> "Payment":
         """Return the payment as this evidence leaves it; the same news twice changes nothing.
@@ -148,12 +160,21 @@ class Payment:
         ours, theirs = self.checkout_request_id, evidence.checkout_request_id
         return ours is not None and theirs is not None and ours != theirs
 
-    def _next_ask(self, now: datetime) -> Owed | None:
-        age = now - self.created_at
-        if age < UNDECIDED_FOR:
-            return Owed(Kind.ASK, now + _ASK_EVERY)
-        later = [self.created_at + wait for wait in _LATE_ASKS if wait > age]
-        return Owed(Kind.ASK, later[0]) if later else None
+
+def _next_question(payment: Payment, now: datetime) -> dict[str, Any]:
+    """Return what changes when the answer proved nothing: when to ask again, and what to tell."""
+    if now < payment.locked_until:
+        return {"owed": Owed(Kind.ASK, now + _ASK_EVERY)}
+    left = _LATE_ASKS[payment.late_asks :]
+    # A box that was off for hours still asks every late question, one after the other.
+    at = max(now + _ASK_EVERY, payment.created_at + left[0]) if left else None
+    return {
+        "state": State.UNKNOWN,
+        "reason": "checking",
+        "open_phone": None,
+        "late_asks": payment.late_asks + 1 if left else payment.late_asks,
+        "owed": None if at is None else Owed(Kind.ASK, at),
+    }
 
 
 def first_ask(now: datetime) -> Owed:

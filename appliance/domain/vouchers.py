@@ -58,16 +58,22 @@ class Voucher:
             return int(self.plan.duration.total_seconds())
         return max(0, int((self.expires_at - now).total_seconds()))
 
-    def paid(self, now: datetime) -> "Voucher":
-        """Return the voucher as paid and owing access; hearing it again changes nothing."""
+    def paid(self, now: datetime, device: Device | None = None) -> "Voucher":
+        """Return the voucher as paid and owing access; hearing it again changes nothing.
+
+        `device` is whose it becomes if it has none: the one it was bought for.
+        """
         if self.state is not State.UNPAID:
             return self
-        return replace(self, state=State.PAID, paid_at=now, owed=owing(Kind.GRANT, now))
+        mine = self.device or device
+        owed = owing(Kind.GRANT, now)
+        return replace(self, state=State.PAID, paid_at=now, device=mine, owed=owed)
 
     def wanted_by(self, device: Device, now: datetime) -> "Voucher":
         """Return the voucher owing access to this device, unless it is being let in right now."""
         lease = self.owed.lease_until if self.owed is not None else None
-        if lease is not None and now < lease and self.device == device:
+        taken = lease is not None and now < lease and self.device == device
+        if taken or self.state not in USABLE:
             return self
         return replace(self, device=device, owed=owing(Kind.GRANT, now))
 
@@ -76,7 +82,12 @@ class Voucher:
         return replace(self, state=State.READY) if self.state is State.PAID else self
 
     def online(self, now: datetime, device: Device) -> "Voucher":
-        """Return the voucher with this device online; time starts the first time only."""
+        """Return the voucher with this device online; time starts the first time only.
+
+        One that was revoked or used up meanwhile stays so.
+        """
+        if self.state not in USABLE:
+            return replace(self, owed=None)
         wanted = self.device is not None and self.device.mac == device.mac
         owed = None if wanted else self.owed
         if self.state is State.ACTIVE:
@@ -85,17 +96,21 @@ class Voucher:
         expires_at = now + self.plan.duration if wall else None
         return replace(self, state=State.ACTIVE, activated_at=now, expires_at=expires_at, owed=owed)
 
-    def put_off(self, until: datetime, error: str) -> "Voucher":
-        """Return the voucher with its debt waiting."""
-        return self if self.owed is None else replace(self, owed=self.owed.put_off(until, error))
+    def put_off(self, lease: datetime | None, until: datetime, error: str) -> "Voucher":
+        """Return the voucher with its debt waiting, if the debt is still under this lease."""
+        if self.owed is None:
+            return self
+        return replace(self, owed=self.owed.put_off(lease, until, error))
 
-    def kept(self) -> "Voucher":
-        """Return the voucher ready on the router and owing nothing: used when it is needed."""
-        return replace(self.on_router(), owed=None)
+    def kept(self, device: Device | None) -> "Voucher":
+        """Return the voucher ready on the router, owing this device nothing: it is used later."""
+        ready = self.on_router()
+        return replace(ready, owed=None) if ready.device == device else ready
 
-    def used_up(self) -> "Voucher":
-        """Return the voucher after the router says its time is used."""
-        return replace(self, state=State.EXPIRED, owed=None)
+    def over(self) -> "Voucher":
+        """Return the voucher after its end was noticed; one that was revoked stays revoked."""
+        state = State.EXPIRED if self.state in USABLE else self.state
+        return replace(self, state=state, owed=None)
 
     def account(self) -> HotspotUser:
         """Return the hotspot user this voucher becomes.

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 
 from appliance.domain.devices import Device
 from appliance.domain.errors import DeviceAbsent, RouterRefused
@@ -10,6 +11,9 @@ from appliance.flows.evolve import evolve
 from appliance.ports import Clock, Router, Vouchers
 
 log = logging.getLogger(__name__)
+
+# A device that comes back later is brought online by the page it opens.
+_LOOK_FOR_DEVICE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,30 +30,31 @@ class Access:
         Raises `DeviceAbsent`, `RouterUnreachable` or `RouterRefused`: the debt then stands.
         """
         if not voucher.usable(self.clock.now()):
-            return await evolve(self.vouchers, voucher, Voucher.kept)
+            return await evolve(self.vouchers, voucher, Voucher.over)
         await self.router.ensure_user(voucher.account())
-        device = await self._present(voucher)
+        device = None if voucher.device is None else await self.router.host(mac=voucher.device.mac)
+        if device is None:
+            return await self._without_device(voucher)
         others = await self.router.sessions(mac=device.mac)
         if any(session.user != voucher.code for session in others):
             log.info("kept for later, the device is online already voucher=%s", voucher.id)
-            return await evolve(self.vouchers, voucher, Voucher.kept)
+            return await evolve(self.vouchers, voucher, lambda v: v.kept(voucher.device))
         if not others:
             try:
                 await self.router.login(voucher.code, device)
             except RouterRefused as error:
                 if not error.used_up:
                     raise
-                return await evolve(self.vouchers, voucher, Voucher.used_up)
+                return await evolve(self.vouchers, voucher, Voucher.over)
         return await self._confirmed(voucher, device)
 
-    async def _present(self, voucher: Voucher) -> Device:
-        """Return the device as the router sees it now; without one the voucher stays ready."""
-        wanted = voucher.device
-        device = None if wanted is None else await self.router.host(mac=wanted.mac)
-        if device is None:
-            await evolve(self.vouchers, voucher, Voucher.on_router)
-            raise DeviceAbsent("its device is not on the hotspot")
-        return device
+    async def _without_device(self, voucher: Voucher) -> Voucher:
+        """Leave the voucher ready on the router; after an hour nobody looks for its device."""
+        since = voucher.paid_at or voucher.created_at
+        if self.clock.now() - since > _LOOK_FOR_DEVICE:
+            return await evolve(self.vouchers, voucher, lambda v: v.kept(voucher.device))
+        await evolve(self.vouchers, voucher, Voucher.on_router)
+        raise DeviceAbsent("its device is not on the hotspot")
 
     async def _confirmed(self, voucher: Voucher, device: Device) -> Voucher:
         """Start the time only when the router itself says that the device is online."""

@@ -18,12 +18,18 @@ class Cashier:
     routers: Routers
     users: Users
     router_id: str
+    environment: str
+    """The Daraja this box sells on: a paybill of the other one would take no real money."""
 
     async def paybill_number(self) -> str:
         """Return the number to charge for; raise `SalesClosed` with the operator's reason."""
         chosen = await self._owners_choice()
         paybill = await self._company() if chosen is None else await self._named(chosen)
-        return paybill.paybill_info.number
+        number, theirs = paybill.paybill_info.number, paybill.config.environment
+        if theirs != self.environment:
+            log.error("sales closed, the paybill is of another environment number=%s", number)
+            raise SalesClosed(f"paybill {number} is {theirs}, daraja.environment is not")
+        return number
 
     async def _owners_choice(self) -> str | None:
         router = await self.routers.get(self.router_id)
@@ -42,8 +48,8 @@ class Cashier:
 
     async def _company(self) -> Paybill:
         active = await self.paybills.page("status", "active", 100)
-        for paybill in active:
-            if paybill.user_id is None:
-                return paybill
+        company = [paybill for paybill in active if paybill.user_id is None]
+        if company:
+            return min(company, key=lambda paybill: paybill.id)  # the first, whatever comes later
         log.error("sales closed, no active company paybill and no owner's choice")
         raise SalesClosed("no active company paybill")

@@ -28,6 +28,9 @@ from appliance.ports import Clock, Gateway, Initiations, Payments, Plans, Vouche
 
 log = logging.getLogger(__name__)
 
+_OUTRUN_TRIES, _OUTRUN_WAIT = 10, 0.1
+_KEEP_TRYING = (0.5, 1.0, 2.0, 4.0, 8.0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
@@ -36,6 +39,8 @@ class Order:
     plan_id: str
     phone: str
     device: Device | None = None
+    proved: bool = False
+    """Whether the device is the one that asks; else it is one that somebody says they pay for."""
     language: str = "en"
     continue_url: str | None = None
 
@@ -61,18 +66,19 @@ class Checkout:
         `Locked`, `SalesClosed`, or `StoreUnavailable` when nothing could be stored and so nothing
         was sent.
         """
+        not_after = self.clock.monotonic() + payments.SEND_WITHIN.total_seconds()
         phone = phones.normalise(order.phone)
         plan = await self._plan(order.plan_id)
         number = await self.cashier.paybill_number()
         secret = ids.new_token()
         payment, voucher = self._drawn_up(order, plan, phone, number, secret)
-        open_already = await self._claim_phone(payment)
+        open_already = await self._claim_phone(payment, order)
         if open_already is not None:
             return open_already
-        await asyncio.gather(
-            self.vouchers.insert(voucher), self.initiations.insert(_initiation(payment))
-        )
-        return await self._push(payment, secret)
+        # One after the other: without an initiation nothing was sent, with one all is there.
+        await self.vouchers.insert(voucher)
+        await self.initiations.insert(_initiation(payment))
+        return await self._push(payment, secret, not_after)
 
     async def _plan(self, plan_id: str) -> Plan:
         plan = await self.plans.get(plan_id) if 0 < len(plan_id) <= ids.LONGEST else None
@@ -92,7 +98,7 @@ class Checkout:
             router_id=self.router_id,
             created_at=now,
             payment_id=ids.new_id(),
-            device=order.device,
+            device=order.device if order.proved else None,
         )
         payment = Payment(
             id=voucher.payment_id or "",
@@ -114,7 +120,7 @@ class Checkout:
         )
         return payment, voucher
 
-    async def _claim_phone(self, payment: Payment) -> Payment | None:
+    async def _claim_phone(self, payment: Payment, order: Order) -> Payment | None:
         """Store the payment, or return the undecided one that is this same order."""
         try:
             await self.payments.insert(payment)
@@ -123,18 +129,26 @@ class Checkout:
             if first is None:
                 raise Locked(1) from None
             same = first.plan_id == payment.plan_id and first.device == payment.device
-            if same and payment.device is not None:
+            if same and order.proved and await self._has_pages(first):
                 return first
             left = (first.locked_until - payment.created_at).total_seconds()
             raise Locked(max(1, int(left))) from None
         return None
 
-    async def _push(self, payment: Payment, secret: str) -> Payment:
+    async def _has_pages(self, first: Payment) -> bool:
+        """Say whether the first order got as far as its voucher, which a double tap may outrun."""
+        for _ in range(_OUTRUN_TRIES):
+            if await self.vouchers.get(first.voucher_id) is not None:
+                return True
+            await asyncio.sleep(_OUTRUN_WAIT)
+        return False
+
+    async def _push(self, payment: Payment, secret: str, not_after: float) -> Payment:
         try:
-            checkout_id, merchant_id = await self.gateway.push(payment, secret)
+            checkout_id, merchant_id = await self.gateway.push(payment, secret, not_after)
         except OutcomeUnknown as error:
             log.warning("push unanswered payment=%s why=%s", payment.id, error)
-            return await evolve(self.payments, payment, Payment.unanswered)
+            return await self._unanswered(payment)
         except GatewayRefused as error:
             log.warning("push refused payment=%s why=%s", payment.id, error)
             return await self._not_sent(payment, error.reason)
@@ -145,22 +159,32 @@ class Checkout:
         return await self._prompted(payment, checkout_id, merchant_id)
 
     async def _prompted(self, payment: Payment, checkout_id: str, merchant_id: str) -> Payment:
-        """Keep Safaricom's names; if that fails, the callback's own URL still finds us.
+        """Keep Safaricom's names; if that fails for good, the callback's own URL still finds us.
 
         The phone is ringing: nothing that goes wrong from here on may look like a failed order.
         """
-        try:
-            after, _ = await asyncio.gather(
-                evolve(self.payments, payment, lambda p: p.prompted(checkout_id)),
-                evolve(
-                    self.initiations,
-                    _initiation(payment),
-                    lambda i: i.prompted(checkout_id, merchant_id),
-                ),
-            )
-        except ApplianceError:
-            log.exception("a push is out, its names are not stored payment=%s", payment.id)
-            return payment.prompted(checkout_id)
+        for wait in _KEEP_TRYING:
+            try:
+                after, _ = await asyncio.gather(
+                    evolve(self.payments, payment, lambda p: p.prompted(checkout_id)),
+                    evolve(
+                        self.initiations,
+                        _initiation(payment),
+                        lambda i: i.prompted(checkout_id, merchant_id),
+                    ),
+                )
+            except StoreUnavailable:
+                await asyncio.sleep(wait)
+            except ApplianceError:
+                break
+            else:
+                return after
+        log.error("a push is out, its names are not stored payment=%s", payment.id)
+        return payment.prompted(checkout_id)
+
+    async def _unanswered(self, payment: Payment) -> Payment:
+        after = await evolve(self.payments, payment, Payment.unanswered)
+        await evolve(self.initiations, _initiation(payment), lambda i: i.follows(after))
         return after
 
     async def _not_sent(self, payment: Payment, reason: str) -> Payment:

@@ -1,6 +1,7 @@
 """How a purchase stands, as its customer should see it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from appliance.domain import payments
 from appliance.domain.payments import Payment
@@ -12,7 +13,6 @@ _NAMES = {
     payments.State.INITIATING: ("pending", "check_phone"),
     payments.State.PENDING: ("pending", "check_phone"),
     payments.State.UNKNOWN: ("unknown", "checking"),
-    payments.State.PAID: ("paid", "paid_connecting"),
     payments.State.DISPUTED: ("unknown", "wrong_amount"),
     payments.State.FAILED: ("failed", "not_completed"),
     payments.State.CANCELLED: ("cancelled", "cancelled"),
@@ -57,26 +57,33 @@ class Watch:
 
     def of(self, voucher: Voucher, payment: Payment | None) -> Progress:
         """Return how this purchase stands."""
-        state, reason = _state(voucher, payment)
         now = self.clock.now()
-        left = voucher.seconds_left(now)
         if voucher.state is State.UNPAID and payment is not None:
-            undecided = payment.open_phone is not None
-            wait = (payment.locked_until - now).total_seconds()
-            left = max(0, int(wait)) if undecided else 0
+            if payment.state is payments.State.PAID:
+                voucher = voucher.paid(now, payment.device)  # it is about to be
+            else:
+                return self._undecided(voucher, payment, now)
+        state, reason = _state(voucher, now)
+        left = voucher.seconds_left(now)
         return Progress(
             state=state, reason=reason, voucher=voucher, payment=payment, seconds_left=left
         )
 
-
-def _state(voucher: Voucher, payment: Payment | None) -> tuple[str, str]:
-    if voucher.state is State.ACTIVE and voucher.owed is None:
-        return "online", "online"
-    if voucher.state in {State.PAID, State.READY, State.ACTIVE}:
-        if voucher.owed is None:
-            return "paid", "paid_kept"
-        return "paid", _WAITING.get(voucher.owed.last_error or "", "paid_connecting")
-    if voucher.state is State.UNPAID and payment is not None:
+    def _undecided(self, voucher: Voucher, payment: Payment, now: datetime) -> Progress:
         state, reason = _NAMES[payment.state]
-        return state, payment.reason or reason
-    return "failed", "used_up"
+        wait = (payment.locked_until - now).total_seconds() if payment.open_phone else 0
+        return Progress(
+            state=state,
+            reason=payment.reason or reason,
+            voucher=voucher,
+            payment=payment,
+            seconds_left=max(0, int(wait)),
+        )
+
+
+def _state(voucher: Voucher, now: datetime) -> tuple[str, str]:
+    if not voucher.usable(now):
+        return "failed", "used_up"
+    if voucher.owed is not None:
+        return "paid", _WAITING.get(voucher.owed.last_error or "", "paid_connecting")
+    return ("online", "online") if voucher.state is State.ACTIVE else ("paid", "paid_kept")

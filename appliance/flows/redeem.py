@@ -24,6 +24,7 @@ class Redeem:
     router: Router
     access: Access
     clock: Clock
+    router_id: str
 
     async def by_code(self, typed: str, device: Device | None) -> Voucher:
         """Return the voucher on its way to this device; raise `Invalid` with the sentence."""
@@ -31,6 +32,8 @@ class Redeem:
         voucher = await self.vouchers.find("code", code) if code else None
         if voucher is None or voucher.state is State.UNPAID:
             raise Invalid("code_unknown", "code")
+        if voucher.router_id != self.router_id:
+            raise Invalid("code_elsewhere", "code")
         if not voucher.usable(self.clock.now()):
             raise Invalid("code_expired", "code")
         if device is None:
@@ -49,8 +52,9 @@ class Redeem:
         return None
 
     async def known(self, device: Device) -> list[Voucher]:
-        """Return the device's vouchers, the newest first."""
-        return await self.vouchers.page("device.mac", device.mac, _MOST_PER_DEVICE)
+        """Return the device's vouchers on this hotspot, the newest first."""
+        found = await self.vouchers.page("device.mac", device.mac, _MOST_PER_DEVICE)
+        return [voucher for voucher in found if voucher.router_id == self.router_id]
 
     def usable(self, known: list[Voucher]) -> list[Voucher]:
         """Return what still buys time; the one already running comes first.
@@ -62,11 +66,13 @@ class Redeem:
         return sorted(usable, key=lambda v: (v.state is not State.ACTIVE, v.created_at))
 
     async def adopt(self, voucher: Voucher, device: Device | None) -> Voucher:
-        """Give a paid voucher without a device to the one that shows its page."""
-        waiting = voucher.state in {State.PAID, State.READY} and voucher.device is None
-        if device is None or not waiting:
+        """Let a device in whose page shows a paid voucher that waits for it, or for any device."""
+        if device is None or voucher.state not in {State.PAID, State.READY}:
             return voucher
-        return await self.bring_online(voucher, device)
+        missed = voucher.owed is not None and voucher.owed.last_error == DeviceAbsent.code
+        if voucher.device is None or (missed and voucher.device.mac == device.mac):
+            return await self.bring_online(voucher, device)
+        return voucher
 
     async def bring_online(self, voucher: Voucher, device: Device) -> Voucher:
         """Owe this device access and pay at once; what cannot be paid now the worker pays."""
@@ -81,7 +87,8 @@ class Redeem:
         except (RouterUnreachable, RouterRefused, DeviceAbsent) as error:
             code, soon = error.code, self.clock.now()
             log.warning("not online yet voucher=%s code=%s", voucher.id, code)
-        return await evolve(self.vouchers, wanted, lambda v: v.put_off(soon, code))
+        lease = wanted.owed.lease_until if wanted.owed is not None else None
+        return await evolve(self.vouchers, wanted, lambda v: v.put_off(lease, soon, code))
 
     async def _is_online(self, voucher: Voucher, device: Device) -> bool:
         if voucher.state is not State.ACTIVE:

@@ -35,6 +35,13 @@ class Settlement:
     clock: Clock
     hand_over: Handover[Voucher]
 
+    async def pay(self, payment: Payment) -> None:
+        """Pay what a payment owes: its outcome to its voucher, or a question to Safaricom."""
+        if payment.owed is not None and payment.owed.kind is Kind.CONCLUDE:
+            await self.conclude(payment)
+        else:
+            await self.ask(payment)
+
     async def hear(self, payment: Payment, evidence: Evidence) -> Payment:
         """Return the payment as the evidence leaves it, its consequence carried out.
 
@@ -43,10 +50,7 @@ class Settlement:
         """
         now = self.clock.now()
         after = await evolve(self.payments, payment, lambda p: p.heard(evidence, now))
-        if after.owed is not None and after.owed.kind is Kind.CONCLUDE:
-            log.info("payment %s by %s payment=%s", after.state, evidence.source, after.id)
-            await self.conclude(after)
-        return after
+        return await self._carried_out(after, evidence)
 
     async def settle(self, webhook: WebhookLog) -> None:
         """Decide about a stored callback and write the decision beside it."""
@@ -60,35 +64,54 @@ class Settlement:
 
     async def ask(self, payment: Payment) -> None:
         """Query a payment that nobody called about; what proves nothing plans the next query."""
+        initiation = await self.initiations.get(payment.id)
         now = self.clock.now()
-        if payment.state is State.INITIATING and await self.initiations.get(payment.id) is None:
+        if initiation is None and payment.state is State.INITIATING:
             # The initiation is stored before the push leaves: without it nothing was sent.
-            reason = "gateway_unreachable"
-            after = await evolve(self.payments, payment, lambda p: p.never_sent(reason, now))
+            after = await evolve(
+                self.payments, payment, lambda p: p.never_sent("gateway_unreachable", now)
+            )
             await self.conclude(after)
             return
-        evidence = await self.gateway.query(payment)
-        try:
-            await self.hear(payment, evidence)
-        except (NotOurs, Duplicate) as error:
-            log.error("query not believed payment=%s why=%r", payment.id, error)
+        if initiation is not None and initiation.checkout_request_id is not None:
+            name = initiation.checkout_request_id
+            payment = await evolve(self.payments, payment, lambda p: p.prompted(name))
+        answer = await self.gateway.query(payment)
         now = self.clock.now()
-        latest = await load(self.payments, payment.id)
-        await evolve(self.payments, latest, lambda p: p.asked_in_vain(now))
+        after = await evolve(self.payments, payment, lambda p: p.asked(answer, now))
+        after = await self._carried_out(after, answer)
+        if after.state is State.UNKNOWN:
+            await self._tell_initiation(after)
 
     async def conclude(self, payment: Payment) -> None:
         """Carry the payment's outcome to its voucher and its initiation."""
         if payment.state is State.PAID:
             await self._deliver(payment)
-        initiation = await self.initiations.get(payment.id)
-        if initiation is not None:
-            await evolve(self.initiations, initiation, lambda i: i.follows(payment))
+        await self._tell_initiation(payment)
         await evolve(self.payments, payment, lambda p: p.concluded(payment.state))
+
+    async def _carried_out(self, payment: Payment, evidence: Evidence) -> Payment:
+        if payment.owed is not None and payment.owed.kind is Kind.CONCLUDE:
+            log.info("payment %s by %s payment=%s", payment.state, evidence.source, payment.id)
+            await self.conclude(payment)
+        return payment
 
     async def _deliver(self, payment: Payment) -> None:
         now = self.clock.now()
         voucher = await load(self.vouchers, payment.voucher_id)
-        await evolve(self.vouchers, voucher, lambda v: v.paid(now), then=self.hand_over)
+        await evolve(
+            self.vouchers, voucher, lambda v: v.paid(now, payment.device), then=self.hand_over
+        )
+
+    async def _tell_initiation(self, payment: Payment) -> None:
+        """Let the push's own record follow; other programs read it, access never waits for it."""
+        initiation = await self.initiations.get(payment.id)
+        if initiation is None:
+            return
+        try:
+            await evolve(self.initiations, initiation, lambda i: i.follows(payment))
+        except Duplicate:
+            log.error("another push bears this one's name payment=%s", payment.id)
 
     async def _status(self, webhook: WebhookLog, evidence: Evidence) -> str:
         payment = await self.payments.get(webhook.payment_id or "")

@@ -13,9 +13,12 @@ BASE_URLS = {
     "production": "https://api.safaricom.co.ke",
 }
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-_FORBIDDEN, _TOO_MANY, _SERVER_ERROR = 403, 429, 500
+_FORBIDDEN, _TOO_MANY = 403, 429
 _INVALID_TOKEN = frozenset({"404.001.03", "400.003.01", "401.002.01", "401.003.01"})
 _NO_PRODUCT = re.compile("no apiproduct match", re.IGNORECASE)
+_BUSY = frozenset({"500.003.02", "500.003.03"})
+# What is refused for its form was refused before anything was started.
+_CHECKED_FIRST = ("400.", "401.", "404.", "405")
 # The one code that means six things: only these words prove that nothing was started.
 _CATCH_ALL = "500.001.1001"
 _NOT_STARTED = {
@@ -60,19 +63,39 @@ def json_of(answer: httpx.Response) -> dict[str, Any]:
 
 
 def _refusal(answer: httpx.Response, found: Mapping[str, Any], code: str) -> Exception:
-    message = str(found.get("errorMessage", ""))
-    if code in _INVALID_TOKEN:
-        hopeless = _NO_PRODUCT.search(message)
-        return GatewayRefused("merchant_config", code) if hopeless else InvalidToken(code)
-    if "fault" in found or answer.status_code == _TOO_MANY or code in {"500.003.02", "500.003.03"}:
-        return GatewayRefused("mpesa_busy", code or "fault")
+    """Return what an answer means that is no acceptance; only what proves it is a refusal."""
+    if "fault" in found:
+        return _of_the_gateway(found["fault"])
     if answer.status_code == _FORBIDDEN and not found:
         return GatewayUnavailable("blocked before Daraja")
-    if code and code != _CATCH_ALL and answer.status_code < _SERVER_ERROR:
+    if answer.status_code == _TOO_MANY or code in _BUSY:
+        return GatewayRefused("mpesa_busy", code)
+    message = str(found.get("errorMessage", ""))
+    if code in _INVALID_TOKEN and not _NO_PRODUCT.search(message):
+        return InvalidToken(code)
+    reason = _reason(code, message)
+    if reason is not None:
+        return GatewayRefused(reason, code)
+    return OutcomeUnknown(code or f"HTTP {answer.status_code}", answered=bool(code))
+
+
+def _reason(code: str, message: str) -> str | None:
+    """Return the customer's sentence for an error that proves that nothing was started."""
+    if code.startswith(_CHECKED_FIRST):
         phone = "PhoneNumber" in message or "PartyA" in message
-        return GatewayRefused("not_mpesa_number" if phone else "merchant_config", code)
+        return "not_mpesa_number" if phone else "merchant_config"
     if code == _CATCH_ALL:
-        for words, reason in _NOT_STARTED.items():
-            if words in message.lower():
-                return GatewayRefused(reason, code)
-    return OutcomeUnknown(code or f"HTTP {answer.status_code}")
+        said = message.lower()
+        return next((reason for words, reason in _NOT_STARTED.items() if words in said), None)
+    return None
+
+
+def _of_the_gateway(fault: object) -> Exception:
+    """Return what a fault of the API gateway means: some come after Daraja took the request."""
+    detail = fault.get("detail") if isinstance(fault, dict) else None
+    code = str(detail.get("errorcode", "")) if isinstance(detail, dict) else ""
+    if code.startswith("policies.ratelimit."):
+        return GatewayRefused("mpesa_busy", code)
+    if code.endswith((".invalid_access_token", ".access_token_expired")):
+        return InvalidToken(code)
+    return OutcomeUnknown(code or "fault", answered=True)

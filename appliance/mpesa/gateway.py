@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from appliance.domain.errors import ApplianceError
+from appliance.domain.errors import GatewayRefused, OutcomeUnknown
 from appliance.domain.evidence import Evidence, Source, Verdict
 from appliance.domain.payments import Payment
 from appliance.mpesa import wire
@@ -17,7 +17,9 @@ class MpesaGateway:
     hooks_url: str
     """`<webhooks.public_url>/hooks/<path_secret>`; the payment's token ends the path."""
 
-    async def push(self, payment: Payment, callback_token: str) -> tuple[str, str]:
+    async def push(
+        self, payment: Payment, callback_token: str, not_after: float
+    ) -> tuple[str, str]:
         """Prompt the customer's phone once."""
         answer = await self.service.initiate_stk_push(
             paybill_number=payment.paybill_number,
@@ -26,11 +28,12 @@ class MpesaGateway:
             account_reference=payment.voucher_code,
             description="Internet time",
             callback_url=f"{self.hooks_url}/stk/{callback_token}",
+            not_after=not_after,
         )
         return answer.checkout_request_id, answer.merchant_request_id
 
     async def query(self, payment: Payment) -> Evidence:
-        """Ask what became of a push; whatever goes wrong proves nothing."""
+        """Ask what became of a push; no answer at all is raised, every other one is evidence."""
         nothing = Evidence(
             source=Source.STK_QUERY, verdict=Verdict.UNDECIDED, code="", reason="checking"
         )
@@ -40,7 +43,11 @@ class MpesaGateway:
             return await self.service.query_stk_push_status(
                 payment.paybill_number, payment.checkout_request_id
             )
-        except ApplianceError:
+        except GatewayRefused:
+            return nothing
+        except OutcomeUnknown as error:
+            if not error.answered:
+                raise
             return nothing
 
     def read_callback(self, body: str) -> tuple[Evidence, dict[str, object]]:

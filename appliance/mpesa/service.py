@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -50,7 +51,7 @@ class MpesaService:
         self._http = http
         self._clock = clock
         self._base_url = base_url
-        self._refreshing: dict[str, asyncio.Lock] = {}
+        self._refreshing: dict[str, asyncio.Future[str]] = {}
 
     async def generate_access_token(self, paybill_number: str) -> str:
         """Fetch a new token and cache it in the paybill; it may kill the one before."""
@@ -61,7 +62,7 @@ class MpesaService:
         paybill = await self._paybill(paybill_number)
         return self._cached(paybill) or await self._refreshed(paybill_number, stale=None)
 
-    async def initiate_stk_push(
+    async def initiate_stk_push(  # noqa: PLR0913 # what a push is made of
         self,
         *,
         paybill_number: str,
@@ -70,8 +71,11 @@ class MpesaService:
         account_reference: str,
         description: str,
         callback_url: str,
+        not_after: float = math.inf,
     ) -> PushAnswer:
         """Prompt the phone, once. Amount in whole shillings, phone as 254….
+
+        Nothing leaves once the clock's `monotonic` is past `not_after`.
 
         Raises `GatewayRefused` or `GatewayUnavailable` when nothing was started, and
         `OutcomeUnknown` on silence: then query, never push again.
@@ -86,7 +90,8 @@ class MpesaService:
             callback_url=callback_url,
             now=self._clock.now(),
         )
-        answer = await self._call(paybill, "/mpesa/stkpush/v1/processrequest", body)
+        path = "/mpesa/stkpush/v1/processrequest"
+        answer = await self._call(paybill, path, body, not_after)
         checkout = wire.text(answer.get("CheckoutRequestID"))
         code = wire.text(answer.get("ResponseCode"))
         if code is not None and code != "0":
@@ -105,28 +110,50 @@ class MpesaService:
         answer = await self._call(paybill, "/mpesa/stkpushquery/v1/query", body)
         return wire.query_evidence(answer)
 
-    async def _call(self, paybill: Paybill, path: str, body: dict[str, str]) -> dict[str, Any]:
+    async def _call(
+        self, paybill: Paybill, path: str, body: dict[str, str], not_after: float = math.inf
+    ) -> dict[str, Any]:
         """Send once; only a refused token, which starts nothing, earns one second sending."""
         number = paybill.paybill_info.number
         token = self._cached(paybill) or await self._refreshed(number, stale=None)
         url = self._base(paybill) + path
         try:
-            return await client.send(self._http, url, token, body)
+            return await self._send(url, token, body, not_after)
         except client.InvalidToken:
             fresh = await self._refreshed(number, stale=token)
         try:
-            return await client.send(self._http, url, fresh, body)
+            return await self._send(url, fresh, body, not_after)
         except client.InvalidToken as error:
             raise GatewayRefused("merchant_config", "token refused twice") from error
 
+    async def _send(
+        self, url: str, token: str, body: dict[str, str], not_after: float
+    ) -> dict[str, Any]:
+        if self._clock.monotonic() > not_after:
+            raise GatewayUnavailable("too late to be sent")
+        return await client.send(self._http, url, token, body)
+
     async def _refreshed(self, number: str, stale: str | None) -> str:
-        """Return a token other than `stale`; all who ask at once share one fetch."""
-        async with self._refreshing.setdefault(number, asyncio.Lock()):
-            paybill = await self._paybill(number)
-            cached = self._cached(paybill)
-            if cached is not None and cached != stale:
-                return cached
-            return await self._fetch_token(paybill)
+        """Return a token other than `stale`; all who ask at once share one fetch and its fate."""
+        under_way = self._refreshing.get(number)
+        if under_way is None:
+            under_way = asyncio.ensure_future(self._refresh(number, stale))
+            self._refreshing[number] = under_way
+            under_way.add_done_callback(lambda done: self._refreshed_or_not(number, done))
+        token = await asyncio.shield(under_way)
+        return token if token != stale else await self._refreshed(number, stale)
+
+    def _refreshed_or_not(self, number: str, done: "asyncio.Future[str]") -> None:
+        del self._refreshing[number]
+        if not done.cancelled() and done.exception() is not None:
+            log.warning("no token paybill=%s why=%s", number, done.exception())
+
+    async def _refresh(self, number: str, stale: str | None) -> str:
+        paybill = await self._paybill(number)
+        cached = self._cached(paybill)
+        if cached is not None and cached != stale:
+            return cached
+        return await self._fetch_token(paybill)
 
     def _cached(self, paybill: Paybill) -> str | None:
         credentials = paybill.credentials

@@ -17,11 +17,13 @@ class RouterApi:
 
     async def host(self, *, ip: str | None = None, mac: str | None = None) -> Device | None:
         """Return the device the router itself sees at this address."""
-        query = f"?address={ip}" if ip is not None else f"?mac-address={mac}"
+        queries = [f"?mac-address={mac}"]
+        if ip is not None:  # with one-to-one NAT the box sees a device under its second address
+            queries = [f"?address={ip}", f"?to-address={ip}", "?#|"]
         rows = await self._pool.command(
-            "/ip/hotspot/host/print", "=.proplist=mac-address,address", query
+            "/ip/hotspot/host/print", "=.proplist=mac-address,address,authorized", *queries
         )
-        return wire.device(rows[0]) if rows else None
+        return wire.device(rows)
 
     async def ensure_user(self, user: HotspotUser) -> None:
         """Make the hotspot user exist with its limits."""
@@ -56,7 +58,7 @@ class RouterApi:
         rows = await self._pool.command(
             "/ip/hotspot/active/print", "=.proplist=user,mac-address,address,uptime", query
         )
-        return [wire.session(found) for found in rows]
+        return wire.sessions(rows)
 
     async def login(self, user: str, device: Device) -> None:
         """Log the device in on the router's side; the code is name and password."""

@@ -13,6 +13,8 @@ from librouteros.exceptions import LibRouterosError
 from appliance.domain.errors import RouterRefused, RouterUnreachable
 from appliance.router import wire
 
+# librouteros raises the last three on answers that it cannot take apart.
+_TROUBLE = (LibRouterosError, OSError, TimeoutError, ValueError, IndexError, TypeError)
 _FIRST_WAIT = 0.25
 _LONGEST_WAIT = 8.0
 
@@ -56,7 +58,7 @@ class Pool:
 
     @asynccontextmanager
     async def _lent(self) -> AsyncIterator[AsyncApi]:
-        async with self._free:
+        async with self._turn():
             api = await self._connection()
             try:
                 async with asyncio.timeout(self._address.timeout):
@@ -64,14 +66,30 @@ class Pool:
             except RouterRefused:
                 self._idle.append(api)
                 raise
-            except (LibRouterosError, OSError, TimeoutError, ValueError, IndexError) as error:
+            except _TROUBLE as error:
                 await _close(api)
                 await self.close()
+                if isinstance(error, TimeoutError):
+                    self._failed()  # it takes connections and answers nobody: do not queue for it
                 raise RouterUnreachable(type(error).__name__) from error
             except BaseException:
                 await _close(api)
                 raise
+            self._failures = 0
             self._idle.append(api)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait for a free connection, but no longer than for an answer."""
+        try:
+            async with asyncio.timeout(self._address.timeout):
+                await self._free.acquire()
+        except TimeoutError as error:
+            raise RouterUnreachable("every connection is busy") from error
+        try:
+            yield
+        finally:
+            self._free.release()
 
     async def _connection(self) -> AsyncApi:
         while self._idle:
@@ -80,18 +98,19 @@ class Pool:
             if not reader.at_eof() and reader.exception() is None:
                 return api
             await _close(api)
-        loop = asyncio.get_running_loop()
-        if loop.time() < self._closed_until:
+        if asyncio.get_running_loop().time() < self._closed_until:
             raise RouterUnreachable("waiting before the next attempt")
         try:
-            api = await self._connect()
-        except (LibRouterosError, OSError, TimeoutError, ValueError, IndexError) as error:
-            self._failures += 1
-            longest = min(_FIRST_WAIT * 2**self._failures, _LONGEST_WAIT)
-            self._closed_until = loop.time() + random.uniform(longest / 2, longest)  # noqa: S311 # jitter
+            return await self._connect()
+        except _TROUBLE as error:
+            self._failed()
             raise RouterUnreachable(type(error).__name__) from error
-        self._failures = 0
-        return api
+
+    def _failed(self) -> None:
+        self._failures = min(self._failures + 1, 10)
+        longest = min(_FIRST_WAIT * 2**self._failures, _LONGEST_WAIT)
+        wait = random.uniform(longest / 2, longest)  # noqa: S311 # jitter
+        self._closed_until = asyncio.get_running_loop().time() + wait
 
     async def _connect(self) -> AsyncApi:
         address = self._address

@@ -1,7 +1,8 @@
 """RouterOS texts: durations, sentences and the meaning of its refusals. Values stay text."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 
 from appliance.domain.devices import Device, Session
@@ -48,27 +49,45 @@ def row(words: tuple[str, ...]) -> Row:
 
 def refusal(message: str) -> RouterRefused:
     """Return our error for a trap's text."""
-    return RouterRefused(message[:200], used_up=any(text in message for text in _USED_UP))
+    said = message.lower()
+    return RouterRefused(message[:200], used_up=any(text in said for text in _USED_UP))
 
 
 def already_there(error: RouterRefused) -> bool:
     """Say whether an add was refused because it had been done before."""
-    return _EXISTS in str(error)
+    return _EXISTS in str(error).lower()
 
 
-def device(found: Row) -> Device:
-    """Return a host row's device."""
-    return Device(mac=mac(found["mac-address"]), ip=found["address"])
+def device(hosts: list[Row]) -> Device | None:
+    """Return the device of some host rows: the one that is let in, else the one seen last."""
+    let_in = [found for found in hosts if found.get("authorized") == "true"]
+    with _understood():
+        for found in (let_in or hosts)[-1:]:
+            return Device(mac=mac(found["mac-address"]), ip=found["address"])
+    return None
 
 
-def session(found: Row) -> Session:
-    """Return an active row's session."""
-    return Session(
-        user=found["user"],
-        mac=mac(found["mac-address"]),
-        ip=found["address"],
-        uptime=duration(found.get("uptime", "0s")),
-    )
+def sessions(active: list[Row]) -> list[Session]:
+    """Return the sessions of active rows."""
+    with _understood():
+        return [
+            Session(
+                user=found["user"],
+                mac=mac(found["mac-address"]),
+                ip=found["address"],
+                uptime=duration(found.get("uptime", "0s")),
+            )
+            for found in active
+        ]
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    """Turn a row that lacks what it must have into a refusal: nothing may rest on half of one."""
+    try:
+        yield
+    except (KeyError, ValueError) as error:
+        raise RouterRefused(f"a row without a usable {error}") from error
 
 
 def mac(text: str) -> str:

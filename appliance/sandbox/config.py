@@ -76,7 +76,8 @@ def _seed() -> str:
 
 
 def _paybill(merchant: Merchant) -> str:
-    """Return a paybill in the shape the owner's programs share; the first has no owner."""
+    """Return a paybill in the shape the owner's programs share; the company's has no owner."""
+    owner = {"userId": "sandbox-owner"} if merchant.type == "till" else {}
     info: dict[str, object] = {
         "number": merchant.till or merchant.short_code,
         "name": merchant.name,
@@ -91,7 +92,7 @@ def _paybill(merchant: Merchant) -> str:
     }
     return "\n".join(
         (
-            _table("[[paybills]]", {"status": "active"}),
+            _table("[[paybills]]", {"status": "active", **owner}),
             _table("[paybills.paybillInfo]", info),
             _table("[paybills.credentials]", keys),
             _table("[paybills.config]", {"environment": "sandbox"}),

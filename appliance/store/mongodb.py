@@ -5,6 +5,7 @@ partial unique indexes (`facts` of each choice are in the contract tests).
 """
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,12 +15,15 @@ from typing import Any
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
 from appliance.domain.errors import Conflict, Duplicate, StoreUnavailable
 from appliance.store.port import Document
 from appliance.store.schema import COLLECTIONS, KEEP_WEBHOOKS, Collection
 
+log = logging.getLogger(__name__)
+
+_INDEX_DIFFERS = frozenset({85, 86})
 _HEX_ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
 _AWAY_AFTER_MS = 2500
 _GIVE_UP_AFTER_MS = 8000
@@ -77,10 +81,16 @@ class MongoStore:
         if result.matched_count == 0:
             raise Conflict(f"{collection} {record_id}")
 
-    async def due(self, collection: str, now: datetime, limit: int) -> list[Document]:
+    async def due(
+        self, collection: str, now: datetime, limit: int, scope: str | None = None
+    ) -> list[Document]:
         """Return documents whose debt is due."""
+        where: Document = {"owed.at": {"$lte": now}}
+        path = COLLECTIONS[collection].scope
+        if scope is not None and path is not None:
+            where = {path: _value(collection, path, scope), **where}
         async with _translated(collection):
-            cursor = (await self._of(collection)).find({"owed.at": {"$lte": now}})
+            cursor = (await self._of(collection)).find(where)
             return [_loaded(d) async for d in cursor.sort("owed.at", ASCENDING).limit(limit)]
 
     async def page(self, collection: str, index: str, value: object, limit: int) -> list[Document]:
@@ -122,16 +132,31 @@ class MongoStore:
     async def _prepare(self, collection: Collection) -> None:
         target = self._database.get_collection(collection.name)
         for path in collection.unique:
-            partial = {path: {"$type": "string"}}
-            await target.create_index(path, unique=True, partialFilterExpression=partial)
+            await _unique_where_text(target, path)
         for fields in collection.indexes:
             keys = [(p.lstrip("-"), DESCENDING if p.startswith("-") else ASCENDING) for p in fields]
             await target.create_index(keys)
         for path in collection.ttl:
             kept = int(KEEP_WEBHOOKS.total_seconds())
             await target.create_index(path, expireAfterSeconds=kept)
-        if collection.owes:
-            await target.create_index("owed.at")
+        if collection.debts:
+            await target.create_index([(path, ASCENDING) for path in collection.debts])
+
+
+async def _unique_where_text(target: AsyncCollection[Document], path: str) -> None:
+    """Make the unique index; one of the owner's other programs that also counts null gives way."""
+    options: Document = {"unique": True, "partialFilterExpression": {path: {"$type": "string"}}}
+    try:
+        await target.create_index(path, **options)
+    except DuplicateKeyError as error:
+        log.error("one key is there twice, mend it by hand collection=%s key=%s", target.name, path)
+        raise StoreUnavailable(f"{target.name}.{path} is there twice") from error
+    except OperationFailure as error:
+        if error.code not in _INDEX_DIFFERS:
+            raise
+        log.warning("unique index made anew collection=%s key=%s", target.name, path)
+        await target.drop_index([(path, ASCENDING)])
+        await target.create_index(path, **options)
 
 
 @asynccontextmanager

@@ -29,8 +29,13 @@ class Store(Protocol):
         """Set these paths if all of `when` still holds; raise `Conflict` or `Duplicate`."""
         ...
 
-    async def due(self, collection: str, now: datetime, limit: int) -> list[Document]:
-        """Return documents with `owed.at` up to now, the oldest first."""
+    async def due(
+        self, collection: str, now: datetime, limit: int, scope: str | None = None
+    ) -> list[Document]:
+        """Return documents with `owed.at` up to now, the oldest first.
+
+        With a scope, only those that hold it at the collection's declared scope path.
+        """
         ...
 
     async def page(self, collection: str, index: str, value: object, limit: int) -> list[Document]:

@@ -1,9 +1,11 @@
 """Typed collections over any store: compare-and-set on `version`, so a stale save is a conflict."""
 
+import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar, cast
 
+from appliance.domain.errors import Unreadable
 from appliance.domain.paybills import Paybill, RouterRecord, User
 from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
@@ -11,7 +13,11 @@ from appliance.domain.records import Initiation, WebhookLog
 from appliance.domain.vouchers import Voucher
 from appliance.ports import Record
 from appliance.store import codec, schema
-from appliance.store.port import Store
+from appliance.store.port import Document, Store
+
+log = logging.getLogger(__name__)
+
+_MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError)
 
 R = TypeVar("R", bound=Record)
 
@@ -19,10 +25,20 @@ R = TypeVar("R", bound=Record)
 class StoredRecords(Generic[R]):
     """One collection of one type of record."""
 
-    def __init__(self, store: Store, collection: schema.Collection, kind: type[R]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        collection: schema.Collection,
+        kind: type[R],
+        scope: str | None = None,
+    ) -> None:
+        """Take what `due` is limited to, where several boxes share the collection."""
         self._store = store
         self._name = collection.name
         self._kind = kind
+        self._scope = scope
+        self._guards = collection.guards
+        self._unreadable: set[str] = set()
 
     async def insert(self, record: R) -> R:
         """Store a new record."""
@@ -35,26 +51,53 @@ class StoredRecords(Generic[R]):
 
     async def find(self, key: str, value: str) -> R | None:
         """Return the record with this unique key."""
+        if not _storable(value):
+            return None
         found = await self._store.get(self._name, key, value)
-        return None if found is None else codec.record(self._kind, found)
+        if found is None:
+            return None
+        try:
+            return codec.record(self._kind, found)
+        except _MISSHAPEN as error:
+            raise Unreadable(f"{self._name} {found['_id']}") from error
 
     async def change(self, before: R, after: R) -> R:
         """Store what differs if `before` is still the latest."""
         newer = cast("R", replace(cast("Any", after), version=before.version + 1))
-        changes = codec.changes(codec.document(before), codec.document(newer))
-        when = {"version": before.version or None}
+        old = codec.document(before)
+        changes = codec.changes(old, codec.document(newer))
+        when = {"version": before.version or None} | {name: old[name] for name in self._guards}
         await self._store.change(self._name, before.id, changes, when)
         return newer
 
     async def due(self, now: datetime, limit: int) -> list[R]:
         """Return records whose debt is due."""
-        found = await self._store.due(self._name, now, limit)
-        return [codec.record(self._kind, document) for document in found]
+        return self._readable(await self._store.due(self._name, now, limit, self._scope))
 
     async def page(self, index: str, value: object, limit: int) -> list[R]:
         """Return records with this value, the newest first."""
-        found = await self._store.page(self._name, index, value, limit)
-        return [codec.record(self._kind, document) for document in found]
+        return self._readable(await self._store.page(self._name, index, value, limit))
+
+    def _readable(self, documents: list[Document]) -> list[R]:
+        """Return the records of a list; one that cannot be read never hides the others."""
+        found = []
+        for document in documents:
+            try:
+                found.append(codec.record(self._kind, document))
+            except _MISSHAPEN:
+                if document["_id"] not in self._unreadable:
+                    self._unreadable.add(document["_id"])
+                    log.exception("left out, unreadable %s=%s", self._name, document["_id"])
+        return found
+
+
+def _storable(text: str) -> bool:
+    """Say whether any database could hold this text: half a character is in none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +114,11 @@ class Books:
     routers: StoredRecords[RouterRecord]
 
 
-def books(store: Store) -> Books:
-    """Open every collection on this store."""
+def books(store: Store, router_id: str | None = None) -> Books:
+    """Open every collection on this store; only this router's vouchers ever fall due."""
     return Books(
         payments=StoredRecords(store, schema.PAYMENTS, Payment),
-        vouchers=StoredRecords(store, schema.VOUCHERS, Voucher),
+        vouchers=StoredRecords(store, schema.VOUCHERS, Voucher, scope=router_id),
         initiations=StoredRecords(store, schema.INITIATIONS, Initiation),
         webhooks=StoredRecords(store, schema.WEBHOOKS, WebhookLog),
         paybills=StoredRecords(store, schema.PAYBILLS, Paybill),

@@ -24,8 +24,19 @@ class Collection:
     newest: str = "createdAt"
     """The path that orders a page, newest first."""
     owes: bool = False
+    scope: str | None = None
+    """The path that says which box pays what a document owes; without one, any box does."""
+    guards: tuple[str, ...] = ()
+    """Paths that must not have moved either: other programs write them without our `version`."""
     ttl: tuple[str, ...] = ()
     """Paths whose documents are forgotten after `KEEP_WEBHOOKS`."""
+
+    @property
+    def debts(self) -> tuple[str, ...]:
+        """Return the paths of the index that finds what is due; empty where nothing is owed."""
+        if not self.owes:
+            return ()
+        return ("owed.at",) if self.scope is None else (self.scope, "owed.at")
 
 
 PAYBILLS = Collection(
@@ -47,6 +58,7 @@ INITIATIONS = Collection(
         ("-createdAt",),
     ),
     ids=frozenset({"routerId", "voucherId", "paymentId"}),
+    guards=("status",),
 )
 """An initiation bears its payment's id."""
 WEBHOOKS = Collection(
@@ -78,6 +90,7 @@ VOUCHERS = Collection(
     indexes=(("device.mac", "-createdAt"), ("status", "-createdAt")),
     ids=frozenset({"routerId", "paymentId", "plan.id"}),
     owes=True,
+    scope="routerId",
 )
 
 COLLECTIONS = {

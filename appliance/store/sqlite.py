@@ -75,10 +75,16 @@ class SqliteStore:
 
         await self._writer.do(work)
 
-    async def due(self, collection: str, now: datetime, limit: int) -> list[Document]:
+    async def due(
+        self, collection: str, now: datetime, limit: int, scope: str | None = None
+    ) -> list[Document]:
         """Return documents whose debt is due."""
-        column = _quoted("owed.at")
-        return await self._select(collection, f"{column} <= ?", (_ms(now),), column, limit)
+        column, path = _quoted("owed.at"), COLLECTIONS[collection].scope
+        where, values = f"{column} <= ?", (_ms(now),)
+        if scope is None or path is None:
+            return await self._select(collection, where, values, column, limit)
+        where = f"{_quoted(path)} = ? AND {where}"
+        return await self._select(collection, where, (scope, *values), column, limit)
 
     async def page(self, collection: str, index: str, value: object, limit: int) -> list[Document]:
         """Return documents with this value, the newest first."""
@@ -101,8 +107,9 @@ class SqliteStore:
         return await self._writer.do(work)
 
     async def ping(self) -> None:
-        """Return when a write would go through."""
-        await self._writer.do(lambda connection: connection.execute("SELECT 1").fetchone())
+        """Return when a read and a write would go through."""
+        for thread in (self._reader, self._writer):
+            await thread.do(lambda connection: connection.execute("SELECT 1").fetchone())
 
     async def close(self) -> None:
         """Finish what is queued."""
@@ -132,10 +139,11 @@ def _create(connection: sqlite3.Connection, collection: Collection) -> None:
     connection.execute(
         f"CREATE TABLE IF NOT EXISTS {name} (_id TEXT PRIMARY KEY, doc TEXT NOT NULL{columns})"
     )
+    _add_columns(connection, collection)
     keys: list[tuple[str, tuple[str, ...]]] = [("UNIQUE ", (path,)) for path in collection.unique]
     keys += [("", fields) for fields in collection.indexes]
     keys += [("", (path,)) for path in collection.ttl]
-    keys += [("", ("owed.at",))] if collection.owes else []
+    keys += [("", collection.debts)] if collection.debts else []
     for unique, fields in keys:
         label = "_".join((name, *fields)).replace(".", "_").replace("-", "")
         columns = ", ".join(
@@ -144,12 +152,30 @@ def _create(connection: sqlite3.Connection, collection: Collection) -> None:
         connection.execute(f'CREATE {unique}INDEX IF NOT EXISTS "{label}" ON {name} ({columns})')
 
 
+def _add_columns(connection: sqlite3.Connection, collection: Collection) -> None:
+    """Give a file of an earlier version the columns it lacks, filled from its documents."""
+    name = collection.name
+    there = {row[1] for row in connection.execute(f"PRAGMA table_info({name})")}
+    missing = [path for path in _paths(collection) if path not in there]
+    for path in missing:
+        connection.execute(f"ALTER TABLE {name} ADD COLUMN {_quoted(path)}")
+    if not missing:
+        return
+    names = ", ".join(f"{_quoted(path)} = ?" for path in missing)
+    query = f"SELECT _id, doc FROM {name}"  # noqa: S608 # our own names
+    for record_id, text in connection.execute(query).fetchall():
+        keys = _keys(collection, _load(text))
+        values = [keys[path] for path in missing]
+        statement = f"UPDATE {name} SET {names} WHERE _id = ?"  # noqa: S608
+        connection.execute(statement, (*values, record_id))
+
+
 @cache
 def _paths(collection: Collection) -> tuple[str, ...]:
     """Return what has a column of its own: whatever is searched or ordered by."""
     indexed = [path.lstrip("-") for fields in collection.indexes for path in fields]
-    owed = ["owed.at"] if collection.owes else []
-    searched = [*collection.unique, *indexed, *collection.ttl, collection.newest, *owed]
+    debts = list(collection.debts)
+    searched = [*collection.unique, *indexed, *collection.ttl, collection.newest, *debts]
     return tuple(dict.fromkeys(path for path in searched if path != "_id"))
 
 

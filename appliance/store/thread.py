@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from appliance.domain.errors import ApplianceError, StoreUnavailable
+from appliance.domain.errors import StoreUnavailable
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
@@ -16,6 +16,12 @@ _Job = tuple[Work, "asyncio.Future[Any]", asyncio.AbstractEventLoop]
 
 # More would make the first of a batch wait long for the last.
 _BATCH = 128
+_TROUBLE_OF_ONE = (
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+)
 # A sale changes a few short rows and index entries: small pages write less around them.
 _PAGE = 1024
 
@@ -24,8 +30,8 @@ class ConnectionThread:
     """Runs work in the order given.
 
     A writer commits once for all who wait together, so they share one fsync, and a future resolves
-    only after the commit: what it promises is on the disk. Work that raises one of our errors is
-    undone alone; its neighbours are kept.
+    only after the commit: what it promises is on the disk. Work that fails is undone alone and its
+    neighbours are kept; only the file's own trouble fails them all.
     """
 
     def __init__(self, path: Path, *, writes: bool) -> None:
@@ -57,7 +63,7 @@ class ConnectionThread:
             except sqlite3.Error as error:
                 _close(connection)
                 connection = None
-                answers = [StoreUnavailable(str(error))] * len(batch)
+                answers = [StoreUnavailable(str(error)) for _ in batch]
             _resolve(batch, answers)
         _close(connection)
 
@@ -85,13 +91,13 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def _read(connection: sqlite3.Connection, batch: list[_Job]) -> list[Any]:
-    return [work(connection) for work, _, _ in batch]
+    return [_attempt(connection, work) for work, _, _ in batch]
 
 
 def _committed(connection: sqlite3.Connection, batch: list[_Job]) -> list[Any]:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        answers = [_attempt(connection, work) for work, _, _ in batch]
+        answers = [_attempt_alone(connection, work) for work, _, _ in batch]
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -100,15 +106,23 @@ def _committed(connection: sqlite3.Connection, batch: list[_Job]) -> list[Any]:
     return answers
 
 
-def _attempt(connection: sqlite3.Connection, work: Work) -> Any:
+def _attempt_alone(connection: sqlite3.Connection, work: Work) -> Any:
     connection.execute("SAVEPOINT one")
-    try:
-        answer = work(connection)
-    except ApplianceError as error:
+    answer = _attempt(connection, work)
+    if isinstance(answer, Exception):
         connection.execute("ROLLBACK TO one")
-        answer = error
     connection.execute("RELEASE one")
     return answer
+
+
+def _attempt(connection: sqlite3.Connection, work: Work) -> Any:
+    """Return what the work returns or raises: whoever asked gets it, and the thread lives on."""
+    try:
+        return work(connection)
+    except Exception as error:
+        if isinstance(error, sqlite3.Error) and not isinstance(error, _TROUBLE_OF_ONE):
+            raise
+        return error
 
 
 def _close(connection: sqlite3.Connection | None) -> None:

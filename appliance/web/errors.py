@@ -25,7 +25,7 @@ _POLICY = (
 )
 
 _NOT_FOUND = frozenset({"plan_unknown", "code_unknown", "receipt_unknown", "page_unknown"})
-_IN_USE = frozenset({"code_in_use", "code_expired"})
+_IN_USE = frozenset({"code_in_use", "code_expired", "code_elsewhere"})
 
 
 def status_of(error: ApplianceError) -> int:

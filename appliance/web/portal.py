@@ -81,10 +81,12 @@ async def purchase(request: web.Request) -> web.Response:
     """Start a purchase; the answer is a redirect, so going back or reloading asks nothing twice."""
     form = await _form(request)
     door, here = _here(request, form)
+    device, proved = await door.visitors.buyer(request, here.carry)
     order = Order(
         plan_id=form.get("plan", ""),
         phone=form.get("phone", ""),
-        device=await door.visitors.buyer(request, here.carry),
+        device=device,
+        proved=proved,
         language=here.language,
         continue_url=here.carry.get("dst"),
     )
@@ -128,7 +130,7 @@ async def wait(request: web.Request) -> web.Response:
     if progress.state == "online":
         raise web.HTTPSeeOther(f"/done/{progress.voucher.token}")
     if progress.state in {"failed", "cancelled"}:
-        return _failed(request, door, here, progress)
+        return await _failed(request, door, here, progress)
     token = progress.voucher.token
     age = (door.clock.now() - progress.voucher.created_at).total_seconds()
     locked = progress.seconds_left if progress.state == "unknown" else 0
@@ -200,10 +202,12 @@ async def _look(request: web.Request) -> tuple[PortalDoor, Arrival, Progress]:
     return door, here, progress
 
 
-def _failed(
+async def _failed(
     request: web.Request, door: PortalDoor, here: Arrival, progress: Progress
 ) -> web.Response:
     payment, plan = progress.payment, progress.voucher.plan
+    device = await door.visitors.device(request)
+    bought = payment is not None and device is not None and payment.device == device
     age = (door.clock.now() - progress.voucher.created_at).total_seconds()
     carry = here.carry | {"lang": here.language}
     if payment is not None and payment.continue_url:
@@ -212,11 +216,12 @@ def _failed(
         request,
         here,
         "failed.html",
-        state=progress.state,
+        state="ended" if progress.reason == "used_up" else progress.state,
         message=_sentence(door, here, progress),
         amount=plan.price,
         carry=carry,
-        form={"plan": plan.id, "phone": payment.phone if payment else ""},
+        # The whole number is shown to the device that bought, not to whoever has the address.
+        form={"plan": plan.id, "phone": payment.phone if payment and bought else ""},
         locked_seconds=max(0, int(_COOL_DOWN.get(progress.reason, 0) - age)),
         plan_name=plan.name,
         home_url=here.home(buy="1"),

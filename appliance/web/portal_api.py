@@ -47,10 +47,12 @@ async def purchase(request: web.Request) -> web.Response:
         body = await _object(request)
         door.visitors.acts(request)
         claims = {name: _text(body, name, "") for name in ("mac", "ip")}
+        device, proved = await door.visitors.buyer(request, claims)
         order = Order(
             plan_id=_text(body, "planId", "plan_missing"),
             phone=_text(body, "phoneNumber", "phone_invalid"),
-            device=await door.visitors.buyer(request, claims),
+            device=device,
+            proved=proved,
             language=here.language,
         )
         payment = await door.checkout.start(order)
@@ -81,7 +83,7 @@ async def status(request: web.Request) -> web.Response:
     progress = await door.watch.look(request.match_info["token"][:64])
     if progress is None:
         raise web.HTTPNotFound
-    if progress.state == "paid" and progress.voucher.device is None:
+    if progress.state == "paid":
         device = await door.visitors.device(request)
         voucher = await door.redeem.adopt(progress.voucher, device)
         progress = door.watch.of(voucher, progress.payment)

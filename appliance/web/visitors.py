@@ -31,7 +31,7 @@ class Visitors:
 
     async def device(self, request: web.Request) -> Device | None:
         """Return the device this request really comes from; None while the router is away."""
-        ip = request.remote or ""
+        ip = (request.remote or "").removeprefix("::ffff:")
         now = asyncio.get_running_loop().time()
         kept_until, device = self._known.get(ip, (0.0, None))
         if now < kept_until:
@@ -61,20 +61,25 @@ class Visitors:
         """Forget what was remembered of an address that is about to change it."""
         self._strangers.pop(request.remote or "", None)
 
-    async def buyer(self, request: web.Request, claims: Mapping[str, str]) -> Device | None:
-        """Return the device to buy for: the one asking, or a claimed pair the router confirms.
+    async def buyer(
+        self, request: web.Request, claims: Mapping[str, str]
+    ) -> tuple[Device | None, bool]:
+        """Return the device to buy for, and whether it is proved to be the one that asks.
 
-        A claim is enough to pay for somebody else, never to see or use what is theirs.
+        Else it is a claimed pair of MAC and IP that the router confirms: enough to pay for
+        somebody else, never to see or use what is theirs.
         """
         device = await self.device(request)
+        if device is not None:
+            return device, True
         mac, ip = claims.get("mac", ""), claims.get("ip", "")
-        if device is not None or not _MAC.fullmatch(mac) or not _is_ip(ip):
-            return device
+        if not _MAC.fullmatch(mac) or not _is_ip(ip):
+            return None, False
         try:
             claimed = await self._router.host(mac=mac.upper().replace("-", ":"))
         except (RouterUnreachable, RouterRefused):
-            return None
-        return claimed if claimed is not None and claimed.ip == ip else None
+            return None, False
+        return (claimed if claimed is not None and claimed.ip == ip else None), False
 
 
 @dataclass(frozen=True, slots=True)

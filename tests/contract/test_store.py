@@ -1,20 +1,23 @@
 """One contract, every store."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pymongo import AsyncMongoClient
 
 from appliance.domain import debts, ids
 from appliance.domain.debts import Kind, Owed
 from appliance.domain.devices import Device
-from appliance.domain.errors import Conflict, Duplicate
+from appliance.domain.errors import Conflict, Duplicate, Unreadable
 from appliance.domain.paybills import Credentials, Paybill, PaybillInfo
 from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
-from appliance.domain.records import WebhookLog, WebhookMetadata
+from appliance.domain.records import Initiation, InitiationStatus, WebhookLog, WebhookMetadata
 from appliance.domain.vouchers import Voucher
 from appliance.store.open import opened
 from appliance.store.port import Store
@@ -50,6 +53,21 @@ def payment() -> Payment:
         phone="254712345678",
         paybill_number="174379",
         router_id="router",
+        created_at=NOON,
+    )
+
+
+def initiation() -> Initiation:
+    paid = payment()
+    return Initiation(
+        id=paid.id,
+        account_reference=paid.voucher_code,
+        phone_number=paid.phone,
+        amount=paid.amount,
+        paybill_number=paid.paybill_number,
+        router_id=paid.router_id,
+        voucher_id=paid.voucher_id,
+        payment_id=paid.id,
         created_at=NOON,
     )
 
@@ -216,3 +234,75 @@ async def test_opening_twice_changes_nothing(
     kept = await books(store).vouchers.insert(voucher())
     async with opened(uri=mongodb_uri, database=database, data_dir=tmp_path) as again:
         assert await books(again).vouchers.get(kept.id) == kept
+
+
+async def test_text_that_no_database_can_hold_finds_nothing(store: Store) -> None:
+    plans = books(store).plans
+    assert await plans.get("\ud800") is None
+    await plans.insert(PLAN)
+    assert await plans.get("hour") == PLAN
+    await store.ping()
+
+
+async def test_a_document_that_cannot_be_read_hides_no_other(store: Store) -> None:
+    vouchers = books(store).vouchers
+    for code in ("AAA3AAA3AA", "BBB3BBB3BB"):
+        await vouchers.insert(replace(voucher(code), owed=Owed(Kind.GRANT, NOON)))
+    broken = await vouchers.find("code", "AAA3AAA3AA")
+    assert broken is not None
+    await store.change("vouchers", broken.id, {"status": "of a later version"}, {})
+    assert [v.code for v in await vouchers.due(NOON, 10)] == ["BBB3BBB3BB"]
+    assert [v.code for v in await vouchers.page("device.mac", DEVICE.mac, 10)] == ["BBB3BBB3BB"]
+    with pytest.raises(Unreadable):
+        await vouchers.get(broken.id)
+
+
+async def test_only_this_routers_vouchers_fall_due_here(store: Store) -> None:
+    for code, router_id in (("AAA3AAA3AA", "here"), ("BBB3BBB3BB", "there")):
+        owed = Owed(Kind.GRANT, NOON)
+        await books(store).vouchers.insert(replace(voucher(code), router_id=router_id, owed=owed))
+    assert [v.code for v in await books(store, "here").vouchers.due(NOON, 10)] == ["AAA3AAA3AA"]
+    assert len(await books(store).vouchers.due(NOON, 10)) == 2
+
+
+async def test_a_push_completed_by_another_program_is_not_overwritten(store: Store) -> None:
+    initiations = books(store).initiations
+    read = await initiations.insert(initiation())
+    await store.change("stk_initiations", read.id, {"status": "completed"}, {})
+    with pytest.raises(Conflict):
+        await initiations.change(read, replace(read, status=InitiationStatus.FAILED))
+    latest = await initiations.get(read.id)
+    assert latest is not None
+    assert latest.status is InitiationStatus.COMPLETED
+
+
+async def test_a_unique_index_of_another_program_that_counts_null_gives_way(
+    mongodb_uri: str | None, database: str, tmp_path: Path
+) -> None:
+    if mongodb_uri is None:
+        pytest.skip("SQLite is never shared")
+    async with AsyncMongoClient[dict[str, object]](mongodb_uri) as client:
+        theirs = client.get_database(database).get_collection("stk_initiations")
+        await theirs.create_index("CheckoutRequestID", unique=True)
+    async with opened(uri=mongodb_uri, database=database, data_dir=tmp_path) as store:
+        initiations = books(store).initiations
+        first = await initiations.insert(initiation())
+        second = await initiations.insert(initiation())
+        await initiations.change(first, replace(first, checkout_request_id="ws_CO_1"))
+        with pytest.raises(Duplicate):
+            await initiations.change(second, replace(second, checkout_request_id="ws_CO_1"))
+
+
+async def test_a_file_of_an_earlier_version_gets_its_new_columns(tmp_path: Path) -> None:
+    async with opened(uri=None, database="x", data_dir=tmp_path) as store:
+        kept = await books(store).vouchers.insert(replace(voucher(), owed=Owed(Kind.GRANT, NOON)))
+
+    def forget() -> None:
+        with closing(sqlite3.connect(tmp_path / "appliance.sqlite3")) as file:
+            file.execute("DROP INDEX vouchers_routerId_owed_at")
+            file.execute('ALTER TABLE vouchers DROP COLUMN "routerId"')
+            file.commit()
+
+    await asyncio.to_thread(forget)
+    async with opened(uri=None, database="x", data_dir=tmp_path) as store:
+        assert await books(store, kept.router_id).vouchers.due(NOON, 10) == [kept]

@@ -7,7 +7,7 @@ import pytest
 
 from appliance.domain import debts
 from appliance.domain.debts import Kind, Owed
-from appliance.domain.errors import RouterUnreachable
+from appliance.domain.errors import DeviceAbsent, RouterUnreachable
 from appliance.domain.vouchers import Voucher
 from appliance.flows.evolve import Missing
 from appliance.store.port import Store
@@ -105,6 +105,29 @@ async def test_what_a_dead_worker_leased_falls_due_again(
     clock.pass_by(debts.LEASE)
     assert await worker.step()
     assert payer.paid == ["AAA3AAA3AA"]
+
+
+async def test_a_record_that_waited_beyond_its_lease_is_left_to_whoever_claims_it(
+    worker: Worker[Voucher], payer: Payer, clock: HandClock
+) -> None:
+    handed = await payer.vouchers.insert(voucher("AAA3AAA3AA").paid(clock.now()))
+    clock.pass_by(debts.LEASE)
+    await worker._pay_one(handed)
+    assert payer.paid == []
+    assert await worker.step()
+    assert payer.paid == ["AAA3AAA3AA"]
+
+
+async def test_a_device_that_stays_away_is_looked_for_less_and_less(
+    worker: Worker[Voucher], payer: Payer, clock: HandClock
+) -> None:
+    await owe(payer, clock, "AAA3AAA3AA")
+    payer.failures["AAA3AAA3AA"] = DeviceAbsent("gone")
+    looks = 0
+    for _ in range(60):
+        looks += await worker.step()
+        clock.pass_by(timedelta(minutes=1))
+    assert 12 <= looks <= 30
 
 
 async def test_waits_grow_but_not_without_end(

@@ -40,9 +40,11 @@ def _mortal(function: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[
 def _hasten() -> None:
     debts.LEASE = timedelta(seconds=1)
     payments.UNDECIDED_FOR = timedelta(seconds=4)
+    payments.SEND_WITHIN = timedelta(seconds=1)
     payments._FIRST_ASK = timedelta(seconds=1)
     payments._ASK_EVERY = timedelta(seconds=0.5)
     worker._LONGEST_WAIT = timedelta(seconds=1)
+    worker._LONGEST_ABSENCE = timedelta(seconds=1)
     worker._LOOK_EVERY = 0.1
     pool._LONGEST_WAIT = 0.5
 

@@ -8,7 +8,7 @@ import pytest
 
 from appliance.domain.debts import Kind
 from appliance.domain.evidence import Evidence, Source, Verdict
-from appliance.domain.payments import NotOurs, Payment, State, first_ask
+from appliance.domain.payments import UNDECIDED_FOR, NotOurs, Payment, State, first_ask
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PAYMENT = Payment(
@@ -102,16 +102,48 @@ def test_an_unanswered_push_is_unknown_and_stays_closed_to_a_second() -> None:
     assert PENDING.heard(PAID, NOON).unanswered().state is State.PAID
 
 
-def test_what_proves_nothing_is_asked_again_and_opens_the_phone_after_three_minutes() -> None:
-    early = PENDING.heard(UNDECIDED, NOON).asked_in_vain(NOON + timedelta(seconds=20))
+def test_what_proves_nothing_is_asked_again_and_opens_the_phone_after_the_prompts_life() -> None:
+    early = PENDING.asked(UNDECIDED, NOON + timedelta(seconds=20))
     assert early.state is State.PENDING
     assert early.open_phone is not None
-    late = early.asked_in_vain(NOON + timedelta(minutes=3))
+    late = early.asked(UNDECIDED, NOON + UNDECIDED_FOR)
     assert late.state is State.UNKNOWN
     assert late.open_phone is None
     assert late.owed is not None
     assert late.owed.at == NOON + timedelta(minutes=5)
-    assert late.asked_in_vain(NOON + timedelta(hours=7)).owed is None
+
+
+def test_a_box_that_was_off_for_hours_still_asks_every_late_question() -> None:
+    payment, now, asked = PENDING, NOON + timedelta(hours=10), 0
+    while payment.owed is not None:
+        payment, now, asked = payment.asked(UNDECIDED, now), now + timedelta(minutes=1), asked + 1
+        assert asked < 20
+    assert asked == 5
+    assert payment.state is State.UNKNOWN
+    assert payment.heard(PAID, now).state is State.PAID
+
+
+def test_an_answer_about_another_request_plans_the_next_question() -> None:
+    other = replace(PAID, checkout_request_id="ws_CO_2")
+    after = PENDING.asked(other, NOON + timedelta(seconds=20))
+    assert after.state is State.PENDING
+    assert after.owed is not None
+
+
+def test_a_question_that_is_answered_decides() -> None:
+    assert PENDING.asked(PAID, NOON).state is State.PAID
+    assert PENDING.asked(FAILED, NOON).state is State.FAILED
+
+
+def test_a_push_that_left_though_it_was_given_up_is_asked_about() -> None:
+    given_up = PAYMENT.never_sent("gateway_unreachable", NOON)
+    assert given_up.state is State.FAILED
+    after_all = given_up.prompted("ws_CO_1")
+    assert after_all.state is State.PENDING
+    assert after_all.owed is not None
+    assert after_all.owed.kind is Kind.ASK
+    assert after_all.heard(PAID, NOON).state is State.PAID
+    assert PENDING.heard(FAILED, NOON).prompted("ws_CO_1").state is State.FAILED
 
 
 def test_an_outcome_that_changed_meanwhile_still_has_to_be_carried_out() -> None:

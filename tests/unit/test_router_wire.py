@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.domain.devices import Device
+from appliance.domain.errors import RouterRefused
 from appliance.router import wire
 
 
@@ -53,3 +55,35 @@ def test_a_mac_has_one_form() -> None:
 def test_spent_time_is_told_from_other_refusals() -> None:
     assert wire.refusal("user X has reached uptime limit").used_up
     assert not wire.refusal("no more sessions are allowed for user X").used_up
+
+
+def test_a_refusal_is_recognised_whatever_its_capitals() -> None:
+    assert wire.refusal("User X has reached UPTIME limit").used_up
+    assert wire.already_there(wire.refusal("Failure: Already have user with this name"))
+
+
+def test_of_several_rows_of_a_device_the_one_that_is_let_in_counts() -> None:
+    rows = [
+        {"mac-address": "02:00:00:00:00:05", "address": f"10.5.50.{n}", "authorized": word}
+        for n, word in enumerate(("false", "true", "false"))
+    ]
+    assert wire.device(rows) == Device("02:00:00:00:00:05", "10.5.50.1")
+    assert wire.device([rows[0], rows[2]]) == Device("02:00:00:00:00:05", "10.5.50.2")
+    assert wire.device([]) is None
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"address": "10.5.50.2", "user": "a"},
+        {"mac-address": "?", "address": "10.5.50.2", "user": "a"},
+        {"mac-address": "02:00:00:00:00:05", "user": "a"},
+    ],
+)
+def test_a_row_that_lacks_its_parts_is_a_refusal_and_no_surprise(row: dict[str, str]) -> None:
+    with pytest.raises(RouterRefused):
+        wire.device([row])
+    with pytest.raises(RouterRefused):
+        wire.sessions([row | {"uptime": "1h"}])
+    with pytest.raises(RouterRefused):
+        wire.sessions([{"mac-address": "02:00:00:00:00:05", "address": "1", "uptime": "soon"}])

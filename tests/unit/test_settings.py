@@ -97,3 +97,17 @@ def test_secrets_do_not_show_when_settings_are_printed(file: Path) -> None:
     shown = repr(load(file, {}))
     assert "0123456789abcdef" not in shown
     assert "'secret'" not in shown
+
+
+def test_production_takes_no_pretend_and_no_plain_address(file: Path) -> None:
+    real = {"APPLIANCE_DARAJA__ENVIRONMENT": "production"}
+    assert "webhooks.public_url must be https" in wrong(
+        file, "", APPLIANCE_WEBHOOKS__PUBLIC_URL="http://pay.example", **real
+    )
+    assert "daraja.base_url must be left out" in wrong(
+        file,
+        "",
+        APPLIANCE_WEBHOOKS__PUBLIC_URL="https://pay.example",
+        APPLIANCE_DARAJA__BASE_URL="https://pretend.example",
+        **real,
+    )

@@ -68,3 +68,37 @@ def test_no_profile_name_is_the_beginning_of_another() -> None:
     plans = [replace(PLAN, rate_limit=rate, devices=n) for rate in rates for n in (1, 11)]
     names = [plan.profile for plan in plans]
     assert not [(a, b) for a in names for b in names if a != b and b.startswith(a)]
+
+
+def test_what_was_revoked_or_used_up_meanwhile_gets_no_fresh_time() -> None:
+    for state in (State.REVOKED, State.EXPIRED):
+        ended = replace(VOUCHER.paid(NOON), state=state)
+        assert ended.online(NOON, DEVICE).state is state
+        assert ended.online(NOON, DEVICE).owed is None
+        assert ended.wanted_by(DEVICE, NOON) is ended
+        assert ended.over().state is state
+    assert VOUCHER.paid(NOON).over().state is State.EXPIRED
+
+
+def test_a_voucher_bought_for_a_device_becomes_its_own_when_it_is_paid() -> None:
+    unclaimed = replace(VOUCHER, device=None)
+    assert unclaimed.paid(NOON, DEVICE).device == DEVICE
+    other = Device("02:00:00:00:00:06", "127.0.1.6")
+    assert VOUCHER.paid(NOON, other).device == DEVICE
+
+
+def test_what_is_kept_for_one_device_stays_owed_to_another() -> None:
+    other = Device("02:00:00:00:00:06", "127.0.1.6")
+    wanted = VOUCHER.paid(NOON).wanted_by(other, NOON)
+    assert wanted.kept(DEVICE).owed is not None
+    assert wanted.kept(other).owed is None
+
+
+def test_only_who_holds_the_lease_puts_a_debt_off() -> None:
+    paid = VOUCHER.paid(NOON)
+    assert paid.owed is not None
+    later = NOON + timedelta(minutes=5)
+    assert paid.put_off(NOON, later, "late") == paid
+    put_off = paid.put_off(paid.owed.lease_until, later, "router_away")
+    assert put_off.owed is not None
+    assert (put_off.owed.at, put_off.owed.last_error) == (later, "router_away")

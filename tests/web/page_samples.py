@@ -135,6 +135,7 @@ SAMPLES: dict[str, Context] = {
     "done-voucher": done(receipt="", continue_url=None, seconds_left=None),
     "failed-no_money": failed("failed", "insufficient_balance"),
     "failed-cancelled": failed("cancelled", "cancelled"),
+    "failed-ended": failed("ended", "used_up"),
     "failed-locked": failed("failed", "same_amount_wait", locked_seconds=118),
     "message-unknown": {"reason_key": "problem.page_unknown"},
     "message-database_away": {"reason_key": "problem.database_away"},

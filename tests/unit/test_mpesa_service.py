@@ -1,0 +1,248 @@
+"""What `MpesaService` makes of every kind of answer, and when it sends nothing at all."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from appliance.domain.errors import (
+    Conflict,
+    GatewayRefused,
+    GatewayUnavailable,
+    OutcomeUnknown,
+    SalesClosed,
+)
+from appliance.domain.paybills import Credentials, Paybill, PaybillInfo
+from appliance.mpesa import MpesaService
+from tests.conftest import HandClock
+
+PAYBILL = Paybill(
+    id="1",
+    paybill_info=PaybillInfo(number="174379", name="Sandbox"),
+    credentials=Credentials(consumer_key="key", consumer_secret="secret", pass_key="pass"),
+)
+ACCEPTED = {"ResponseCode": "0", "CheckoutRequestID": "ws_CO_1", "MerchantRequestID": "2-3"}
+Handler = Callable[[httpx.Request], Awaitable[httpx.Response]]
+
+
+class OnePaybill:
+    """A collection of one paybill, kept by version."""
+
+    def __init__(self, paybill: Paybill = PAYBILL) -> None:
+        self.paybill = paybill
+
+    async def find(self, key: str, value: str) -> Paybill | None:
+        return self.paybill if (key, value) == ("paybillInfo.number", "174379") else None
+
+    async def change(self, before: Paybill, after: Paybill) -> Paybill:
+        if before.version != self.paybill.version:
+            raise Conflict("1")
+        self.paybill = replace(after, version=before.version + 1)
+        return self.paybill
+
+
+class Daraja:
+    """Answers what a test wants, and counts what came."""
+
+    def __init__(self, answer: httpx.Response | Exception) -> None:
+        self.answer = answer
+        self.tokens = 0
+        self.pushes: list[dict[str, Any]] = []
+        self.token_gate = asyncio.Event()
+        self.token_gate.set()
+        self.token_status = 200
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/oauth/v1/generate":
+            self.tokens += 1
+            await self.token_gate.wait()
+            body = {"access_token": f"token{self.tokens}", "expires_in": "3599"}
+            return httpx.Response(self.token_status, json=body if self.token_status == 200 else {})
+        self.pushes.append(json.loads(request.content))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def service(
+    daraja: Daraja, clock: HandClock, paybills: OnePaybill | None = None
+) -> tuple[MpesaService, httpx.AsyncClient]:
+    http = httpx.AsyncClient(transport=httpx.MockTransport(daraja))
+    kept: Any = paybills or OnePaybill()
+    return MpesaService(kept, http, clock), http
+
+
+async def push(mpesa: MpesaService, **more: Any) -> Any:
+    return await mpesa.initiate_stk_push(
+        paybill_number="174379",
+        phone_number="254712345678",
+        amount=10,
+        account_reference="ABC3DEF4GH",
+        description="Internet time",
+        callback_url="https://pay.example/hooks/aa/stk/bb",
+        **more,
+    )
+
+
+def fault(code: str) -> dict[str, Any]:
+    return {"fault": {"faultstring": "x", "detail": {"errorcode": code}}}
+
+
+def error(code: str, message: str = "") -> dict[str, str]:
+    return {"requestId": "1", "errorCode": code, "errorMessage": message}
+
+
+async def test_an_acceptance_names_the_push(clock: HandClock) -> None:
+    mpesa, http = service(Daraja(httpx.Response(200, json=ACCEPTED)), clock)
+    async with http:
+        assert (await push(mpesa)).checkout_request_id == "ws_CO_1"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (400, error("400.002.02", "Bad Request - Invalid Amount"), "merchant_config"),
+        (200, error("400.002.02", "Bad Request - Invalid PhoneNumber"), "not_mpesa_number"),
+        (404, error("404.001.01", "Resource not found"), "merchant_config"),
+        (401, error("401.003.01", "Invalid API call as no apiproduct match"), "merchant_config"),
+        (500, error("500.001.1001", "Unable to lock subscriber, a tr…"), "prompt_open"),
+        (500, error("500.001.1001", "[MerchantValidate] - Wrong credentials"), "merchant_config"),
+        (500, error("500.003.02", "System is busy"), "mpesa_busy"),
+        (429, {}, "mpesa_busy"),
+        (500, fault("policies.ratelimit.SpikeArrestViolation"), "mpesa_busy"),
+    ],
+)
+async def test_what_proves_that_nothing_was_started_is_a_refusal(
+    clock: HandClock, status: int, body: dict[str, Any], reason: str
+) -> None:
+    mpesa, http = service(Daraja(httpx.Response(status, json=body)), clock)
+    async with http:
+        with pytest.raises(GatewayRefused) as refused:
+            await push(mpesa)
+    assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (500, error("500.001.1001")),
+        (500, error("500.003.1001", "Internal Server Error")),
+        (200, error("500.003.1001", "Internal Server Error")),
+        (200, error("500.999.9999", "never heard of")),
+        (504, fault("messaging.adaptors.http.flow.GatewayTimeout")),
+        (502, fault("messaging.adaptors.http.UnexpectedEOFAtTarget")),
+        (502, {}),
+        (200, {}),
+        (200, {"ResponseCode": "0"}),
+        (200, {"CheckoutRequestID": "ws_CO_1"}),
+    ],
+)
+async def test_what_proves_nothing_is_unknown(
+    clock: HandClock, status: int, body: dict[str, Any]
+) -> None:
+    daraja = Daraja(httpx.Response(status, json=body))
+    mpesa, http = service(daraja, clock)
+    async with http:
+        with pytest.raises(OutcomeUnknown):
+            await push(mpesa)
+    assert len(daraja.pushes) == 1
+
+
+@pytest.mark.parametrize(
+    ("trouble", "meaning"),
+    [
+        (httpx.ConnectError("refused"), GatewayUnavailable),
+        (httpx.ConnectTimeout("slow"), GatewayUnavailable),
+        (httpx.ReadTimeout("silence"), OutcomeUnknown),
+        (httpx.WriteError("cut"), OutcomeUnknown),
+        (httpx.RemoteProtocolError("cut"), OutcomeUnknown),
+    ],
+)
+async def test_silence_is_told_from_never_having_been_there(
+    clock: HandClock, trouble: Exception, meaning: type[Exception]
+) -> None:
+    daraja = Daraja(trouble)
+    mpesa, http = service(daraja, clock)
+    async with http:
+        with pytest.raises(meaning):
+            await push(mpesa)
+    assert len(daraja.pushes) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        error("404.001.03", "Invalid Access Token"),
+        fault("keymanagement.service.access_token_expired"),
+    ],
+)
+async def test_a_dead_token_is_replaced_once_and_only_once(
+    clock: HandClock, body: dict[str, Any]
+) -> None:
+    daraja = Daraja(httpx.Response(404, json=body))
+    mpesa, http = service(daraja, clock)
+    async with http:
+        with pytest.raises(GatewayRefused, match="token refused twice"):
+            await push(mpesa)
+    assert (daraja.tokens, len(daraja.pushes)) == (2, 2)
+
+
+async def test_nothing_leaves_too_late(clock: HandClock) -> None:
+    daraja = Daraja(httpx.Response(200, json=ACCEPTED))
+    daraja.token_gate.clear()
+    mpesa, http = service(daraja, clock)
+    async with http:
+        waiting = asyncio.ensure_future(push(mpesa, not_after=clock.monotonic() + 20))
+        await asyncio.sleep(0)
+        clock.pass_by(timedelta(seconds=21))
+        daraja.token_gate.set()
+        with pytest.raises(GatewayUnavailable):
+            await waiting
+    assert daraja.pushes == []
+
+
+async def test_all_who_wait_for_a_token_share_one_fetch_and_its_failure(clock: HandClock) -> None:
+    daraja = Daraja(httpx.Response(200, json=ACCEPTED))
+    daraja.token_gate.clear()
+    daraja.token_status = 400
+    mpesa, http = service(daraja, clock)
+    async with http:
+        crowd = [asyncio.ensure_future(push(mpesa)) for _ in range(8)]
+        await asyncio.sleep(0)
+        daraja.token_gate.set()
+        answers = await asyncio.gather(*crowd, return_exceptions=True)
+        assert {type(answer) for answer in answers} == {GatewayRefused}
+        assert daraja.tokens == 1
+        daraja.token_status = 200
+        assert await mpesa.get_valid_access_token("174379") == "token2"
+        assert await mpesa.get_valid_access_token("174379") == "token2"
+        assert daraja.tokens == 2
+
+
+async def test_a_cached_token_serves_until_five_minutes_before_its_end(clock: HandClock) -> None:
+    daraja = Daraja(httpx.Response(200, json=ACCEPTED))
+    mpesa, http = service(daraja, clock)
+    async with http:
+        await push(mpesa)
+        clock.pass_by(timedelta(seconds=3599 - 301))
+        await push(mpesa)
+        assert daraja.tokens == 1
+        clock.pass_by(timedelta(seconds=2))
+        await push(mpesa)
+        assert daraja.tokens == 2
+
+
+async def test_a_missing_or_inactive_paybill_sells_nothing(clock: HandClock) -> None:
+    daraja = Daraja(httpx.Response(200, json=ACCEPTED))
+    mpesa, http = service(daraja, clock, OnePaybill(replace(PAYBILL, status="inactive")))
+    async with http:
+        with pytest.raises(SalesClosed, match="174379 is inactive"):
+            await push(mpesa)
+        with pytest.raises(SalesClosed, match="999 is missing"):
+            await mpesa.get_valid_access_token("999")
+    assert daraja.tokens == 0

@@ -1,0 +1,56 @@
+"""The thread that owns a SQLite connection outlives whatever one job does to it."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from appliance.domain.errors import StoreUnavailable
+from appliance.store.thread import ConnectionThread
+
+
+def bad_binding(connection: sqlite3.Connection) -> None:
+    connection.execute("INSERT INTO t VALUES (?)", ("\ud800",))
+
+
+def a_bug(connection: sqlite3.Connection) -> None:
+    connection.execute("INSERT INTO t VALUES ('half done')")
+    raise ZeroDivisionError
+
+
+def insert(connection: sqlite3.Connection) -> None:
+    connection.execute("INSERT INTO t VALUES ('kept')")
+
+
+def kept(connection: sqlite3.Connection) -> list[str]:
+    return [row[0] for row in connection.execute("SELECT x FROM t")]
+
+
+@pytest.mark.parametrize("job", [bad_binding, a_bug])
+async def test_one_failing_write_is_undone_alone(tmp_path: Path, job: object) -> None:
+    writer = ConnectionThread(tmp_path / "x", writes=True)
+    reader = ConnectionThread(tmp_path / "x", writes=False)
+    await writer.do(lambda connection: connection.execute("CREATE TABLE t (x)"))
+    jobs = [insert, job, insert]
+    answers = await asyncio.gather(
+        *(writer.do(one) for one in jobs),  # type: ignore[arg-type]
+        return_exceptions=True,
+    )
+    assert [isinstance(answer, Exception) for answer in answers] == [False, True, False]
+    assert await reader.do(kept) == ["kept", "kept"]
+    with pytest.raises(ZeroDivisionError):
+        await reader.do(lambda _: 1 // 0)
+    assert await reader.do(kept) == ["kept", "kept"]
+    await reader.close()
+    await writer.close()
+
+
+async def test_a_file_in_trouble_is_the_database_away_and_comes_back(tmp_path: Path) -> None:
+    folder = tmp_path / "away"
+    writer = ConnectionThread(folder / "x", writes=True)
+    with pytest.raises(StoreUnavailable):
+        await writer.do(lambda connection: connection.execute("SELECT 1").fetchone())
+    folder.mkdir()
+    assert await writer.do(lambda connection: connection.execute("SELECT 1").fetchone()) == (1,)
+    await writer.close()
