@@ -147,8 +147,8 @@ def test_any_other_news_shows_the_page_anew(page: Page, state: str) -> None:
 
 
 def test_a_new_sentence_is_spoken_where_the_old_one_stood(page: Page) -> None:
-    page.goto("/wait-paid/en")
     Portal.status = {"state": "paid", "message": "Paid. <b>Almost</b> there."}
+    page.goto("/wait-paid/en")
     expect(page.get_by_role("status")).to_have_text("Paid. <b>Almost</b> there.")
 
 
