@@ -37,7 +37,7 @@ class MongoStore:
         self._database = client.get_database(
             database, write_concern=WriteConcern(w="majority", j=True)
         )
-        self._preparing = asyncio.Lock()
+        self._preparing: asyncio.Future[None] | None = None
         self._prepared = False
 
     @classmethod
@@ -118,16 +118,28 @@ class MongoStore:
 
     async def close(self) -> None:
         """Close every connection."""
+        if self._preparing is not None:
+            self._preparing.cancel()
         await self._client.close()
 
     async def _of(self, collection: str) -> AsyncCollection[Document]:
         """Return a collection whose unique keys hold: without them one receipt could pay twice."""
         if not self._prepared:
-            async with self._preparing:
-                for declared in COLLECTIONS.values() if not self._prepared else ():
-                    await self._prepare(declared)
-                self._prepared = True
+            if self._preparing is None:
+                self._preparing = asyncio.ensure_future(self._prepare_all())
+                self._preparing.add_done_callback(self._prepared_or_not)
+            await asyncio.shield(self._preparing)  # all who wait share one try and its fate
         return self._database.get_collection(collection)
+
+    async def _prepare_all(self) -> None:
+        for declared in COLLECTIONS.values():
+            await self._prepare(declared)
+        self._prepared = True
+
+    def _prepared_or_not(self, done: "asyncio.Future[None]") -> None:
+        self._preparing = None
+        if not done.cancelled() and done.exception() is not None:
+            log.warning("the database is not prepared yet why=%s", type(done.exception()).__name__)
 
     async def _prepare(self, collection: Collection) -> None:
         target = self._database.get_collection(collection.name)
