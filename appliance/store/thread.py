@@ -16,6 +16,8 @@ _Job = tuple[Work, "asyncio.Future[Any]", asyncio.AbstractEventLoop]
 
 # More would make the first of a batch wait long for the last.
 _BATCH = 128
+# Another program on the box may hold the file for a moment; who waits behind us waits as long.
+_PATIENCE_SECONDS = 2.0
 _TROUBLE_OF_ONE = (
     sqlite3.DataError,
     sqlite3.IntegrityError,
@@ -83,7 +85,9 @@ class ConnectionThread:
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open the file for money: WAL, and every commit forced to the disk."""
-    connection = sqlite3.connect(path, isolation_level=None, timeout=5, cached_statements=256)
+    connection = sqlite3.connect(
+        path, isolation_level=None, timeout=_PATIENCE_SECONDS, cached_statements=256
+    )
     connection.execute(f"PRAGMA page_size={_PAGE}")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
