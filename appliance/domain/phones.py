@@ -22,6 +22,11 @@ def normalise(text: str) -> str:
     return "254" + found.group(1)
 
 
+def local(phone: str) -> str:
+    """Return the number as people here write it: `0712345678`."""
+    return f"0{phone[3:]}"
+
+
 def masked(phone: str) -> str:
     """Return the number as its owner recognises it and a neighbour does not: `0712 ••• 678`."""
     return f"0{phone[3:6]} ••• {phone[-3:]}"

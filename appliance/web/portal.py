@@ -221,7 +221,7 @@ async def _failed(
         amount=plan.price,
         carry=carry,
         # The whole number is shown to the device that bought, not to whoever has the address.
-        form={"plan": plan.id, "phone": payment.phone if payment and bought else ""},
+        form={"plan": plan.id, "phone": phones.local(payment.phone) if payment and bought else ""},
         locked_seconds=max(0, int(_COOL_DOWN.get(progress.reason, 0) - age)),
         plan_name=plan.name,
         home_url=here.home(buy="1"),

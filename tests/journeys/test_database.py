@@ -54,7 +54,7 @@ async def test_what_was_paid_while_the_database_was_gone_is_delivered_when_it_is
     await other.arrive()
     async with outage():
         await customer.phone_does("pay")
-        await world.near.daraja.ledger.wait_for(lambda ledger: ledger.callbacks, timeout=20)
+        await world.near.daraja.ledger.wait_for(lambda ledger: bool(ledger.callbacks), timeout=20)
         (call,) = world.near.daraja.ledger.callbacks
         assert call.status == 503  # nothing is claimed stored that was not
         refused = await other.ask()
