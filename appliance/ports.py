@@ -45,6 +45,10 @@ class Records(Protocol[R]):
 
     async def get(self, record_id: str) -> R | None: ...
 
+    async def recall(self, record_id: str) -> R | None:
+        """Return the record as last seen here, perhaps not the latest: only to change it."""
+        ...
+
     async def find(self, key: str, value: str) -> R | None:
         """Return the record with this declared unique key."""
         ...

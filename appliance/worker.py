@@ -34,12 +34,19 @@ class Worker(Generic[R]):
     """Pays the debts of one collection. `pay` must be safe to repeat and clears its own debt."""
 
     def __init__(
-        self, name: str, records: Records[R], pay: Callable[[R], Awaitable[object]], clock: Clock
+        self,
+        name: str,
+        records: Records[R],
+        pay: Callable[[R], Awaitable[object]],
+        clock: Clock,
+        hands: int = _HANDS,
     ) -> None:
+        """Take how many debts may be paid at once: what waits for fewer hands gives way."""
         self._name = name
         self._records = records
         self._pay = pay
         self._clock = clock
+        self._hands = hands
         self._waiting: asyncio.Queue[R] = asyncio.Queue()
 
     def hand(self, record: R) -> None:
@@ -50,7 +57,7 @@ class Worker(Generic[R]):
         """Pay for ever; what a dead process left behind falls due when its lease runs out."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._look())
-            for _ in range(_HANDS):
+            for _ in range(self._hands):
                 group.create_task(self._work())
 
     async def step(self) -> bool:

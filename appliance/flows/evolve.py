@@ -42,8 +42,16 @@ async def evolve(
 
 
 async def load(records: Records[R], record_id: str) -> R:
-    """Return a record that must be there."""
-    found = await records.get(record_id)
+    """Return the latest of a record that must be there."""
+    return _there(await records.get(record_id), record_id)
+
+
+async def recall(records: Records[R], record_id: str) -> R:
+    """Return a record that must be there, good enough to be evolved."""
+    return _there(await records.recall(record_id), record_id)
+
+
+def _there(found: R | None, record_id: str) -> R:
     if found is None:
         raise Missing(record_id)
     return found

@@ -9,7 +9,7 @@ from appliance.domain.evidence import Evidence
 from appliance.domain.payments import NotOurs, Payment, State
 from appliance.domain.records import WebhookLog, WebhookMetadata
 from appliance.domain.vouchers import Voucher
-from appliance.flows.evolve import evolve, load
+from appliance.flows.evolve import evolve, recall
 from appliance.ports import Clock, Gateway, Handover, Initiations, Payments, Vouchers, WebhookLogs
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,9 @@ class Settlement:
     gateway: Gateway
     clock: Clock
     hand_over: Handover[Voucher]
+    """Who opens the gate: told the moment the voucher is stored as paid."""
+    conclude_later: Handover[Payment]
+    """Who does the rest of the bookkeeping, after the gates that are waiting."""
 
     async def pay(self, payment: Payment) -> None:
         """Pay what a payment owes: its outcome to its voucher, or a question to Safaricom."""
@@ -93,19 +96,21 @@ class Settlement:
     async def _carried_out(self, payment: Payment, evidence: Evidence) -> Payment:
         if payment.owed is not None and payment.owed.kind is Kind.CONCLUDE:
             log.info("payment %s by %s payment=%s", payment.state, evidence.source, payment.id)
-            await self.conclude(payment)
+            if payment.state is State.PAID:
+                await self._deliver(payment)
+            self.conclude_later(payment)
         return payment
 
     async def _deliver(self, payment: Payment) -> None:
         now = self.clock.now()
-        voucher = await load(self.vouchers, payment.voucher_id)
+        voucher = await recall(self.vouchers, payment.voucher_id)
         await evolve(
             self.vouchers, voucher, lambda v: v.paid(now, payment.device), then=self.hand_over
         )
 
     async def _tell_initiation(self, payment: Payment) -> None:
         """Let the push's own record follow; other programs read it, access never waits for it."""
-        initiation = await self.initiations.get(payment.id)
+        initiation = await self.initiations.recall(payment.id)
         if initiation is None:
             return
         try:
@@ -114,7 +119,7 @@ class Settlement:
             log.error("another push bears this one's name payment=%s", payment.id)
 
     async def _status(self, webhook: WebhookLog, evidence: Evidence) -> str:
-        payment = await self.payments.get(webhook.payment_id or "")
+        payment = await self.payments.recall(webhook.payment_id or "")
         if payment is None:
             return "payment_not_found"
         try:

@@ -1,6 +1,7 @@
 """Typed collections over any store: compare-and-set on `version`, so a stale save is a conflict."""
 
 import logging
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar, cast
@@ -17,6 +18,7 @@ from appliance.store.port import Document, Store
 
 log = logging.getLogger(__name__)
 
+_RECENT = 512
 _MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError)
 
 R = TypeVar("R", bound=Record)
@@ -39,15 +41,21 @@ class StoredRecords(Generic[R]):
         self._scope = scope
         self._guards = collection.guards
         self._unreadable: set[str] = set()
+        self._recent: OrderedDict[str, R] = OrderedDict()
 
     async def insert(self, record: R) -> R:
         """Store a new record."""
         await self._store.insert(self._name, codec.document(record))
-        return record
+        return self._seen(record)
 
     async def get(self, record_id: str) -> R | None:
         """Return the record with this id."""
         return await self.find("_id", record_id)
+
+    async def recall(self, record_id: str) -> R | None:
+        """Return the record as last seen here; whoever changes a stale one meets `Conflict`."""
+        recent = self._recent.get(record_id)
+        return await self.get(record_id) if recent is None else recent
 
     async def find(self, key: str, value: str) -> R | None:
         """Return the record with this unique key."""
@@ -57,7 +65,7 @@ class StoredRecords(Generic[R]):
         if found is None:
             return None
         try:
-            return codec.record(self._kind, found)
+            return self._seen(codec.record(self._kind, found))
         except _MISSHAPEN as error:
             raise Unreadable(f"{self._name} {found['_id']}") from error
 
@@ -67,8 +75,9 @@ class StoredRecords(Generic[R]):
         old = codec.document(before)
         changes = codec.changes(old, codec.document(newer))
         when = {"version": before.version or None} | {name: old[name] for name in self._guards}
+        self._recent.pop(before.id, None)
         await self._store.change(self._name, before.id, changes, when)
-        return newer
+        return self._seen(newer)
 
     async def due(self, now: datetime, limit: int) -> list[R]:
         """Return records whose debt is due."""
@@ -77,6 +86,13 @@ class StoredRecords(Generic[R]):
     async def page(self, index: str, value: object, limit: int) -> list[R]:
         """Return records with this value, the newest first."""
         return self._readable(await self._store.page(self._name, index, value, limit))
+
+    def _seen(self, record: R) -> R:
+        self._recent[record.id] = record
+        self._recent.move_to_end(record.id)
+        if len(self._recent) > _RECENT:
+            self._recent.popitem(last=False)
+        return record
 
     def _readable(self, documents: list[Document]) -> list[R]:
         """Return the records of a list; one that cannot be read never hides the others."""
