@@ -132,9 +132,11 @@ def wired(
     """Join flows and workers: what a flow owes, its worker pays."""
     access = Access(vouchers=kept.vouchers, router=router, clock=clock)
     vouchers = Worker("voucher", kept.vouchers, access.grant, clock)
-    bookkeeping = Worker(
-        "payment", kept.payments, lambda payment: settlement.pay(payment), clock, _BOOKKEEPERS
-    )
+
+    async def keep_books(payment: Payment) -> None:
+        await settlement.pay(payment)
+
+    bookkeeping = Worker("payment", kept.payments, keep_books, clock, _BOOKKEEPERS)
     settlement = Settlement(
         payments=kept.payments,
         vouchers=kept.vouchers,
