@@ -31,7 +31,8 @@ def test_a_new_menu_replaces_the_whole_old_one() -> None:
 
 def test_what_is_shown_can_be_set_again() -> None:
     menu, copy = Menu(), Menu()
-    menu.set({"default": {"late_success": 2, "result": "17"}, "phones": {PHONE: {"result": None}}})
+    default = {"late_success": 2, "result": "17", "c2b_version": "v1"}
+    menu.set({"default": default, "phones": {PHONE: {"result": None}}})
     copy.set(menu.shown())
     assert copy.shown() == menu.shown()
     assert copy.of(PHONE).result is None
@@ -55,7 +56,12 @@ def test_what_is_shown_can_be_set_again() -> None:
         ({"default": {"result": "4999"}}, "as text"),
         ({"phones": {"0712345678": {}}}, "2547"),
         ({"phones": {PHONE: {"token": "concurrent"}}}, "default"),
+        ({"phones": {PHONE: {"validation": "on"}}}, "validation is nobody's own"),
         ({"phones": {PHONE: "busy"}}, "JSON object"),
+        ({"default": {"c2b": "maybe"}}, "after, before, never, twice, late"),
+        ({"default": {"c2b_version": "v3"}}, "v1, v2"),
+        ({"default": {"validation_seconds": -1}}, "from 0 to 600"),
+        ({"default": {"initiator_result": 1}}, "as text"),
     ],
 )
 def test_what_the_menu_does_not_have_is_refused_and_changes_nothing(menu: Any, named: str) -> None:

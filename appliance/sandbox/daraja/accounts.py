@@ -16,11 +16,20 @@ class Merchant:
     consumer_secret: str = field(repr=False)
     passkey: str = field(repr=False)
     till: str | None = None
+    c2b_version: Literal["v1", "v2"] = "v2"
+    """The C2B product that its app was given."""
+    initiator: str = "testapiuser"
+    """Its API operator, for Transaction Status and Reversal."""
 
     @property
     def pays_to(self) -> str:
         """Return the number that customers pay to."""
         return self.till or self.short_code
+
+    def known_as(self, which: str) -> frozenset[str]:
+        """Return its numbers: of the "store", of the "till" or "either"."""
+        numbers = {"store": {self.short_code}, "till": {self.pays_to}}
+        return frozenset(numbers.get(which, {self.short_code, self.pays_to}))
 
 
 MERCHANTS: tuple[Merchant, ...] = (

@@ -8,6 +8,11 @@ from aiohttp import web
 from appliance.sandbox.daraja import names
 
 CATCH_ALL = "500.001.1001"
+NO_PRODUCT = (
+    401,
+    "401.003.01",
+    "Error Occurred - Invalid Access Token - Invalid API call as no apiproduct match found",
+)
 _INCAPSULA = """<html style="height:100%"><head><META NAME="ROBOTS" CONTENT="NOINDEX, NOFOLLOW">
 </head><body style="margin:0px;height:100%"><iframe id="main-iframe" width="100%" height="100%">
 Request unsuccessful. Incapsula incident ID: 1234000560190123456-98765432101234567</iframe></body>
@@ -60,10 +65,10 @@ def invalid(name: str) -> Refusal:
     return Refusal(400, "400.002.02", f"Bad Request - Invalid {name}")
 
 
-async def fields_of(request: web.Request) -> dict[str, Any]:
-    """Return the JSON object that was sent; whatever is not JSON has no BusinessShortCode."""
+async def fields_of(request: web.Request, first: str = "BusinessShortCode") -> dict[str, Any]:
+    """Return the JSON object that was sent; whatever is not JSON lacks the first field."""
     if request.content_type != "application/json":
-        raise invalid("BusinessShortCode")
+        raise invalid(first)
     try:
         found = json.loads(await request.read())
     except (ValueError, RecursionError) as unreadable:

@@ -1,7 +1,7 @@
-"""STK callbacks: each is sent once, whatever the merchant answers."""
+"""STK callbacks, and who carries them: each is sent once, whatever the merchant answers."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +16,9 @@ from appliance.sandbox.daraja.transactions import Outcome, Transaction
 
 log = logging.getLogger(__name__)
 
-_PATIENCE = aiohttp.ClientTimeout(total=10)
+LATE = 90.0
+"""Seconds after which what is late comes."""
+_PATIENCE = 10.0
 
 
 def bodies(transaction: Transaction, outcome: Outcome, faults: Faults) -> list[dict[str, Any]]:
@@ -53,29 +55,39 @@ def body(
 
 @dataclass(frozen=True, slots=True)
 class Courier:
-    """Carries callbacks to merchants and writes down how they were received."""
+    """Carries messages to merchants; of callbacks it writes down how they were received."""
 
     ledger: Ledger
     _http: aiohttp.ClientSession = field(repr=False)
 
     async def deliver(self, transaction: Transaction, message: dict[str, Any]) -> None:
-        """Send once, follow no redirect, never again."""
+        """Bring a callback, once."""
         url = transaction.order.callback_url
-        headers = {
-            "Content-Type": "application/json;charset=UTF-8",
-            "Businessshortcode": transaction.order.merchant.short_code,
-        }
-        status: int | None = None
-        try:
-            exact = URL(url, encoded=True)
-            async with self._http.post(
-                exact, json=message, headers=headers, allow_redirects=False
-            ) as answer:
-                await answer.read()
-                status = answer.status
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            log.info("callback not delivered error=%s", type(error).__name__)
+        headers = {"Businessshortcode": transaction.order.merchant.short_code}
+        status, _ = await self.send(url, message, headers)
         self.ledger.write(Callback(url=url, body=message, status=status))
+
+    async def send(
+        self,
+        url: str,
+        message: dict[str, Any],
+        headers: Mapping[str, str] | None = None,
+        seconds: float = _PATIENCE,
+    ) -> tuple[int | None, str]:
+        """Send once, follow no redirect, never again; return status and answer."""
+        content = {"Content-Type": "application/json;charset=UTF-8"}
+        try:
+            async with self._http.post(
+                URL(url, encoded=True),
+                json=message,
+                headers=content | dict(headers or {}),
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=seconds),
+            ) as answer:
+                return answer.status, (await answer.read()).decode(errors="replace")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            log.info("message not delivered error=%s", type(error).__name__)
+            return None, ""
 
 
 @asynccontextmanager
@@ -83,7 +95,7 @@ async def courier(ledger: Ledger) -> AsyncIterator[Courier]:
     """Keep a courier until the block ends; every callback is a connection of its own."""
     connector = aiohttp.TCPConnector(limit=0, force_close=True)
     async with aiohttp.ClientSession(
-        connector=connector, timeout=_PATIENCE, cookie_jar=aiohttp.DummyCookieJar()
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar()
     ) as http:
         yield Courier(ledger, http)
 

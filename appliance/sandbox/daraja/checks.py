@@ -1,22 +1,27 @@
 """What Daraja looks at before it takes a request, in its order and with its words."""
 
 import base64
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from appliance.sandbox.daraja.accounts import Merchant
 from appliance.sandbox.daraja.answers import CATCH_ALL, Refusal, invalid
+from appliance.sandbox.daraja.fields import (
+    Fits,
+    is_amount,
+    is_phone,
+    is_short_code,
+    is_url,
+    matching,
+    text,
+    words_up_to,
+)
 from appliance.sandbox.daraja.names import EAST_AFRICA
 from appliance.sandbox.daraja.results import NO_SUCH_PARTY, WRONG_PRODUCT, WRONG_STORE
 
-MOST = 250_000
-"""Shillings in one transaction."""
 _PATIENCE = timedelta(minutes=10)
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _BUY_GOODS = "CustomerBuyGoodsOnline"
 _PAY_BILL = "CustomerPayBillOnline"
 
@@ -98,44 +103,6 @@ def signed(
     return holder
 
 
-def text(value: object) -> str:
-    """Return text or a whole number as text; anything else is as good as nothing."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return ""
-    return str(value)
-
-
-def _matching(pattern: str) -> Callable[[str], bool]:
-    compiled = re.compile(pattern, re.ASCII)
-    return lambda value: compiled.fullmatch(value) is not None
-
-
-def _words_up_to(most: int) -> Callable[[str], bool]:
-    return lambda value: 1 <= len(value) <= most and value.isprintable()
-
-
-def _is_amount(value: str) -> bool:
-    return re.fullmatch(r"[1-9][0-9]{0,5}", value, re.ASCII) is not None and int(value) <= MOST
-
-
-def _is_callback_url(value: str) -> bool:
-    """Tell what would be called: https, or this machine itself, since this is a sandbox.
-
-    A host with capitals was seen refused; nobody knows whether that is the rule.
-    """
-    if not re.fullmatch(r"[!-~]+", value):
-        return False
-    try:
-        parts = urlsplit(value)
-        host = parts.netloc.rpartition("@")[2].removesuffix(f":{parts.port}")
-    except ValueError:
-        return False
-    if host in _LOOPBACK:
-        return parts.scheme in {"http", "https"}
-    named = re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", host) is not None
-    return parts.scheme == "https" and named
-
-
 def _is_recent(timestamp: str, now: datetime) -> bool:
     try:
         said = datetime.strptime(timestamp, "%Y%m%d%H%M%S").replace(tzinfo=EAST_AFRICA)
@@ -145,19 +112,17 @@ def _is_recent(timestamp: str, now: datetime) -> bool:
 
 
 _ACCOUNT, _REMARKS = "AccountReference", "Remarks"
-_PHONE = _matching(r"254[17][0-9]{8}")
-_SHORT_CODE = _matching(r"[0-9]{5,7}")
 # Each field, what fits, and what Daraja calls it when it does not.
-_RULES: Mapping[str, tuple[Callable[[str], bool], str]] = {
-    "BusinessShortCode": (_SHORT_CODE, "BusinessShortCode"),
-    "Password": (_matching(r"[A-Za-z0-9+/]+=*"), "Password"),
-    "Timestamp": (_matching(r"[0-9]{14}"), "Timestamp"),
-    "TransactionType": (_matching(f"{_PAY_BILL}|{_BUY_GOODS}"), "TransactionType"),
-    "Amount": (_is_amount, "Amount"),
-    "PartyA": (_PHONE, "PartyA"),
-    "PartyB": (_SHORT_CODE, "PartyB"),
-    "PhoneNumber": (_PHONE, "PhoneNumber"),
-    "CallBackURL": (_is_callback_url, "CallBackURL"),
-    "AccountReference": (_words_up_to(12), _ACCOUNT),
-    "TransactionDesc": (_words_up_to(13), _REMARKS),
+_RULES: Mapping[str, tuple[Fits, str]] = {
+    "BusinessShortCode": (is_short_code, "BusinessShortCode"),
+    "Password": (matching(r"[A-Za-z0-9+/]+=*"), "Password"),
+    "Timestamp": (matching(r"[0-9]{14}"), "Timestamp"),
+    "TransactionType": (matching(f"{_PAY_BILL}|{_BUY_GOODS}"), "TransactionType"),
+    "Amount": (is_amount, "Amount"),
+    "PartyA": (is_phone, "PartyA"),
+    "PartyB": (is_short_code, "PartyB"),
+    "PhoneNumber": (is_phone, "PhoneNumber"),
+    "CallBackURL": (is_url, "CallBackURL"),
+    "AccountReference": (words_up_to(12), _ACCOUNT),
+    "TransactionDesc": (words_up_to(13), _REMARKS),
 }

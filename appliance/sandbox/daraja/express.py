@@ -3,23 +3,23 @@
 import asyncio
 import re
 from collections.abc import Coroutine
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, get_args
 
 from appliance.sandbox.daraja import callbacks, names, results
 from appliance.sandbox.daraja.answers import CATCH_ALL, Refusal
+from appliance.sandbox.daraja.c2b import C2b
 from appliance.sandbox.daraja.callbacks import Courier
 from appliance.sandbox.daraja.checks import Order
 from appliance.sandbox.daraja.errands import Errands
 from appliance.sandbox.daraja.faults import Faults, Menu
-from appliance.sandbox.daraja.ledger import Ledger, Paid, Sms
-from appliance.sandbox.daraja.phone import WALLET, Action, Prompt, receipt_sms
+from appliance.sandbox.daraja.ledger import Paid
+from appliance.sandbox.daraja.money import Money
+from appliance.sandbox.daraja.phone import WRONG_PIN, Action, Prompt
 from appliance.sandbox.daraja.transactions import Outcome, Transaction
 
-_WRONG_PIN = "0000"
 _RIGHT_PIN = "1234"
-_LATE = 90.0
 _LOCKED = (
     "Unable to lock subscriber, a transaction is already in process for the current subscriber"
 )
@@ -42,9 +42,10 @@ class Express:
     """Every transaction, and the prompts that ring."""
 
     menu: Menu
-    ledger: Ledger
+    money: Money
     courier: Courier
     errands: Errands
+    c2b: C2b
     autopay: float | None = None
     """Seconds after which every prompt is paid by itself."""
     _transactions: dict[str, Transaction] = field(default_factory=dict, repr=False)
@@ -87,10 +88,6 @@ class Express:
         faults = self.menu.of(found[0].order.phone)
         self.errands.start(self._ended(found[0], self._code(found[0], action, pin), faults))
 
-    def balance(self, phone: str) -> int:
-        """Return what is left in this phone's wallet."""
-        return WALLET - sum(paid.amount for paid in self.ledger.payments if paid.phone == phone)
-
     def _opened(self, order: Order) -> Transaction:
         moment = names.now()
         while (checkout := names.checkout_request_id(moment, order.phone)) in self._transactions:
@@ -117,7 +114,7 @@ class Express:
 
     async def _press(self, transaction: Transaction, seconds: float, action: Action) -> None:
         await asyncio.sleep(seconds)
-        if transaction.outcome is None:
+        if self._ringing.get(transaction.order.phone) is transaction:
             faults = self.menu.of(transaction.order.phone)
             await self._ended(transaction, self._code(transaction, action, _RIGHT_PIN), faults)
 
@@ -129,47 +126,59 @@ class Express:
             return results.NO_ANSWER
         if (ordered := self.menu.of(order.phone).result) is not None:
             return ordered
-        if pin == _WRONG_PIN:
+        if pin == WRONG_PIN:
             return results.WRONG_PIN
-        return results.PAID if self.balance(order.phone) >= order.amount else results.NO_FUNDS
+        return results.PAID if self.money.balance(order.phone) >= order.amount else results.NO_FUNDS
 
     def _ended(
         self, transaction: Transaction, code: str, faults: Faults
     ) -> Coroutine[Any, Any, None]:
-        """End it now: money moves before this returns. Await the result to tell the merchant."""
+        """End it now: money moves before this returns, unless the merchant is asked first.
+
+        Await the result to tell the merchant.
+        """
         self._ringing.pop(transaction.order.phone, None)
         outcome = Outcome(code, names.now())
-        if code == results.PAID:
-            outcome = replace(outcome, receipt=self._pay(transaction, outcome))
-        if outcome.receipt is None or faults.late_success is None:
-            transaction.outcome = outcome
-            return self._tell(transaction, outcome, faults)
-        transaction.outcome = Outcome(results.NO_ANSWER, outcome.at)
-        return self._tell_late(transaction, outcome, faults, faults.late_success)
+        if code != results.PAID:
+            return self._closed(transaction, outcome, faults)
+        paid = _payment(transaction, outcome)
+        if self.c2b.asks(transaction.order.merchant):
+            return self._asked(transaction, paid, faults)
+        return self._paid(transaction, paid, faults)
 
-    def _pay(self, transaction: Transaction, outcome: Outcome) -> str:
-        order, prompt = transaction.order, transaction.prompt
-        receipt = names.receipt(outcome.at)
-        paid = Paid(
-            phone=order.phone,
-            receipt=receipt,
-            amount=order.amount,
-            account=order.account,
-            short_code=order.merchant.short_code,
-            checkout_request_id=transaction.checkout_request_id,
-            at=outcome.at,
-        )
-        self.ledger.write(paid)
-        left = self.balance(order.phone)
-        text = receipt_sms(order.merchant, prompt, receipt, outcome.at, left)
-        self.ledger.write(Sms(phone=order.phone, text=text, at=outcome.at))
-        return receipt
+    async def _asked(self, transaction: Transaction, paid: Paid, faults: Faults) -> None:
+        if await self.c2b.allows(transaction.order.merchant, paid):
+            await self._paid(transaction, paid, faults)
+        else:
+            await self._closed(transaction, Outcome(results.DECLINED, names.now()), faults)
+
+    def _paid(
+        self, transaction: Transaction, paid: Paid, faults: Faults
+    ) -> Coroutine[Any, Any, None]:
+        self.money.take(transaction.order.merchant, paid)
+        transaction.paid = paid
+        success = Outcome(results.PAID, paid.at, paid.receipt)
+        if faults.late_success is None:
+            return self._closed(transaction, success, faults)
+        transaction.outcome = Outcome(results.NO_ANSWER, paid.at)
+        return self._tell_late(transaction, success, faults, faults.late_success)
+
+    def _closed(
+        self, transaction: Transaction, outcome: Outcome, faults: Faults
+    ) -> Coroutine[Any, Any, None]:
+        transaction.outcome = outcome
+        return self._tell(transaction, outcome, faults)
 
     async def _tell(self, transaction: Transaction, outcome: Outcome, faults: Faults) -> None:
+        paid = transaction.paid if outcome.receipt else None
+        if paid is not None and faults.c2b == "before":
+            await self.c2b.confirm(transaction.order.merchant, paid, faults)
         late = faults.callback == "late" and not faults.callback_delay
-        await asyncio.sleep(_LATE if late else faults.callback_delay)
+        await asyncio.sleep(callbacks.LATE if late else faults.callback_delay)
         for message in callbacks.bodies(transaction, outcome, faults):
             await self.courier.deliver(transaction, message)
+        if paid is not None and faults.c2b != "before":
+            self.errands.start(self.c2b.confirm(transaction.order.merchant, paid, faults))
 
     async def _tell_late(
         self, transaction: Transaction, success: Outcome, faults: Faults, seconds: float
@@ -185,6 +194,19 @@ class Express:
         claimed = Outcome(results.PAID, moment, names.receipt(moment))
         message = callbacks.body(transaction, claimed, faults.callback_items)
         await self.courier.deliver(transaction, message)
+
+
+def _payment(transaction: Transaction, outcome: Outcome) -> Paid:
+    order = transaction.order
+    return Paid(
+        phone=order.phone,
+        receipt=names.receipt(outcome.at),
+        amount=order.amount,
+        account=order.account,
+        short_code=order.merchant.short_code,
+        checkout_request_id=transaction.checkout_request_id,
+        at=outcome.at,
+    )
 
 
 def locked() -> Refusal:

@@ -47,9 +47,45 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
         "spike_arrest",
     ),
     "token": ("kills_previous", "concurrent"),
+    "c2b": ("after", "before", "never", "twice", "late"),
+    "c2b_names": ("empty", "full", "null", "absent"),
+    "c2b_version": ("v1", "v2"),
+    "register": ("once", "again"),
+    "till_registers_as": ("either", "store", "till"),
+    "till_named": ("registered", "store", "till"),
+    "till_words": ("production", "portal"),
+    "validation": ("off", "on"),
+    "pull_dates": ("utc", "plain", "false_utc"),
+    "pull_none": ("text", "list"),
+    "initiator_sent": ("once", "twice", "never", "timeout"),
+    "initiator_items": ("list", "object", "repeated"),
 }
-_SECONDS = ("slow_seconds", "callback_delay", "late_success", "prompt_seconds")
-_MAY_BE_UNSET = ("late_success", "result")
+_SECONDS = (
+    "slow_seconds",
+    "callback_delay",
+    "late_success",
+    "prompt_seconds",
+    "c2b_delay",
+    "validation_seconds",
+    "initiator_delay",
+)
+_RESULTS = ("result", "initiator_result")
+_MAY_BE_UNSET = ("late_success", "c2b_version", *_RESULTS)
+_NOBODYS_OWN = (
+    "token",
+    "c2b_version",
+    "register",
+    "till_registers_as",
+    "till_named",
+    "validation",
+    "validation_seconds",
+    "pull_dates",
+    "pull_none",
+    "initiator_sent",
+    "initiator_delay",
+    "initiator_items",
+    "initiator_result",
+)
 _RESULT = re.compile(r"[A-Z0-9_]{1,12}", re.ASCII)
 _IN_FLIGHT = "4999"
 _PHONE = re.compile(r"254[17][0-9]{8}", re.ASCII)
@@ -76,6 +112,32 @@ class Faults:
     """A paid payment is first called unanswered, and paid only this much later."""
     prompt_seconds: float = 60.0
     token: str = "kills_previous"  # noqa: S105 # what a new token does to the one before
+    c2b: str = "after"
+    """When the confirmation comes, beside the STK callback."""
+    c2b_delay: float = 0.0
+    """`late` with no delay of its own waits a minute and a half."""
+    c2b_names: str = "empty"
+    """Whether a confirmation says more than the first name, or has the keys at all."""
+    c2b_version: str | None = None
+    """The C2B product of every app, whatever its own."""
+    register: str = "once"
+    """In production URLs are registered once; in Safaricom's sandbox again and again."""
+    till_registers_as: str = "either"
+    till_named: str = "registered"
+    """Which of its numbers a till's confirmations carry."""
+    till_words: str = "production"
+    """A till's TransactionType: as captured in production, or as on the portal."""
+    validation: str = "off"
+    validation_seconds: float = 8.0
+    pull_dates: str = "utc"
+    """`false_utc` writes Nairobi's time and calls it UTC; `plain` names no zone."""
+    pull_none: str = "text"
+    initiator_sent: str = "once"
+    """The result of a status request or a reversal; `timeout` goes to QueueTimeOutURL."""
+    initiator_delay: float = 0.0
+    initiator_items: str = "list"
+    initiator_result: str | None = None
+    """Every status request and reversal ends with this code."""
 
 
 _KEYS = tuple(one.name for one in fields(Faults))
@@ -105,8 +167,8 @@ class Menu:
         for phone, faults in phones.items():
             if not _PHONE.fullmatch(phone):
                 raise WrongFault(f"phones: {phone!r} is not 2547… or 2541… with 12 digits")
-            if "token" in faults:
-                raise WrongFault(f"{phone}: token is nobody's own, set it in default")
+            for key in faults.keys() & set(_NOBODYS_OWN):
+                raise WrongFault(f"{phone}: {key} is nobody's own, set it in default")
         self._default, self._phones = Faults(**default), phones
         self._happened.clear()
 
@@ -130,7 +192,7 @@ def _checked(faults: object, where: str) -> dict[str, Any]:
             continue
         if key in _SECONDS:
             _check_seconds(value, f"{where}.{key}")
-        elif key == "result":
+        elif key in _RESULTS:
             _check_result(value, f"{where}.{key}")
         elif value not in _CHOICES[key]:
             raise WrongFault(f"{where}.{key} is one of: {', '.join(_CHOICES[key])}")

@@ -10,6 +10,7 @@ _DAYS = "123456789" + string.ascii_uppercase
 _CAPITALS = string.digits + string.ascii_uppercase
 _TOKEN = string.digits + string.ascii_letters
 _YEAR_OF_Q = 2022
+_FIRST_NAMES = ("NICHOLAS", "BRIAN", "ACHIENG", "WANJIKU", "KIPROTICH", "MWENDE", "FATUMA")
 
 
 def now() -> datetime:
@@ -37,6 +38,16 @@ def access_token() -> str:
 def request_id() -> str:
     """Return a name like `29115-34620561-1`, for a request or as a MerchantRequestID."""
     return f"{10000 + secrets.randbelow(90000)}-{10000000 + secrets.randbelow(90000000)}-1"
+
+
+def conversation_id(moment: datetime) -> str:
+    """Return a name like `AG_20210709_1234409f86436c583e3f`."""
+    return f"AG_{moment:%Y%m%d}_{secrets.token_hex(10)}"
+
+
+def first_name(phone: str) -> str:
+    """Return the first name of whoever has this phone."""
+    return _FIRST_NAMES[int(phone[-2:]) % len(_FIRST_NAMES)]
 
 
 def checkout_request_id(moment: datetime, phone: str) -> str:

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -13,7 +13,21 @@ from appliance.sandbox.daraja.accounts import Merchant
 from appliance.sandbox.daraja.answers import Refusal
 from appliance.sandbox.daraja.faults import Menu
 
+Unknown = Callable[[str], Refusal]
+"""How one API words that it does not know a token."""
 _LIFETIME = 3600.0
+
+
+def bearer(request: web.Request) -> str:
+    """Return the token of a request."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise Refusal(404, "404.001.04", "Invalid Authentication Header")
+    return token.strip()
+
+
+def _unknown(_: str) -> Refusal:
+    return Refusal(404, "404.001.03", "Invalid Access Token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +54,12 @@ class Tokens:
         """Refuse a POST the way Daraja words that muddle."""
         raise Refusal(404, "404.001.04", "Invalid Authentication Header")
 
-    def holder(self, request: web.Request) -> Merchant:
-        """Return whose app sends this request."""
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            raise Refusal(404, "404.001.04", "Invalid Authentication Header")
-        merchant, until = self._issued.get(token.strip(), (None, 0.0))
+    def holder(self, request: web.Request, unknown: Unknown = _unknown) -> Merchant:
+        """Return whose app sends this request; `unknown` words the refusal of a wrong token."""
+        token = bearer(request)
+        merchant, until = self._issued.get(token, (None, 0.0))
         if merchant is None or until < time.monotonic():
-            raise Refusal(404, "404.001.03", "Invalid Access Token")
+            raise unknown(token)
         return merchant
 
     def kill(self, merchant: Merchant) -> None:

@@ -2,6 +2,10 @@
 
 CANCELLED, NO_ANSWER, WRONG_PIN, NO_FUNDS, PAID = "1032", "1037", "2001", "1", "0"
 IN_FLIGHT = "4999"
+DECLINED = "2007"
+"""The merchant's own validation said no."""
+BAD_INITIATOR, NOT_ALLOWED, BUSY = "2001", "21", "26"
+ALREADY_REVERSED, NO_SUCH_RECEIPT = "R000001", "R000002"
 WRONG_PRODUCT, NO_SUCH_PARTY, WRONG_STORE = "2028", "SFC_IC0003", "2029"
 
 _WORDS = {
@@ -11,8 +15,10 @@ _WORDS = {
     "3": "Declined due to limit rule: greater than the maximum transaction amount.",
     "4": "Declined due to limit rule: would exceed daily transfer limit.",
     "8": "Declined due to limit rule: would exceed the maximum balance.",
+    "11": "The DebitParty is in an invalid state.",
     "17": "Rule limited.",
-    "26": "System busy. The service request is rejected.",
+    NOT_ALLOWED: "The initiator is not allowed to initiate this request.",
+    BUSY: "System busy. The service request is rejected.",
     "1001": "Unable to lock subscriber, a transaction is already in process for the current "
     "subscriber.",
     "1019": "Transaction has expired.",
@@ -23,6 +29,7 @@ _WORDS = {
     NO_ANSWER: "No response from user.",
     WRONG_PIN: "The initiator information is invalid.",
     "2006": "The request is declined due to account rule.",
+    DECLINED: "The request is declined due to external validation.",
     WRONG_PRODUCT: "The request is not permitted according to product assignment.",
     WRONG_STORE: "Agent number and Store number entered do not match.",
     "2040": "The customer type is not supported.",
@@ -30,6 +37,8 @@ _WORDS = {
     "8006": "The security credential is locked.",
     "9999": "An error occurred while sending a push request.",
     "E3008": "The user has a bad debt contract.",
+    ALREADY_REVERSED: "The transaction has already been reversed.",
+    NO_SUCH_RECEIPT: "The OriginalTransactionID is invalid.",
     NO_SUCH_PARTY: "The operator does not exist.",
 }
 _WORDS_OF_A_QUERY = {

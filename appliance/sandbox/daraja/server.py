@@ -9,15 +9,22 @@ from aiohttp import web
 
 from appliance.sandbox.daraja.accounts import MERCHANTS, Merchant
 from appliance.sandbox.daraja.answers import Refusal
-from appliance.sandbox.daraja.callbacks import courier
-from appliance.sandbox.daraja.errands import errands
+from appliance.sandbox.daraja.backoffice import BackOffice
+from appliance.sandbox.daraja.byhand import LipaNaMpesa
+from appliance.sandbox.daraja.c2b import C2b
+from appliance.sandbox.daraja.callbacks import Courier, courier
+from appliance.sandbox.daraja.doors import Doors
+from appliance.sandbox.daraja.errands import Errands, errands
 from appliance.sandbox.daraja.express import Express
 from appliance.sandbox.daraja.faults import Menu, WrongFault
-from appliance.sandbox.daraja.ledger import Ledger
+from appliance.sandbox.daraja.ledger import Ledger, Paid
+from appliance.sandbox.daraja.money import Money
 from appliance.sandbox.daraja.oauth import Tokens
 from appliance.sandbox.daraja.phone import Prompt
+from appliance.sandbox.daraja.pull import Pull
 from appliance.sandbox.daraja.screen import Screen
 from appliance.sandbox.daraja.stk import Stk
+from appliance.sandbox.daraja.urls import Urls
 
 # Whoever still waits for an answer when the block ends has waited enough.
 _GRACE = 0.1
@@ -42,6 +49,7 @@ class PretendDaraja:
     ledger: Ledger
     faults: Menu
     _express: Express = field(repr=False)
+    _lipa: LipaNaMpesa = field(repr=False)
 
     def prompts(self) -> list[Prompt]:
         """Return the prompts that wait for a PIN."""
@@ -51,41 +59,81 @@ class PretendDaraja:
         """Answer a prompt: pay, cancel or ignore. The callback is sent afterwards."""
         self._express.answer(prompt_id, action, pin)
 
+    async def pay_by_hand(self, phone: str, business: str, amount: int, account: str = "") -> Paid:
+        """Pay from the phone's menu with the right PIN; raise `NotPaid` when no money moved."""
+        return await self._lipa.pay(phone, business, amount, account)
+
 
 @asynccontextmanager
 async def pretend_daraja(options: DarajaOptions) -> AsyncIterator[PretendDaraja]:
     """Serve until the block ends; whatever is under way then is dropped."""
     menu, ledger = Menu(), Ledger()
     async with courier(ledger) as carrier, errands() as work:
-        express = Express(menu, ledger, carrier, work, options.autopay)
-        runner = web.AppRunner(_application(express), access_log=None, shutdown_timeout=_GRACE)
+        house = _furnished(menu, ledger, carrier, work, options.autopay)
+        app = _application(house)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE)
         await runner.setup()
         try:
             await web.TCPSite(runner, options.host, options.port).start()
             port: int = runner.addresses[0][1]
-            yield PretendDaraja(port, MERCHANTS, ledger, menu, express)
+            yield PretendDaraja(port, MERCHANTS, ledger, menu, house.express, house.lipa)
         finally:
             await runner.cleanup()
 
 
-def _application(express: Express) -> web.Application:
-    menu, ledger = express.menu, express.ledger
-    tokens = Tokens(MERCHANTS, menu)
-    stk = Stk(MERCHANTS, tokens, menu, ledger, express)
-    screen, desk = Screen(express), _Desk(menu, ledger)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _House:
+    tokens: Tokens
+    express: Express
+    stk: Stk
+    urls: Urls
+    lipa: LipaNaMpesa
+    pull: Pull
+    office: BackOffice
+    desk: "_Desk"
+
+
+def _furnished(
+    menu: Menu, ledger: Ledger, carrier: Courier, work: Errands, autopay: float | None
+) -> _House:
+    tokens, money = Tokens(MERCHANTS, menu), Money(ledger)
+    doors = Doors(MERCHANTS, tokens, menu)
+    urls = Urls(doors)
+    c2b = C2b(urls, menu, carrier, money)
+    express = Express(menu, money, carrier, work, c2b, autopay)
+    return _House(
+        tokens=tokens,
+        express=express,
+        stk=Stk(MERCHANTS, tokens, menu, ledger, express),
+        urls=urls,
+        lipa=LipaNaMpesa(MERCHANTS, menu, money, c2b, work),
+        pull=Pull(doors, menu, ledger),
+        office=BackOffice(doors, menu, money, carrier, work),
+        desk=_Desk(menu, ledger),
+    )
+
+
+def _application(house: _House) -> web.Application:
+    screen = Screen(house.express, house.lipa)
     app = web.Application(middlewares=[_in_daraja_words])
     app.add_routes(
         [
-            web.get("/oauth/v1/generate", tokens.generate, allow_head=False),
-            web.post("/oauth/v1/generate", tokens.wrong_method),
-            web.post("/mpesa/stkpush/v1/processrequest", stk.push),
-            web.post("/mpesa/stkpushquery/v1/query", stk.query),
+            web.get("/oauth/v1/generate", house.tokens.generate, allow_head=False),
+            web.post("/oauth/v1/generate", house.tokens.wrong_method),
+            web.post("/mpesa/stkpush/v1/processrequest", house.stk.push),
+            web.post("/mpesa/stkpushquery/v1/query", house.stk.query),
+            web.post("/mpesa/c2b/{version:v1|v2}/registerurl", house.urls.register),
+            web.post("/pulltransactions/v1/register", house.pull.register),
+            web.post("/pulltransactions/v1/query", house.pull.query),
+            web.post("/mpesa/transactionstatus/v1/query", house.office.status),
+            web.post("/mpesa/reversal/v1/request", house.office.reversal),
             web.get("/phone", screen.page),
+            web.post("/phone/pay", screen.pay),
             web.get("/phone/prompts", screen.prompts),
             web.post("/phone/prompts/{prompt}", screen.answer),
-            web.get("/faults", desk.faults),
-            web.put("/faults", desk.change_faults),
-            web.get("/ledger", desk.ledger_so_far),
+            web.get("/faults", house.desk.faults),
+            web.put("/faults", house.desk.change_faults),
+            web.get("/ledger", house.desk.ledger_so_far),
         ]
     )
     return app

@@ -26,11 +26,7 @@ _REFUSALS: Mapping[str, tuple[int, str, str]] = {
     "refused_merchant": (500, CATCH_ALL, "Merchant does not exist"),
     "wrong_credentials": (500, CATCH_ALL, "[MerchantValidate] - Wrong credentials"),
     "invalid_phone": (400, "400.002.02", "Bad Request - Invalid PhoneNumber"),
-    "no_product": (
-        401,
-        "401.003.01",
-        "Error Occurred - Invalid Access Token - Invalid API call as no apiproduct match found",
-    ),
+    "no_product": answers.NO_PRODUCT,
 }
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from appliance.sandbox.daraja.checks import Order
+from appliance.sandbox.daraja.ledger import Paid
 from appliance.sandbox.daraja.phone import Prompt
 
 
@@ -27,6 +28,8 @@ class Transaction:
     outcome: Outcome | None = None
     """What a query may say by now."""
     queries: int = 0
+    paid: Paid | None = None
+    """The money, once it moved."""
 
     @property
     def ids(self) -> dict[str, str]:
