@@ -42,13 +42,11 @@ from appliance.web.portal import PortalDoor, build_portal
 from appliance.web.shelf import Shelf
 from appliance.web.visitors import Visitors
 from appliance.web.webhooks import WebhooksDoor, build_webhooks
-from appliance.worker import Worker
+from appliance.worker import Clerk, Worker
 
 log = logging.getLogger(__name__)
 
 _SWITCH_SECONDS = 0.0005
-# Fewer than the gatekeepers: in a rush, customers come before the books.
-_BOOKKEEPERS = 3
 
 
 class SystemClock:
@@ -70,6 +68,7 @@ class Workers:
     webhooks: Worker[WebhookLog]
     payments: Worker[Payment]
     vouchers: Worker[Voucher]
+    clerk: Clerk
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +91,7 @@ async def run(settings: Settings, on_ready: Callable[[], None]) -> None:
         group.create_task(workers.webhooks.run())
         group.create_task(workers.payments.run())
         group.create_task(workers.vouchers.run())
+        group.create_task(workers.clerk.run())
 
 
 @asynccontextmanager
@@ -132,11 +132,7 @@ def wired(
     """Join flows and workers: what a flow owes, its worker pays."""
     access = Access(vouchers=kept.vouchers, router=router, clock=clock)
     vouchers = Worker("voucher", kept.vouchers, access.grant, clock)
-
-    async def keep_books(payment: Payment) -> None:
-        await settlement.pay(payment)
-
-    bookkeeping = Worker("payment", kept.payments, keep_books, clock, _BOOKKEEPERS)
+    clerk = Clerk(vouchers.idle)
     settlement = Settlement(
         payments=kept.payments,
         vouchers=kept.vouchers,
@@ -145,7 +141,7 @@ def wired(
         gateway=gateway,
         clock=clock,
         hand_over=_of_this_router(settings.router.id, vouchers.hand),
-        conclude_later=bookkeeping.hand,
+        later=clerk.later,
     )
     cashier = Cashier(
         kept.paybills,
@@ -181,8 +177,9 @@ def wired(
     )
     return flows, Workers(
         webhooks=Worker("webhook", kept.webhooks, settlement.settle, clock),
-        payments=bookkeeping,
+        payments=Worker("payment", kept.payments, settlement.pay, clock),
         vouchers=vouchers,
+        clerk=clerk,
     )
 
 

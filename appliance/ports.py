@@ -1,6 +1,6 @@
 """What flows need from outside, each with its promise."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -137,3 +137,6 @@ class Router(Protocol):
 
 Handover = Callable[[R], None]
 """Give a record whose debt was born leased to the worker in this process."""
+
+Later = Callable[[Callable[[], Awaitable[object]]], None]
+"""Have bookkeeping done soon, after the gates that wait; a stored debt makes up for its loss."""

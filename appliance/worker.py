@@ -28,6 +28,10 @@ _PARKED = timedelta(hours=1)
 _LOOK_EVERY = 1.0
 _BATCH = 32
 _HANDS = 8
+_CLERKS = 3
+# Beyond this many errands the books come first again: nothing may pile up without end.
+_PILE = 200
+_LONGEST_GIVING_WAY = 1.0
 
 
 class Worker(Generic[R]):
@@ -39,25 +43,31 @@ class Worker(Generic[R]):
         records: Records[R],
         pay: Callable[[R], Awaitable[object]],
         clock: Clock,
-        hands: int = _HANDS,
     ) -> None:
-        """Take how many debts may be paid at once: what waits for fewer hands gives way."""
         self._name = name
         self._records = records
         self._pay = pay
         self._clock = clock
-        self._hands = hands
         self._waiting: asyncio.Queue[R] = asyncio.Queue()
+        self._open = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     def hand(self, record: R) -> None:
         """Take a record whose debt was born leased; it is paid as soon as a hand is free."""
+        self._open += 1
+        self._idle.clear()
         self._waiting.put_nowait(record)
+
+    async def idle(self) -> None:
+        """Return when nothing is waiting to be paid or being paid."""
+        await self._idle.wait()
 
     async def run(self) -> None:
         """Pay for ever; what a dead process left behind falls due when its lease runs out."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._look())
-            for _ in range(self._hands):
+            for _ in range(_HANDS):
                 group.create_task(self._work())
 
     async def step(self) -> bool:
@@ -81,6 +91,9 @@ class Worker(Generic[R]):
     async def _work(self) -> None:
         while True:
             await self._pay_one(await self._waiting.get())
+            self._open -= 1
+            if self._open == 0:
+                self._idle.set()
 
     async def _claim(self, limit: int) -> list[R]:
         """Return what is due, each leased to us; what somebody else was faster to is not there."""
@@ -128,6 +141,41 @@ class Worker(Generic[R]):
             await evolve(self._records, record, step)
         except ApplianceError as error:
             log.warning("left to its lease %s=%s code=%s", self._name, record.id, error.code)
+
+
+class Clerk:
+    """Keeps the books when no gate is being opened; in a long rush, at a slower pace.
+
+    An errand that is lost with the process, or fails, leaves a debt in the store that falls due.
+    """
+
+    def __init__(self, idle: Callable[[], Awaitable[None]]) -> None:
+        self._idle = idle
+        self._errands: asyncio.Queue[Callable[[], Awaitable[object]]] = asyncio.Queue()
+
+    def later(self, errand: Callable[[], Awaitable[object]]) -> None:
+        """Do this after the gates that are waiting."""
+        self._errands.put_nowait(errand)
+
+    async def run(self) -> None:
+        """Do errands for ever."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_CLERKS):
+                group.create_task(self._work())
+
+    async def _work(self) -> None:
+        while True:
+            errand = await self._errands.get()
+            if self._errands.qsize() < _PILE:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LONGEST_GIVING_WAY):
+                        await self._idle()
+            try:
+                await errand()
+            except ApplianceError as error:
+                log.warning("bookkeeping is left to its debt code=%s", error.code)
+            except Exception:
+                log.exception("bookkeeping failed, this is a bug")
 
 
 def _owing(record: R, owed: Owed) -> R:

@@ -77,6 +77,10 @@ class Voucher:
             return self
         return replace(self, device=device, owed=owing(Kind.GRANT, now))
 
+    def seen(self, device: Device) -> "Voucher":
+        """Return the voucher after its device was seen at another address."""
+        return replace(self, device=device) if _mac(self.device) == device.mac else self
+
     def on_router(self) -> "Voucher":
         """Return the voucher as known to the router; its time still has not started."""
         return replace(self, state=State.READY) if self.state is State.PAID else self
@@ -88,8 +92,7 @@ class Voucher:
         """
         if self.state not in USABLE:
             return replace(self, owed=None)
-        wanted = self.device is not None and self.device.mac == device.mac
-        owed = None if wanted else self.owed
+        owed = None if _mac(self.device) == _mac(device) else self.owed
         if self.state is State.ACTIVE:
             return replace(self, owed=owed)
         wall = self.plan.clock is ClockKind.WALL
@@ -105,7 +108,8 @@ class Voucher:
     def kept(self, device: Device | None) -> "Voucher":
         """Return the voucher ready on the router, owing this device nothing: it is used later."""
         ready = self.on_router()
-        return replace(ready, owed=None) if ready.device == device else ready
+        same = _mac(ready.device) == _mac(device)
+        return replace(ready, owed=None) if same else ready
 
     def over(self) -> "Voucher":
         """Return the voucher after its end was noticed; one that was revoked stays revoked."""
@@ -126,3 +130,7 @@ class Voucher:
             rate_limit=self.plan.rate_limit,
             shared_users=self.plan.devices,
         )
+
+
+def _mac(device: Device | None) -> str | None:
+    return None if device is None else device.mac

@@ -1,5 +1,6 @@
 """A paid voucher lets its device through the router, and the router is read back."""
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +19,7 @@ _LOOK_FOR_DEVICE = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """Grant access; every step looks first, so it is safe to repeat after any crash."""
+    """Grant access in three round trips; what is read back counts, so it is safe to repeat."""
 
     vouchers: Vouchers
     router: Router
@@ -31,22 +32,46 @@ class Access:
         """
         if not voucher.usable(self.clock.now()):
             return await evolve(self.vouchers, voucher, Voucher.over)
-        await self.router.ensure_user(voucher.account())
-        device = None if voucher.device is None else await self.router.host(mac=voucher.device.mac)
+        device = voucher.device
         if device is None:
+            await self.router.ensure_user(voucher.account())
             return await self._without_device(voucher)
-        others = await self.router.sessions(mac=device.mac)
-        if any(session.user != voucher.code for session in others):
+        _, there = await asyncio.gather(
+            self.router.ensure_user(voucher.account()), self.router.sessions(mac=device.mac)
+        )
+        if not there:
+            refusal = await self._login(voucher, device)
+            there = await self.router.sessions(mac=device.mac)
+            if not there:
+                return await self._not_in(voucher, device, refusal)
+        if all(session.user != voucher.code for session in there):
             log.info("kept for later, the device is online already voucher=%s", voucher.id)
-            return await evolve(self.vouchers, voucher, lambda v: v.kept(voucher.device))
-        if not others:
-            try:
-                await self.router.login(voucher.code, device)
-            except RouterRefused as error:
-                if not error.used_up:
-                    raise
-                return await evolve(self.vouchers, voucher, Voucher.over)
-        return await self._confirmed(voucher, device)
+            return await evolve(self.vouchers, voucher, lambda v: v.kept(device))
+        now = self.clock.now()
+        after = await evolve(self.vouchers, voucher, lambda v: v.online(now, device))
+        log.info("online voucher=%s", voucher.id)
+        return after
+
+    async def _login(self, voucher: Voucher, device: Device) -> RouterRefused | None:
+        """Log in, and return the refusal: what counts is who is online afterwards."""
+        try:
+            await self.router.login(voucher.code, device)
+        except RouterRefused as refusal:
+            return refusal
+        return None
+
+    async def _not_in(
+        self, voucher: Voucher, device: Device, refusal: RouterRefused | None
+    ) -> Voucher:
+        """Decide about a login that left nobody online; its device may have another address."""
+        if refusal is not None and refusal.used_up:
+            return await evolve(self.vouchers, voucher, Voucher.over)
+        seen = await self.router.host(mac=device.mac)
+        if seen is None:
+            return await self._without_device(voucher)
+        if seen != device:
+            return await self.grant(await evolve(self.vouchers, voucher, lambda v: v.seen(seen)))
+        raise refusal or RouterRefused("the login is not in the active table")
 
     async def _without_device(self, voucher: Voucher) -> Voucher:
         """Leave the voucher ready on the router; after an hour nobody looks for its device."""
@@ -55,13 +80,3 @@ class Access:
             return await evolve(self.vouchers, voucher, lambda v: v.kept(voucher.device))
         await evolve(self.vouchers, voucher, Voucher.on_router)
         raise DeviceAbsent("its device is not on the hotspot")
-
-    async def _confirmed(self, voucher: Voucher, device: Device) -> Voucher:
-        """Start the time only when the router itself says that the device is online."""
-        sessions = await self.router.sessions(user=voucher.code)
-        if all(session.mac != device.mac for session in sessions):
-            raise RouterRefused("the login is not in the active table")
-        now = self.clock.now()
-        after = await evolve(self.vouchers, voucher, lambda v: v.online(now, device))
-        log.info("online voucher=%s", voucher.id)
-        return after

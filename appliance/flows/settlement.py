@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, replace
+from functools import partial
 
 from appliance.domain.debts import Kind
 from appliance.domain.errors import Duplicate, Invalid
@@ -10,7 +11,16 @@ from appliance.domain.payments import NotOurs, Payment, State
 from appliance.domain.records import WebhookLog, WebhookMetadata
 from appliance.domain.vouchers import Voucher
 from appliance.flows.evolve import evolve, recall
-from appliance.ports import Clock, Gateway, Handover, Initiations, Payments, Vouchers, WebhookLogs
+from appliance.ports import (
+    Clock,
+    Gateway,
+    Handover,
+    Initiations,
+    Later,
+    Payments,
+    Vouchers,
+    WebhookLogs,
+)
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +45,7 @@ class Settlement:
     clock: Clock
     hand_over: Handover[Voucher]
     """Who opens the gate: told the moment the voucher is stored as paid."""
-    conclude_later: Handover[Payment]
-    """Who does the rest of the bookkeeping, after the gates that are waiting."""
+    later: Later
 
     async def pay(self, payment: Payment) -> None:
         """Pay what a payment owes: its outcome to its voucher, or a question to Safaricom."""
@@ -63,7 +72,8 @@ class Settlement:
             log.error("callback not readable webhook=%s why=%s", webhook.id, error.reason)
             await self._decided(webhook, "malformed", None, None)
             return
-        await self._decided(webhook, await self._status(webhook, evidence), evidence, payload)
+        status = await self._status(webhook, evidence)
+        self.later(partial(self._decided, webhook, status, evidence, payload))
 
     async def ask(self, payment: Payment) -> None:
         """Query a payment that nobody called about; what proves nothing plans the next query."""
@@ -98,7 +108,7 @@ class Settlement:
             log.info("payment %s by %s payment=%s", payment.state, evidence.source, payment.id)
             if payment.state is State.PAID:
                 await self._deliver(payment)
-            self.conclude_later(payment)
+            self.later(partial(self.conclude, payment))
         return payment
 
     async def _deliver(self, payment: Payment) -> None:

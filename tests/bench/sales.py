@@ -126,7 +126,7 @@ async def _round(market: Market, count: int) -> list[float]:
 async def _bare(
     market: Market, mongodb: str | None, folder: Path, count: int, rounds: int
 ) -> list[float]:
-    batches = [[(await market.device())[1] for _ in range(count)] for _ in range(rounds)]
+    batches = [[await market.device() for _ in range(count)] for _ in range(rounds)]
     asked = {
         "api_port": market.ports.router_api,
         "folder": str(folder),
