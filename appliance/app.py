@@ -1,6 +1,7 @@
 """The only place that builds things: settings → adapters → flows → doors and loops."""
 
 import asyncio
+import gc
 import logging
 import sys
 import time
@@ -47,6 +48,7 @@ from appliance.worker import Clerk, Worker
 log = logging.getLogger(__name__)
 
 _SWITCH_SECONDS = 0.0005
+_COLLECT_AFTER = 10_000
 
 
 class SystemClock:
@@ -87,6 +89,10 @@ async def run(settings: Settings, on_ready: Callable[[], None]) -> None:
     # The loop and the database's threads wait for each other: the usual 5 ms would be most of it.
     sys.setswitchinterval(_SWITCH_SECONDS)
     async with started(settings) as workers, asyncio.TaskGroup() as group:
+        # What start-up made stays: looking through it again and again would be most of collecting.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_COLLECT_AFTER)
         on_ready()
         group.create_task(workers.webhooks.run())
         group.create_task(workers.payments.run())

@@ -1,7 +1,7 @@
 """Between typed records and documents: the names in the database, once for both stores."""
 
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import cache
@@ -57,7 +57,8 @@ def document(record: object) -> Document:
 
 def record(kind: type[T], stored: Mapping[str, Any]) -> T:
     """Return the typed record; fields of other programs are left alone."""
-    return cast("T", _decode(kind, {**stored, "id": str(stored["_id"])}))
+    reader = _reader(cast("Any", kind))
+    return cast("T", reader({**stored, "id": str(stored["_id"])}))
 
 
 def changes(before: Document, after: Document) -> dict[str, Any]:
@@ -103,8 +104,12 @@ def _encode(value: Any) -> Any:
     if kind in _PLAIN:
         return value
     if hasattr(kind, "__dataclass_fields__"):
-        pairs = ((wire, getattr(value, name)) for name, wire, _ in _shape(kind))
-        return {wire: _encode(inner) for wire, inner in pairs if inner is not None}
+        made = {}
+        for name, wire, _ in _shape(kind):
+            inner = getattr(value, name)
+            if inner is not None:
+                made[wire] = inner if type(inner) in _PLAIN else _encode(inner)
+        return made
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, timedelta):
@@ -112,14 +117,19 @@ def _encode(value: Any) -> Any:
     return value
 
 
-def _decode(kind: Any, value: Any) -> Any:
-    if isinstance(kind, type):
-        if is_dataclass(kind):
-            shape = _shape(kind)
-            given = ((n, inner, value.get(wire)) for n, wire, inner in shape)
-            return kind(**{n: _decode(inner, got) for n, inner, got in given if got is not None})
-        if issubclass(kind, Enum):
-            return kind(value)
-        if issubclass(kind, timedelta):
-            return timedelta(seconds=value)
-    return value
+@cache
+def _reader(kind: Any) -> Callable[[Any], Any]:
+    """Return what makes a value of this type from what is stored, worked out once."""
+    if hasattr(kind, "__dataclass_fields__"):
+        parts = [(name, wire, _reader(inner)) for name, wire, inner in _shape(kind)]
+
+        def read(stored: Mapping[str, Any]) -> Any:
+            given = ((name, reader, stored.get(wire)) for name, wire, reader in parts)
+            return kind(**{name: reader(got) for name, reader, got in given if got is not None})
+
+        return read
+    if isinstance(kind, type) and issubclass(kind, timedelta):
+        return lambda seconds: timedelta(seconds=seconds)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind
+    return lambda value: value

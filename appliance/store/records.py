@@ -18,7 +18,7 @@ from appliance.store.port import Document, Store
 
 log = logging.getLogger(__name__)
 
-_RECENT = 512
+_RECENT = 1024
 _MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError)
 
 R = TypeVar("R", bound=Record)

@@ -225,7 +225,12 @@ def _ms(moment: datetime) -> int:
 
 
 def _dump(document: Document) -> str:
-    return json.dumps(document, default=_wrap_date, separators=(",", ":"))
+    return _ENCODER.encode(document)
+
+
+def _load(text: str) -> Document:
+    document: Document = _DECODER.decode(text)
+    return document
 
 
 def _wrap_date(value: object) -> dict[str, int]:
@@ -234,12 +239,11 @@ def _wrap_date(value: object) -> dict[str, int]:
     raise TypeError(type(value).__name__)
 
 
-def _load(text: str) -> Document:
-    document: Document = json.loads(text, object_hook=_unwrap_date)
-    return document
-
-
 def _unwrap_date(value: dict[str, Any]) -> Any:
     if len(value) == 1 and _DATE in value:
         return datetime.fromtimestamp(value[_DATE] / 1000, UTC)
     return value
+
+
+_ENCODER = json.JSONEncoder(default=_wrap_date, separators=(",", ":"))
+_DECODER = json.JSONDecoder(object_hook=_unwrap_date)

@@ -112,10 +112,10 @@ def _answer(
     language = language if language in pages.languages else default
     message = pages.text(language, f"problem.{reason}")
     if request.path.startswith("/api/"):
-        body = {"error": {"code": reason, "message": message}}
-        return web.json_response(body, status=status)
+        said = {"error": {"code": reason, "message": message}}
+        return web.json_response(said, status=status)
     nonce = secrets.token_hex(12)
-    text = pages.render(
+    body = pages.render(
         "message.html",
         language,
         nonce=nonce,
@@ -125,7 +125,7 @@ def _answer(
         home_url="/",
     )
     headers = page_headers(nonce)
-    return web.Response(body=text.encode(), status=status, headers=headers)
+    return web.Response(body=body, status=status, headers=headers)
 
 
 def _route(request: web.Request) -> str:

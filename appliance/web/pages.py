@@ -51,25 +51,26 @@ class Pages:
         self._speech = {lang: self._spoken(lang) for lang in self.languages}
         self._environment = _environment(overlay)
         self._environment.globals["look"] = look
-        self._recent: OrderedDict[tuple[str, str, str], str] = OrderedDict()
+        self._recent: OrderedDict[tuple[str, str, str], list[bytes]] = OrderedDict()
         # Stands where the nonce goes: every answer has its own, so it cannot be kept.
         self._blank = secrets.token_hex(12)
 
-    def render(self, template: str, lang: str, *, nonce: str, **context: object) -> str:
+    def render(self, template: str, lang: str, *, nonce: str, **context: object) -> bytes:
         """Return one whole page; a name missing from the context raises at once.
 
         Rendering costs more than all the rest of a request, and most visitors see the same plans:
         what was rendered lately from the same context is not rendered again.
         """
         key = (template, lang, repr(context))
-        page = self._recent.pop(key, None)
-        if page is None:
+        parts = self._recent.pop(key, None)
+        if parts is None:
             found = self._environment.get_template(template)
             page = found.render(lang=lang, nonce=self._blank, **self._speech[lang], **context)
-        self._recent[key] = page
+            parts = page.encode().split(self._blank.encode())
+        self._recent[key] = parts
         if len(self._recent) > _RECENT:
             self._recent.popitem(last=False)
-        return page.replace(self._blank, nonce)
+        return nonce.encode().join(parts)
 
     def text(self, lang: str, key: str, **values: object) -> str:
         """Return one sentence as plain text; raise `KeyError` for an unknown key."""

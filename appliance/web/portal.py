@@ -285,9 +285,9 @@ def _page(
     pages = request.app[DOOR].pages
     nonce = secrets.token_hex(12)
     links = here.links(request.path if request.method == "GET" else "/", pages.languages)
-    text = pages.render(template, here.language, nonce=nonce, self_links=links, **context)
+    body = pages.render(template, here.language, nonce=nonce, self_links=links, **context)
     headers = errors.page_headers(nonce)
-    return web.Response(body=text.encode(), status=status, headers=headers)
+    return web.Response(body=body, status=status, headers=headers)
 
 
 def _here(request: web.Request, values: Mapping[str, str]) -> tuple[PortalDoor, Arrival]:

@@ -22,7 +22,7 @@ from tests.bench.figures import compared
 from tests.servers import free_port
 
 IN_FLIGHT = (1, 50, 500)
-_ALONE_ROUNDS = 40
+_ROUNDS = {1: 40, 50: 5, 500: 1}
 _AT_ONCE = 50
 
 
@@ -97,7 +97,7 @@ async def measure(mongodb: str | None, folder: Path) -> dict[str, Any]:
         idle = daemon.resident_mb()
         latency = {}
         for count in IN_FLIGHT:
-            rounds = _ALONE_ROUNDS if count == 1 else 1
+            rounds = _ROUNDS[count]
             bare = await _bare(market, mongodb, folder / f"bare{count}", count, rounds)
             ours = [s for _ in range(rounds) for s in await _round(market, count)]
             latency[str(count)] = compared(ours, bare)

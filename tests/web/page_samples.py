@@ -145,7 +145,7 @@ SAMPLES: dict[str, Context] = {
 def rendered(pages: Pages, sample: str, lang: str, **more: object) -> str:
     """Render a sample with the sentences of its reasons, as the portal does."""
     context = {"nonce": NONCE, "self_links": links(sample), **_worded(pages, sample, lang), **more}
-    return pages.render(f"{sample.partition('-')[0]}.html", lang, **context)
+    return pages.render(f"{sample.partition('-')[0]}.html", lang, **context).decode()
 
 
 def links(sample: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from string import Formatter
 import pytest
 from jinja2 import TemplateNotFound, TemplateSyntaxError, UndefinedError
 
+from appliance.domain.errors import ApplianceError, Invalid
 from appliance.web.pages import Look, Pages
 from tests.web.page_samples import CODE, LOOK, NONCE, PLANS, SAMPLES, home, links, plan, rendered
 
@@ -359,3 +360,11 @@ def catalogue(lang: str) -> dict[str, str]:
 def blanks(sentence: str) -> set[str | None]:
     """Return the names to be filled in."""
     return {name for _, name, _, _ in Formatter().parse(sentence)} - {None}
+
+
+def test_every_error_has_its_sentence(pages: Pages) -> None:
+    errors = [ApplianceError, *ApplianceError.__subclasses__()]
+    codes = {error.code for error in errors if error is not Invalid}
+    for lang in pages.languages:
+        for code in codes:
+            assert pages.text(lang, f"problem.{code}", seconds=1)
