@@ -48,7 +48,7 @@ from appliance.worker import Clerk, Worker
 log = logging.getLogger(__name__)
 
 _SWITCH_SECONDS = 0.0005
-_COLLECT_AFTER = 10_000
+_COLLECT_AFTER = 4_000
 
 
 class SystemClock:

@@ -18,7 +18,7 @@ from appliance.store.port import Document, Store
 
 log = logging.getLogger(__name__)
 
-_RECENT = 1024
+_RECENT = 512
 _MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError)
 
 R = TypeVar("R", bound=Record)

@@ -10,7 +10,24 @@ from string import Formatter
 import pytest
 from jinja2 import TemplateNotFound, TemplateSyntaxError, UndefinedError
 
-from appliance.domain.errors import ApplianceError, Invalid
+from appliance.domain.errors import (
+    ApplianceError,
+    Conflict,
+    DeviceAbsent,
+    Duplicate,
+    GatewayRefused,
+    GatewayUnavailable,
+    Invalid,
+    Locked,
+    OutcomeUnknown,
+    RouterRefused,
+    RouterUnreachable,
+    SalesClosed,
+    StoreUnavailable,
+    Unreadable,
+)
+from appliance.flows.evolve import Missing
+from appliance.web.errors import sentence
 from appliance.web.pages import Look, Pages
 from tests.web.page_samples import CODE, LOOK, NONCE, PLANS, SAMPLES, home, links, plan, rendered
 
@@ -48,6 +65,24 @@ class Tags(HTMLParser):
         return links + [
             attributes["src"] or "" for _, attributes in self.seen if "src" in attributes
         ]
+
+
+ERRORS = [
+    Invalid("code_elsewhere"),
+    Locked(90),
+    SalesClosed("x"),
+    Duplicate("payments", "x"),
+    Conflict("x"),
+    StoreUnavailable("x"),
+    Unreadable("x"),
+    Missing("x"),
+    GatewayRefused("x"),
+    GatewayUnavailable("x"),
+    OutcomeUnknown("x"),
+    RouterUnreachable("x"),
+    RouterRefused("x"),
+    DeviceAbsent("x"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -362,9 +397,7 @@ def blanks(sentence: str) -> set[str | None]:
     return {name for _, name, _, _ in Formatter().parse(sentence)} - {None}
 
 
-def test_every_error_has_its_sentence(pages: Pages) -> None:
-    errors = [ApplianceError, *ApplianceError.__subclasses__()]
-    codes = {error.code for error in errors if error is not Invalid}
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_every_error_has_its_sentence(pages: Pages, error: ApplianceError) -> None:
     for lang in pages.languages:
-        for code in codes:
-            assert pages.text(lang, f"problem.{code}", seconds=1)
+        assert sentence(pages, lang, error)
