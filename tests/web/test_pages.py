@@ -27,7 +27,7 @@ from appliance.domain.errors import (
     Unreadable,
 )
 from appliance.flows.evolve import Missing
-from appliance.web.errors import sentence
+from appliance.web import errors
 from appliance.web.pages import Look, Pages
 from tests.web.page_samples import CODE, LOOK, NONCE, PLANS, SAMPLES, home, links, plan, rendered
 
@@ -400,4 +400,4 @@ def blanks(sentence: str) -> set[str | None]:
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_every_error_has_its_sentence(pages: Pages, error: ApplianceError) -> None:
     for lang in pages.languages:
-        assert sentence(pages, lang, error)
+        assert errors.sentence(pages, lang, error)
