@@ -20,6 +20,8 @@ from appliance.domain.vouchers import Voucher
 from appliance.flows.access import Access
 from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout
+from appliance.flows.inbox import Inbox
+from appliance.flows.matching import Matching
 from appliance.flows.progress import Watch
 from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
@@ -82,6 +84,7 @@ class Flows:
     recover: Recover
     watch: Watch
     cashier: Cashier
+    inbox: Inbox
 
 
 async def run(settings: Settings, on_ready: Callable[[], None]) -> None:
@@ -113,7 +116,7 @@ async def started(settings: Settings) -> AsyncIterator[Workers]:
         kept = books(store, settings.router.id)
         flows, workers = wired(settings, kept, _gateway(settings, kept, http, clock), router, clock)
         await stack.enter_async_context(_portal(settings, kept, flows, router, clock))
-        await stack.enter_async_context(_webhooks(settings, kept, workers, clock))
+        await stack.enter_async_context(_webhooks(settings, kept, flows, workers, clock))
         await stack.enter_async_context(_admin(settings, store))
         upkeep = Upkeep(
             lambda before: store.prune(WEBHOOKS.name, "timestamp", before), KEEP_WEBHOOKS, clock
@@ -143,10 +146,29 @@ def wired(
         payments=kept.payments,
         vouchers=kept.vouchers,
         initiations=kept.initiations,
-        webhooks=kept.webhooks,
         gateway=gateway,
         clock=clock,
         hand_over=_of_this_router(settings.router.id, vouchers.hand),
+        later=clerk.later,
+    )
+    matching = Matching(
+        payments=kept.payments,
+        vouchers=kept.vouchers,
+        initiations=kept.initiations,
+        plans=kept.plans,
+        paybills=kept.paybills,
+        settlement=settlement,
+        clock=clock,
+        router_id=settings.router.id,
+    )
+    inbox = Inbox(
+        payments=kept.payments,
+        initiations=kept.initiations,
+        webhooks=kept.webhooks,
+        gateway=gateway,
+        settlement=settlement,
+        matching=matching,
+        clock=clock,
         later=clerk.later,
     )
     cashier = Cashier(
@@ -180,9 +202,10 @@ def wired(
         recover=Recover(payments=kept.payments, vouchers=kept.vouchers, redeem=redeem),
         watch=Watch(payments=kept.payments, vouchers=kept.vouchers, clock=clock),
         cashier=cashier,
+        inbox=inbox,
     )
     return flows, Workers(
-        webhooks=Worker("webhook", kept.webhooks, settlement.settle, clock),
+        webhooks=Worker("webhook", kept.webhooks, inbox.settle, clock),
         payments=Worker("payment", kept.payments, settlement.pay, clock),
         vouchers=vouchers,
         clerk=clerk,
@@ -249,15 +272,17 @@ async def _portal(
 
 @asynccontextmanager
 async def _webhooks(
-    settings: Settings, kept: Books, workers: Workers, clock: Clock
+    settings: Settings, kept: Books, flows: Flows, workers: Workers, clock: Clock
 ) -> AsyncIterator[None]:
     door = WebhooksDoor(
         payments=kept.payments,
         webhooks=kept.webhooks,
         clock=clock,
         hand_over=workers.webhooks.hand,
+        expecting=flows.inbox.expecting,
         path_secret=settings.webhooks.path_secret.get_secret_value(),
         client_ip_header=settings.webhooks.client_ip_header,
+        seed_paths=settings.webhooks.seed_paths,
     )
     async with listening(build_webhooks(door), settings.webhooks.listen):
         yield

@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 
 from appliance.domain.debts import Owed
 from appliance.domain.devices import Device, HotspotUser, Session
-from appliance.domain.evidence import Evidence
+from appliance.domain.evidence import Evidence, Received
 from appliance.domain.paybills import Paybill, RouterRecord, User
 from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
@@ -108,6 +108,10 @@ class Gateway(Protocol):
 
         Raise `GatewayUnavailable` or `OutcomeUnknown` when there is no answer at all.
         """
+        ...
+
+    def read_confirmation(self, body: str) -> tuple[Received, dict[str, object]]:
+        """Return what a C2B message says, and its payload for the log; raise `Invalid`."""
         ...
 
     def read_callback(self, body: str) -> tuple[Evidence, dict[str, object]]:

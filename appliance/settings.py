@@ -100,6 +100,7 @@ class Webhooks(_Section):
     listen: Listen = "127.0.0.1:8081"
     public_url: Annotated[str, AfterValidator(_callback_address)]
     path_secret: Annotated[SecretStr, AfterValidator(_hex_secret)]
+    seed_paths: bool = False
     client_ip_header: str | None = None
 
 
@@ -117,6 +118,7 @@ class Daraja(_Section):
 
     environment: Literal["sandbox", "production"] = "sandbox"
     base_url: WebAddress | None = None
+    c2b_version: Literal["v1", "v2"] = "v2"
     connect_timeout: float = Field(default=10, gt=0, le=60)
     read_timeout: float = Field(default=30, gt=0, le=120)
 

@@ -1,6 +1,7 @@
 """News about a payment, whatever path it came by."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -20,6 +21,10 @@ class Source(StrEnum):
 
     STK_CALLBACK = "stk_callback"
     STK_QUERY = "stk_query"
+    C2B = "c2b"
+    PULL = "pull"
+    STATUS = "status"
+    OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,3 +42,30 @@ class Evidence:
     receipt: str | None = None
     amount: Decimal | None = None
     phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """Money that Safaricom says has arrived, whoever sent it and for whatever."""
+
+    source: Source
+    receipt: str
+    amount: Decimal
+    short_code: str
+    reference: str = ""
+    """The account: typed by the payer, or our code where it came by our push; a till has none."""
+    msisdn: str = ""
+    """The payer as given: a number, its SHA-256, or a mask. It is compared, never reversed."""
+    at: datetime | None = None
+
+    def about(self, checkout_request_id: str | None) -> Evidence:
+        """Return the same news about one push of ours."""
+        return Evidence(
+            source=self.source,
+            verdict=Verdict.PAID,
+            code="0",
+            reason="paid",
+            checkout_request_id=checkout_request_id,
+            receipt=self.receipt,
+            amount=self.amount,
+        )

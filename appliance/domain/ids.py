@@ -8,6 +8,9 @@ import time
 _LETTERS = "ACDEFGHJKMNPQRTUVWXY"
 _DIGITS = "34679"
 CODE_LENGTH = 10
+# The owner's other programs make codes that do hold them.
+_ALIKE = {"O": "0", "0": "O", "I": "1", "1": "I"}
+_MOST_DOUBTS = 4
 LONGEST = 64
 """No identifier of ours or of an operator is longer."""
 
@@ -15,6 +18,11 @@ LONGEST = 64
 def new_id() -> str:
     """Return 24 hex digits that sort by second of birth, the shape of a MongoDB ObjectId."""
     return f"{int(time.time()) & 0xFFFFFFFF:08x}{secrets.token_hex(8)}"
+
+
+def of_receipt(receipt: str) -> str:
+    """Return the id of the payment that a receipt makes by itself: always the same one."""
+    return hashlib.sha256(receipt.encode()).hexdigest()[:24]
 
 
 def new_token() -> str:
@@ -33,6 +41,18 @@ def new_voucher_code() -> str:
     body = [secrets.choice(alphabet) for _ in range(CODE_LENGTH - 1)]
     body.insert(secrets.randbelow(CODE_LENGTH), secrets.choice(_LETTERS))
     return "".join(body)
+
+
+def readings(typed: str) -> list[str]:
+    """Return what a typed reference may mean, the likeliest first: O and 0, I and 1 look alike."""
+    code = typed_voucher_code(typed)
+    doubtful = [place for place, letter in enumerate(code) if letter in _ALIKE]
+    if len(doubtful) > _MOST_DOUBTS:
+        return [code]
+    found = [code]
+    for place in doubtful:
+        found += [f"{one[:place]}{_ALIKE[one[place]]}{one[place + 1 :]}" for one in found]
+    return found
 
 
 def typed_voucher_code(text: str) -> str:

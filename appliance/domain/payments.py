@@ -8,6 +8,7 @@ from typing import Any
 from appliance.domain.debts import Kind, Owed, owing
 from appliance.domain.devices import Device
 from appliance.domain.evidence import Evidence, Verdict
+from appliance.domain.vouchers import Voucher
 
 SEND_WITHIN = timedelta(seconds=20)
 """A push that could not leave by then never leaves: its phone may already be prompted again."""
@@ -30,29 +31,44 @@ class State(StrEnum):
     CANCELLED = "cancelled"
     DISPUTED = "disputed"
     """Money came, but not the price: a person decides."""
+    UNMATCHED = "unmatched"
+    """Money came and nothing here asked for it: a person decides."""
+    MERGED = "merged"
+    """It was unmatched until the purchase it belongs to was found, which has its receipt now."""
+    REFUNDED = "refunded"
+    """A person gave the money back."""
 
 
 UNDECIDED = frozenset({State.INITIATING, State.PENDING, State.UNKNOWN})
+NEEDS_A_PERSON = frozenset({State.DISPUTED, State.UNMATCHED})
 
 
 class NotOurs(Exception):
     """The evidence names another request than ours: it proves nothing about this payment."""
 
 
+class SecondPayment(Exception):
+    """The purchase was paid with another receipt: this is other money."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """The money side of one purchase."""
+    """The money side of one purchase; of money that nobody asked for, what is known of it."""
 
     id: str
     token: str
     """Names the customer's pages; never sent to Safaricom."""
-    callback_hash: str
+    callback_hash: str | None = None
     """Fingerprint of the secret in this payment's callback URL; never shown to the customer."""
-    plan_id: str
-    voucher_id: str
-    voucher_code: str
+    plan_id: str = ""
+    voucher_id: str = ""
+    voucher_code: str = ""
+    """Of unmatched money, what the payer typed instead."""
     amount: int
-    phone: str
+    """Whole shillings: the price, or of unmatched money what came."""
+    phone: str = ""
+    msisdn: str | None = None
+    """The payer as a C2B message names them: hashed or masked."""
     paybill_number: str
     router_id: str
     created_at: datetime
@@ -107,7 +123,7 @@ class Payment:
         """Return the payment as this evidence leaves it; the same news twice changes nothing.
 
         Paid absorbs: failed may become paid, paid never becomes failed. Raises `NotOurs` when
-        the evidence speaks of another request.
+        the evidence speaks of another request, `SecondPayment` when it is of other money.
         """
         if self._is_of_another(evidence):
             raise NotOurs
@@ -125,6 +141,24 @@ class Payment:
             return self
         return self._closed(State.FAILED, reason, now)
 
+    def merged(self) -> "Payment":
+        """Return unmatched money after its purchase was found: the receipt goes there."""
+        return replace(self, state=State.MERGED, receipt=None)
+
+    def given_for(self, voucher: Voucher, now: datetime) -> "Payment":
+        """Return money that waited for a person as the payment of this voucher."""
+        return replace(
+            self._closed(State.PAID, None, now),
+            plan_id=voucher.plan.id,
+            voucher_id=voucher.id,
+            voucher_code=voucher.code,
+            paid_at=self.paid_at or now,
+        )
+
+    def returned(self, note: str) -> "Payment":
+        """Return the payment after a person gave the money back."""
+        return replace(self, state=State.REFUNDED, reason=note[:200], owed=None)
+
     def concluded(self, state: State) -> "Payment":
         """Return the payment after its outcome `state` was carried out.
 
@@ -135,10 +169,12 @@ class Payment:
         return replace(self, owed=None)
 
     def _paid(self, evidence: Evidence, now: datetime) -> "Payment":
-        if self.state in {State.PAID, State.DISPUTED}:
-            if self.receipt is None and evidence.receipt is not None:
-                return replace(self, receipt=evidence.receipt)
-            return self
+        if self.state in {State.PAID, State.DISPUTED, State.REFUNDED}:
+            if evidence.receipt is None or evidence.receipt == self.receipt:
+                return self
+            if self.receipt is not None:
+                raise SecondPayment
+            return replace(self, receipt=evidence.receipt)
         right = evidence.amount is None or evidence.amount == self.amount
         state = State.PAID if right else State.DISPUTED
         known = self.checkout_request_id or evidence.checkout_request_id

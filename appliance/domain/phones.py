@@ -1,11 +1,14 @@
 """Kenyan mobile numbers in the one form Safaricom takes: `2547XXXXXXXX` or `2541XXXXXXXX`."""
 
+import hashlib
 import re
 
 from appliance.domain.errors import Invalid
 
 _LONGEST = 32
 _SEPARATORS = re.compile(r"[\s().-]+")
+_HASH = re.compile("[0-9a-f]{64}")
+_MASK = re.compile(r"(\d{3,6})\*+(\d{2,4})", re.ASCII)
 _KENYAN_MOBILE = re.compile(r"(?:\+?254|0)?([17][0-9]{8})", re.ASCII)
 
 
@@ -20,6 +23,20 @@ def normalise(text: str) -> str:
     if found is None:
         raise Invalid("phone_invalid", "phone")
     return "254" + found.group(1)
+
+
+def fits(phone: str, msisdn: str) -> bool:
+    """Say whether a payer as Safaricom names them can be this number.
+
+    The name is the number itself, its SHA-256, or a mask like `2547 ***** 126`.
+    """
+    given = _SEPARATORS.sub("", msisdn).lower()
+    if _HASH.fullmatch(given):
+        return hashlib.sha256(phone.encode()).hexdigest() == given
+    mask = _MASK.fullmatch(given)
+    if mask is not None:
+        return phone.startswith(mask[1]) and phone.endswith(mask[2])
+    return given == phone
 
 
 def local(phone: str) -> str:

@@ -29,6 +29,8 @@ class Plan:
     clock: ClockKind = ClockKind.WALL
     order: int = 0
     active: bool = True
+    account_word: str | None = None
+    """The account somebody may type at the M-Pesa menu to buy this without the portal."""
     version: int = 0
 
     @property

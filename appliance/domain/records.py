@@ -93,6 +93,8 @@ class WebhookLog:
     timestamp: datetime
     raw_body: str
     payment_id: str | None = None
+    proved: bool = True
+    """Whether it came on an address that only Safaricom knows; else it is no more than a hint."""
     remote_ip: str | None = None
     status: str = "received"
     payload: dict[str, object] | None = None

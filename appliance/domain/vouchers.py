@@ -58,6 +58,10 @@ class Voucher:
             return int(self.plan.duration.total_seconds())
         return max(0, int((self.expires_at - now).total_seconds()))
 
+    def claimed(self, payment_id: str) -> "Voucher":
+        """Return the voucher as the one that this payment is for, unless it is another's."""
+        return self if self.payment_id is not None else replace(self, payment_id=payment_id)
+
     def paid(self, now: datetime, device: Device | None = None) -> "Voucher":
         """Return the voucher as paid and owing access; hearing it again changes nothing.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from appliance.domain import phones
 from appliance.domain.devices import Device
 from appliance.domain.errors import Invalid
-from appliance.domain.payments import State
+from appliance.domain.payments import Payment, State
 from appliance.domain.vouchers import Voucher
 from appliance.flows.evolve import load
 from appliance.flows.redeem import Redeem
@@ -31,7 +31,13 @@ class Recover:
         code = "".join(receipt[:64].upper().split())
         known = code.isascii() and code.isalnum() and len(code) <= _LONGEST_RECEIPT
         payment = await self.payments.find("mpesaReceiptNumber", code) if known else None
-        if payment is None or payment.phone != number or payment.state is not State.PAID:
+        if payment is None or payment.state is not State.PAID or not _paid_by(payment, number):
             raise Invalid("receipt_unknown", "receipt")
         voucher = await load(self.vouchers, payment.voucher_id)
         return await self.redeem.by_code(voucher.code, device)
+
+
+def _paid_by(payment: Payment, phone: str) -> bool:
+    if payment.phone:
+        return payment.phone == phone
+    return payment.msisdn is not None and phones.fits(phone, payment.msisdn)

@@ -1,14 +1,13 @@
 """Evidence completes a payment, and a completed payment reaches its voucher."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from appliance.domain.debts import Kind
-from appliance.domain.errors import Duplicate, Invalid
+from appliance.domain.errors import Duplicate
 from appliance.domain.evidence import Evidence
-from appliance.domain.payments import NotOurs, Payment, State
-from appliance.domain.records import WebhookLog, WebhookMetadata
+from appliance.domain.payments import Payment, State
 from appliance.domain.vouchers import Voucher
 from appliance.flows.evolve import evolve, recall
 from appliance.ports import (
@@ -19,18 +18,9 @@ from appliance.ports import (
     Later,
     Payments,
     Vouchers,
-    WebhookLogs,
 )
 
 log = logging.getLogger(__name__)
-
-# What a webhook's reader sees; the first three words are the owner's other programs'.
-_STATUS = {
-    State.PAID: "completed",
-    State.FAILED: "failed",
-    State.CANCELLED: "failed",
-    State.DISPUTED: "disputed",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +30,6 @@ class Settlement:
     payments: Payments
     vouchers: Vouchers
     initiations: Initiations
-    webhooks: WebhookLogs
     gateway: Gateway
     clock: Clock
     hand_over: Handover[Voucher]
@@ -57,23 +46,13 @@ class Settlement:
     async def hear(self, payment: Payment, evidence: Evidence) -> Payment:
         """Return the payment as the evidence leaves it, its consequence carried out.
 
-        Raises `NotOurs` for evidence of another request, `Duplicate` for a receipt that has
-        already paid for something else; the payment then stays as it was.
+        Raises `NotOurs` for evidence of another request, `SecondPayment` for other money than
+        what had paid, `Duplicate` for a receipt that is in use; the payment then stays as it was.
         """
         now = self.clock.now()
         after = await evolve(self.payments, payment, lambda p: p.heard(evidence, now))
-        return await self._carried_out(after, evidence)
-
-    async def settle(self, webhook: WebhookLog) -> None:
-        """Decide about a stored callback and write the decision beside it."""
-        try:
-            evidence, payload = self.gateway.read_callback(webhook.raw_body)
-        except Invalid as error:
-            log.error("callback not readable webhook=%s why=%s", webhook.id, error.reason)
-            await self._decided(webhook, "malformed", None, None)
-            return
-        status = await self._status(webhook, evidence)
-        self.later(partial(self._decided, webhook, status, evidence, payload))
+        await self.carry_out(after)
+        return after
 
     async def ask(self, payment: Payment) -> None:
         """Query a payment that nobody called about; what proves nothing plans the next query."""
@@ -92,9 +71,18 @@ class Settlement:
         answer = await self.gateway.query(payment)
         now = self.clock.now()
         after = await evolve(self.payments, payment, lambda p: p.asked(answer, now))
-        after = await self._carried_out(after, answer)
+        await self.carry_out(after)
         if after.state is State.UNKNOWN:
             await self._tell_initiation(after)
+
+    async def carry_out(self, payment: Payment) -> None:
+        """Open the gate for an outcome just stored, and leave the rest to the books."""
+        if payment.owed is None or payment.owed.kind is not Kind.CONCLUDE:
+            return
+        log.info("payment %s payment=%s", payment.state, payment.id)
+        if payment.state is State.PAID:
+            await self._deliver(payment)
+        self.later(partial(self.conclude, payment))
 
     async def conclude(self, payment: Payment) -> None:
         """Carry the payment's outcome to its voucher and its initiation."""
@@ -102,14 +90,6 @@ class Settlement:
             await self._deliver(payment)
         await self._tell_initiation(payment)
         await evolve(self.payments, payment, lambda p: p.concluded(payment.state))
-
-    async def _carried_out(self, payment: Payment, evidence: Evidence) -> Payment:
-        if payment.owed is not None and payment.owed.kind is Kind.CONCLUDE:
-            log.info("payment %s by %s payment=%s", payment.state, evidence.source, payment.id)
-            if payment.state is State.PAID:
-                await self._deliver(payment)
-            self.later(partial(self.conclude, payment))
-        return payment
 
     async def _deliver(self, payment: Payment) -> None:
         now = self.clock.now()
@@ -127,50 +107,3 @@ class Settlement:
             await evolve(self.initiations, initiation, lambda i: i.follows(payment))
         except Duplicate:
             log.error("another push bears this one's name payment=%s", payment.id)
-
-    async def _status(self, webhook: WebhookLog, evidence: Evidence) -> str:
-        payment = await self.payments.recall(webhook.payment_id or "")
-        if payment is None:
-            return "payment_not_found"
-        try:
-            after = await self.hear(payment, evidence)
-        except NotOurs:
-            log.error("callback names another request payment=%s", payment.id)
-            return "mismatch"
-        except Duplicate:
-            log.error("receipt has paid for something else payment=%s", payment.id)
-            return "receipt_used"
-        return _STATUS.get(after.state, "undecided")
-
-    async def _decided(
-        self,
-        webhook: WebhookLog,
-        status: str,
-        evidence: Evidence | None,
-        payload: dict[str, object] | None,
-    ) -> None:
-        took = self.clock.now() - webhook.timestamp
-        metadata = webhook.metadata if evidence is None else _metadata(evidence, payload)
-
-        def step(current: WebhookLog) -> WebhookLog:
-            return replace(
-                current,
-                status=status,
-                payload=payload,
-                metadata=metadata,
-                processing_time=int(took.total_seconds() * 1000),
-                owed=None,
-            )
-
-        await evolve(self.webhooks, webhook, step)
-
-
-def _metadata(evidence: Evidence, payload: dict[str, object] | None) -> WebhookMetadata:
-    body = (payload or {}).get("Body")
-    callback = body.get("stkCallback", {}) if isinstance(body, dict) else {}
-    return WebhookMetadata(
-        checkout_request_id=evidence.checkout_request_id,
-        merchant_request_id=evidence.merchant_request_id,
-        result_code=callback.get("ResultCode"),
-        result_desc=callback.get("ResultDesc"),
-    )

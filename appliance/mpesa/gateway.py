@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from appliance.domain.errors import GatewayRefused, OutcomeUnknown
-from appliance.domain.evidence import Evidence, Source, Verdict
+from appliance.domain.evidence import Evidence, Received, Source, Verdict
 from appliance.domain.payments import Payment
 from appliance.mpesa import wire
 from appliance.mpesa.service import MpesaService
@@ -53,3 +53,7 @@ class MpesaGateway:
     def read_callback(self, body: str) -> tuple[Evidence, dict[str, object]]:
         """Return what a callback says, and its payload for the log; raise `Invalid`."""
         return wire.callback_evidence(body)
+
+    def read_confirmation(self, body: str) -> tuple[Received, dict[str, object]]:
+        """Return what a C2B message says, and its payload for the log; raise `Invalid`."""
+        return wire.received(body)

@@ -4,12 +4,12 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from appliance.domain.errors import Invalid
-from appliance.domain.evidence import Evidence, Source
+from appliance.domain.evidence import Evidence, Received, Source
 from appliance.domain.paybills import Paybill
 from appliance.mpesa import results
 
@@ -17,6 +17,22 @@ from appliance.mpesa import results
 EAST_AFRICA = timezone(timedelta(hours=3))
 REFERENCE_LENGTH = 12
 DESCRIPTION_LENGTH = 13
+_RECEIPT = re.compile(r"[A-Za-z0-9]{6,20}", re.ASCII)
+_C2B_FIELDS = (
+    "TransactionType",
+    "TransID",
+    "TransTime",
+    "TransAmount",
+    "BusinessShortCode",
+    "BillRefNumber",
+    "InvoiceNumber",
+    "OrgAccountBalance",
+    "ThirdPartyTransID",
+    "MSISDN",
+    "FirstName",
+    "MiddleName",
+    "LastName",
+)
 _TEXT = re.compile(r"[\x20-\x7e]{1,128}", re.ASCII)
 
 
@@ -88,12 +104,101 @@ def callback_evidence(body: str) -> tuple[Evidence, dict[str, object]]:
     return evidence, {"Body": {"stkCallback": _plain(callback)}}
 
 
+def received(body: str) -> tuple[Received, dict[str, object]]:
+    """Return what a C2B message says, and its known parts for the log. Raises `Invalid`.
+
+    Everything but the receipt, the amount and the short code may be missing.
+    """
+    try:
+        parsed = json.loads(body, parse_float=Decimal, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise Invalid("callback_malformed") from error
+    if not isinstance(parsed, dict):
+        raise Invalid("callback_malformed")
+    receipt, amount = text(parsed.get("TransID")), _amount(parsed.get("TransAmount"))
+    short_code = text(parsed.get("BusinessShortCode"))
+    if not receipt or not _RECEIPT.fullmatch(receipt) or amount is None or short_code is None:
+        raise Invalid("callback_without_money")
+    money = Received(
+        source=Source.C2B,
+        receipt=receipt.upper(),
+        amount=amount,
+        short_code=short_code,
+        reference=text(parsed.get("BillRefNumber")) or "",
+        msisdn=text(parsed.get("MSISDN")) or "",
+        at=_moment(text(parsed.get("TransTime")) or ""),
+    )
+    return money, {name: text(parsed.get(name)) for name in _C2B_FIELDS if name in parsed}
+
+
+def register_urls(short_code: str, confirmation_url: str, validation_url: str) -> dict[str, str]:
+    """Return the body that tells Daraja where C2B messages go.
+
+    `Completed` lets money in while we cannot be asked: it is sorted out afterwards.
+    """
+    return {
+        "ShortCode": short_code,
+        "ResponseType": "Completed",
+        "ConfirmationURL": confirmation_url,
+        "ValidationURL": validation_url,
+    }
+
+
+def pull_query(short_code: str, start: datetime, end: datetime, offset: int) -> dict[str, str]:
+    """Return the body that asks for the payments of a time, from a row on."""
+    return {
+        "ShortCode": short_code,
+        "StartDate": f"{start.astimezone(EAST_AFRICA):%Y-%m-%d %H:%M:%S}",
+        "EndDate": f"{end.astimezone(EAST_AFRICA):%Y-%m-%d %H:%M:%S}",
+        "OffSetValue": str(offset),
+    }
+
+
+def pulled(answer: Mapping[str, Any], short_code: str) -> list[Received]:
+    """Return the payments of a pull's answer; rows without receipt or amount are left out.
+
+    The list is nested twice, or a text that looks like an empty one.
+    """
+    rows: Any = answer.get("Response")
+    while isinstance(rows, list) and len(rows) == 1 and isinstance(rows[0], list):
+        rows = rows[0]
+    found = (
+        (_row(row, short_code) for row in rows if isinstance(row, dict))
+        if isinstance(rows, list)
+        else ()
+    )
+    return [money for money in found if money is not None]
+
+
 def text(value: object) -> str | None:
     """Return a short printable value as text; Daraja mixes numbers and strings freely."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return None
     shown = str(value).strip()
     return shown if _TEXT.fullmatch(shown) else None
+
+
+def _row(row: Mapping[str, Any], short_code: str) -> Received | None:
+    receipt, amount = text(row.get("transactionId")), _amount(row.get("amount"))
+    if not receipt or not _RECEIPT.fullmatch(receipt) or amount is None:
+        return None
+    return Received(
+        source=Source.PULL,
+        receipt=receipt.upper(),
+        amount=amount,
+        short_code=short_code,
+        reference=text(row.get("billreference")) or "",
+        msisdn=text(row.get("msisdn")) or "",
+        # The zone of `trxDate` is not established, so nothing is decided by it.
+        at=None,
+    )
+
+
+def _moment(digits: str) -> datetime | None:
+    try:
+        return datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=EAST_AFRICA).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 def _signed(paybill: Paybill, now: datetime) -> dict[str, str]:

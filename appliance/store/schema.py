@@ -42,7 +42,7 @@ class Collection:
 PAYBILLS = Collection(
     name="paybills",
     unique=("paybillInfo.number",),
-    indexes=(("status",),),
+    indexes=(("status",), ("paybillInfo.storeNumber",)),
     ids=frozenset({"userId"}),
     newest="_id",
 )

@@ -1,17 +1,20 @@
 """Safaricom's door: store the raw body, say 0 Accepted, decide afterwards."""
 
+import asyncio
 import hmac
 import ipaddress
 import logging
 import re
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from appliance.domain import debts, ids
-from appliance.domain.errors import StoreUnavailable
+from appliance.domain.errors import ApplianceError, StoreUnavailable
 from appliance.domain.records import WebhookLog
+from appliance.flows.inbox import C2B_CONFIRMATION, STK_CALLBACK
 from appliance.ports import Clock, Handover, Payments, WebhookLogs
 
 log = logging.getLogger(__name__)
@@ -19,6 +22,15 @@ log = logging.getLogger(__name__)
 LARGEST_BODY = 64 * 1024
 _TOKEN = re.compile("[0-9a-f]{32}")
 _ACCEPTED = {"ResultCode": 0, "ResultDesc": "Accepted"}
+_C2B_VALIDATION = "c2b_validation"
+_SOURCES = {
+    STK_CALLBACK: "mpesa_stk_callback",
+    C2B_CONFIRMATION: "mpesa_confirmation",
+    _C2B_VALIDATION: "mpesa_validation",
+}
+# Safaricom waits eight seconds; each code picks the SMS that the payer gets.
+_VALIDATION_SECONDS = 5.0
+_REJECTIONS = {"account": "C2B00012", "amount": "C2B00013", "shortcode": "C2B00015"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +41,12 @@ class WebhooksDoor:
     webhooks: WebhookLogs
     clock: Clock
     hand_over: Handover[WebhookLog]
+    expecting: Callable[[str], Awaitable[str | None]]
+    """Says what speaks against letting money in: `shortcode`, `account`, `amount`, or nothing."""
     path_secret: str = field(repr=False)
     client_ip_header: str | None = None
+    seed_paths: bool = False
+    """Whether the addresses of the owner's earlier programs are served too, as hints."""
 
 
 DOOR = web.AppKey("DOOR", WebhooksDoor)
@@ -41,6 +57,11 @@ def build_webhooks(door: WebhooksDoor) -> web.Application:
     app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_nothing_else])
     app[DOOR] = door
     app.router.add_post("/hooks/{secret}/stk/{token}", _stk_callback)
+    app.router.add_post("/hooks/{secret}/c2b/confirmation", _confirmation)
+    app.router.add_post("/hooks/{secret}/c2b/validation", _validation)
+    if door.seed_paths:
+        app.router.add_post("/api/webhooks/mpesa/callback", _unproved_callback)
+        app.router.add_post("/api/webhooks/mpesa", _unproved_confirmation)
     return app
 
 
@@ -57,25 +78,72 @@ async def _nothing_else(request: web.Request, handler: Handler) -> web.StreamRes
 
 async def _stk_callback(request: web.Request) -> web.Response:
     """Answer once the raw body is stored; a body we cannot read is stored and accepted too."""
-    door = request.app[DOOR]
-    secret, token = request.match_info["secret"], request.match_info["token"]
-    right = hmac.compare_digest(secret.encode(), door.path_secret.encode())
-    if not right or not _TOKEN.fullmatch(token):
+    door, token = _known(request), request.match_info["token"]
+    if not _TOKEN.fullmatch(token):
         raise web.HTTPNotFound
     payment = await door.payments.find("callbackHash", ids.fingerprint(token))
     if payment is None:
         raise web.HTTPNotFound
-    now = door.clock.now()
-    webhook = WebhookLog(
+    webhook = await _arrived(request, STK_CALLBACK)
+    return await _taken(door, replace(webhook, payment_id=payment.id))
+
+
+async def _confirmation(request: web.Request) -> web.Response:
+    """Take the news of money; it has moved, so there is nothing to refuse."""
+    return await _taken(_known(request), await _arrived(request, C2B_CONFIRMATION))
+
+
+async def _validation(request: web.Request) -> web.Response:
+    """Say whether money may come in; in doubt it may, and is sorted out afterwards."""
+    door = _known(request)
+    webhook = await _arrived(request, _C2B_VALIDATION)
+    against = None
+    try:
+        async with asyncio.timeout(_VALIDATION_SECONDS):
+            against = await door.expecting(webhook.raw_body)
+            status = "accepted" if against is None else f"rejected_{against}"
+            await door.webhooks.insert(replace(webhook, status=status, owed=None))
+    except (TimeoutError, ApplianceError) as error:
+        log.warning("validation answered without knowing why=%s", type(error).__name__)
+    if against is None:
+        return web.json_response({"ResultCode": "0", "ResultDesc": "Accepted"})
+    return web.json_response({"ResultCode": _REJECTIONS[against], "ResultDesc": "Rejected"})
+
+
+async def _unproved_callback(request: web.Request) -> web.Response:
+    webhook = await _arrived(request, STK_CALLBACK)
+    return await _taken(request.app[DOOR], replace(webhook, proved=False))
+
+
+async def _unproved_confirmation(request: web.Request) -> web.Response:
+    webhook = await _arrived(request, C2B_CONFIRMATION)
+    return await _taken(request.app[DOOR], replace(webhook, proved=False))
+
+
+def _known(request: web.Request) -> WebhooksDoor:
+    """Return the door to who knows the secret address."""
+    door = request.app[DOOR]
+    secret = request.match_info["secret"]
+    if not hmac.compare_digest(secret.encode(), door.path_secret.encode()):
+        raise web.HTTPNotFound
+    return door
+
+
+async def _arrived(request: web.Request, kind: str) -> WebhookLog:
+    """Return the call as it is to be stored."""
+    door, now = request.app[DOOR], request.app[DOOR].clock.now()
+    return WebhookLog(
         id=ids.new_id(),
-        source="mpesa_stk_callback",
-        type="stk_callback",
+        source=_SOURCES[kind],
+        type=kind,
         timestamp=now,
         raw_body=(await request.read()).decode("utf-8", errors="replace"),
-        payment_id=payment.id,
         remote_ip=_client_ip(request, door.client_ip_header),
         owed=debts.owing(debts.Kind.SETTLE, now),
     )
+
+
+async def _taken(door: WebhooksDoor, webhook: WebhookLog) -> web.Response:
     await door.webhooks.insert(webhook)
     door.hand_over(webhook)
     return web.json_response(_ACCEPTED)
