@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import tomllib
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from typing import Any
 import httpx
 
 from appliance.domain.payments import Payment
+from appliance.domain.records import WebhookLog
 from appliance.domain.vouchers import Voucher
 from appliance.sandbox import config
 from appliance.sandbox.addresses import Ports
+from appliance.sandbox.daraja.accounts import Merchant
 from appliance.sandbox.daraja.phone import Prompt
 from appliance.sandbox.neighbours import Neighbours, neighbours
 from appliance.store.open import opened
@@ -116,6 +119,50 @@ class World:
             url = f"http://127.0.0.1:{self.ports.daraja}/faults"
             answer = await http.put(url, json={"default": faults})
             assert answer.status_code == 200, answer.text
+
+    async def use_till(self) -> Merchant:
+        """Have the owner sell through the till from now on."""
+        (till,) = [m for m in self.near.daraja.merchants if m.type == "till"]
+        text = self.seed.read_text(encoding="utf-8")
+        owner = f'id = "sandbox-owner"\npaymentSettings = {{ paybillNumber = "{till.till}" }}'
+        changed = text.replace('id = "sandbox-owner"', owner, 1)
+        await asyncio.to_thread(self.seed.write_text, changed, encoding="utf-8")
+        await self.fill()
+        return till
+
+    async def register_c2b(self, merchant: Merchant) -> None:
+        """Tell the pretend Safaricom where this box hears of payments."""
+        webhooks = tomllib.loads(self.settings.read_text(encoding="utf-8"))["webhooks"]
+        hooks = f"{webhooks['public_url']}/hooks/{webhooks['path_secret']}/c2b"
+        base = f"http://127.0.0.1:{self.ports.daraja}"
+        keys = (merchant.consumer_key, merchant.consumer_secret)
+        async with httpx.AsyncClient(base_url=base) as http:
+            grant = {"grant_type": "client_credentials"}
+            token = (await http.get("/oauth/v1/generate", params=grant, auth=keys)).json()
+            answer = await http.post(
+                "/mpesa/c2b/v2/registerurl",
+                headers={"Authorization": f"Bearer {token['access_token']}"},
+                json={
+                    "ShortCode": merchant.pays_to,
+                    "ResponseType": "Completed",
+                    "ConfirmationURL": f"{hooks}/confirmation",
+                    "ValidationURL": f"{hooks}/validation",
+                },
+            )
+        assert answer.status_code == 200, answer.text
+
+    async def payments_in(self, state: str) -> list[Payment]:
+        async with self.store() as store:
+            return await books(store).payments.page("status", state, 20)
+
+    async def webhooks_from(self, source: str) -> list[WebhookLog]:
+        """Return the calls of this source, all of them decided about."""
+        async with self.store() as store, asyncio.timeout(PATIENCE):
+            while True:
+                found = await books(store).webhooks.page("source", source, 50)
+                if all(webhook.owed is None for webhook in found):
+                    return found
+                await asyncio.sleep(0.05)
 
     async def payment(self, payment_id: str) -> Payment:
         async with self.store() as store:

@@ -9,6 +9,8 @@ from appliance.sandbox.addresses import HOST, Ports
 from appliance.sandbox.daraja.accounts import MERCHANTS, Merchant
 
 ROUTER_ID = "sandbox-router"
+ACCOUNT_WORD = "WIFI"
+"""What somebody types as account at the M-Pesa menu to buy a plan by its price."""
 _PLANS: tuple[Mapping[str, object], ...] = (
     {"id": "half-hour", "name": "Quick", "price": 5, "durationSeconds": 1800, "rateLimit": "2M/3M"},
     {"id": "hour", "name": "One hour", "price": 10, "durationSeconds": 3600, "rateLimit": "2M/5M"},
@@ -71,7 +73,10 @@ def _seed() -> str:
     )
     parts = [owner, router]
     parts += [_paybill(merchant) for merchant in MERCHANTS]
-    parts += [_table("[[plans]]", {**plan, "order": n}) for n, plan in enumerate(_PLANS)]
+    parts += [
+        _table("[[plans]]", {**plan, "order": n, "accountWord": ACCOUNT_WORD})
+        for n, plan in enumerate(_PLANS)
+    ]
     return "\n".join(parts)
 
 

@@ -26,11 +26,7 @@ async def test_a_customer_pays_and_is_online(world: World, customer: Customer) -
 
 
 async def test_a_till_is_paid_like_a_paybill(still_world: World, customer: Customer) -> None:
-    text = still_world.seed.read_text(encoding="utf-8")
-    (till,) = [m for m in still_world.near.daraja.merchants if m.type == "till"]
-    owner = f'id = "sandbox-owner"\npaymentSettings = {{ paybillNumber = "{till.till}" }}'
-    still_world.seed.write_text(text.replace('id = "sandbox-owner"', owner, 1), encoding="utf-8")
-    await still_world.fill()
+    till = await still_world.use_till()
     await still_world.start()
     bought = await customer.buy()
     await customer.phone_does("pay")
