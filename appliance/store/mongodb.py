@@ -178,7 +178,17 @@ async def _translated(collection: str) -> AsyncIterator[None]:
     except DuplicateKeyError as error:
         raise Duplicate(collection, str((error.details or {}).get("keyPattern", ""))) from error
     except PyMongoError as error:
+        _pass_on_cancellation()
         raise StoreUnavailable(type(error).__name__) from error
+    else:
+        _pass_on_cancellation()
+
+
+def _pass_on_cancellation() -> None:
+    """Raise what the driver at times swallows: else a loop that was told to end never does."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _id(value: str) -> str | ObjectId:
