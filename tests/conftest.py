@@ -9,15 +9,22 @@ from pathlib import Path
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
+from hypothesis import settings
 
 from appliance.domain.ids import new_id
 from appliance.store.open import opened
 from appliance.store.port import Store
+from tests.memory_store import MemoryStore
 from tests.servers import Secantus
 from tests.world import Customer, World
 
 REAL_MONGODB = os.environ.get("APPLIANCE_TEST_MONGODB_URI")
 STORES = ["sqlite", "secantus", *(["mongodb"] if REAL_MONGODB else [])]
+
+
+settings.register_profile("nightly", max_examples=10_000, deadline=None)
+settings.register_profile("usual", max_examples=100, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 
 
 @pytest.fixture(autouse=True)
@@ -61,11 +68,17 @@ def secantus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secantus]:
 
 
 @pytest.fixture(params=STORES)
-def mongodb_uri(request: pytest.FixtureRequest) -> str | None:
-    """The database of one run of a test: None is SQLite."""
-    if request.param == "sqlite":
+def store_kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def mongodb_uri(request: pytest.FixtureRequest, store_kind: str) -> str | None:
+    """The database of one run of a test: None where there is no server."""
+    if store_kind in {"sqlite", "memory"}:
         return None
-    if request.param == "mongodb":
+    if store_kind == "mongodb":
         return REAL_MONGODB
     server: Secantus = request.getfixturevalue("secantus")
     return server.uri
@@ -77,7 +90,12 @@ def database() -> str:
 
 
 @pytest.fixture
-async def store(mongodb_uri: str | None, database: str, tmp_path: Path) -> AsyncIterator[Store]:
+async def store(
+    store_kind: str, mongodb_uri: str | None, database: str, tmp_path: Path
+) -> AsyncIterator[Store]:
+    if store_kind == "memory":
+        yield MemoryStore()
+        return
     async with opened(uri=mongodb_uri, database=database, data_dir=tmp_path) as opened_store:
         yield opened_store
 

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 # A prompt lives three minutes, and its money is told of within a few more.
 _WINDOW = timedelta(minutes=10)
+# A list of past payments reaches back two days, and its times are in a zone nobody has established.
+_LONG_WINDOW = timedelta(hours=48)
 _MOST_CANDIDATES = 200
 _MOST_PLANS = 50
 
@@ -117,19 +119,25 @@ class Matching:
         return None
 
     async def _waiting(self, money: Received) -> list[Payment]:
-        """Return the purchases on this account that fit by amount, time and payer."""
+        """Return the purchases on this account that fit by amount, time and payer.
+
+        Of several that are known to be paid and only lack a receipt, one is as right as the next.
+        """
         account = await self._account(money)
         at = money.at or self.clock.now()
-        return [
+        window = _WINDOW if money.at is not None else _LONG_WINDOW
+        fitting = [
             payment
             for state in (*UNDECIDED, State.PAID)
             for payment in await self.payments.page("status", state.value, _MOST_CANDIDATES)
             if payment.receipt is None
             and payment.paybill_number == account
             and payment.amount == money.amount
-            and -_WINDOW <= at - payment.created_at <= _WINDOW
+            and -window <= at - payment.created_at <= window
             and (not money.msisdn or phones.fits(payment.phone, money.msisdn))
         ]
+        paid = [payment for payment in fitting if payment.state is State.PAID]
+        return paid[-1:] if paid and money.msisdn else fitting
 
     async def _account(self, money: Received) -> str | None:
         """Return our paybill or till of this short code; a till is also known by its store."""

@@ -1,0 +1,110 @@
+"""A store in memory, held to the same contract: for tests that run thousands of stories."""
+
+import copy
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from appliance.domain.errors import Conflict, Duplicate
+from appliance.store.port import Document
+from appliance.store.schema import COLLECTIONS, Collection
+
+
+class MemoryStore:
+    """Documents in dictionaries; nothing survives the process."""
+
+    def __init__(self) -> None:
+        self.collections: dict[str, dict[str, Document]] = {name: {} for name in COLLECTIONS}
+
+    async def insert(self, collection: str, document: Document) -> None:
+        there = self.collections[collection]
+        if document["_id"] in there:
+            raise Duplicate(collection, "_id")
+        self._refuse_twins(COLLECTIONS[collection], document)
+        there[document["_id"]] = copy.deepcopy(document)
+
+    async def get(self, collection: str, key: str, value: str) -> Document | None:
+        if key not in {*COLLECTIONS[collection].unique, "_id"}:
+            raise KeyError(key)
+        return self._copy(d for d in self._all(collection) if _at(d, key) == value)
+
+    async def change(
+        self, collection: str, record_id: str, changes: Mapping[str, Any], when: Mapping[str, Any]
+    ) -> None:
+        there = self.collections[collection].get(record_id)
+        if there is None or any(_at(there, path) != value for path, value in when.items()):
+            raise Conflict(record_id)
+        newer = copy.deepcopy(there)
+        for path, value in changes.items():
+            _put(newer, path.split("."), copy.deepcopy(value))
+        self._refuse_twins(COLLECTIONS[collection], newer)
+        self.collections[collection][record_id] = newer
+
+    async def due(
+        self, collection: str, now: datetime, limit: int, scope: str | None = None
+    ) -> list[Document]:
+        path = COLLECTIONS[collection].scope
+        found = [
+            document
+            for document in self._all(collection)
+            if (at := _at(document, "owed.at")) is not None
+            and at <= now
+            and (scope is None or path is None or _at(document, path) == scope)
+        ]
+        found.sort(key=lambda document: _at(document, "owed.at"))
+        return copy.deepcopy(found[:limit])
+
+    async def page(self, collection: str, index: str, value: object, limit: int) -> list[Document]:
+        declared = COLLECTIONS[collection]
+        if index not in {fields[0].lstrip("-") for fields in declared.indexes}:
+            raise KeyError(index)
+        found = [document for document in self._all(collection) if _at(document, index) == value]
+        found.sort(key=lambda document: _at(document, declared.newest) or 0, reverse=True)
+        return copy.deepcopy(found[:limit])
+
+    async def prune(self, collection: str, path: str, before: datetime) -> int:
+        old = [
+            document["_id"]
+            for document in self._all(collection)
+            if _at(document, path) < before and _at(document, "owed.at") is None
+        ]
+        for record_id in old:
+            del self.collections[collection][record_id]
+        return len(old)
+
+    async def ping(self) -> None:
+        """Nothing can be away."""
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    def _all(self, collection: str) -> list[Document]:
+        return list(self.collections[collection].values())
+
+    def _refuse_twins(self, collection: Collection, document: Document) -> None:
+        for key in collection.unique:
+            value = _at(document, key)
+            for other in self._all(collection.name) if isinstance(value, str) else ():
+                if other["_id"] != document["_id"] and _at(other, key) == value:
+                    raise Duplicate(collection.name, key)
+
+    @staticmethod
+    def _copy(found: Any) -> Document | None:
+        return copy.deepcopy(next(iter(found), None))
+
+
+def _at(document: Document, path: str) -> Any:
+    found: Any = document
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
+def _put(document: Document, path: list[str], value: Any) -> None:
+    head, *rest = path
+    if rest:
+        _put(document.setdefault(head, {}), rest, value)
+    elif value is None:
+        document.pop(head, None)
+    else:
+        document[head] = value
