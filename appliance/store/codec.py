@@ -75,6 +75,14 @@ def changes(before: Document, after: Document) -> dict[str, Any]:
     return found
 
 
+def at(stored: Mapping[str, Any], path: str) -> Any:
+    """Return what a document holds at a dotted path; None is what is absent."""
+    found: Any = stored
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
 @cache
 def _shape(kind: type) -> tuple[tuple[str, str, Any], ...]:
     hints = get_type_hints(kind)

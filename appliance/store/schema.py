@@ -45,6 +45,7 @@ PAYBILLS = Collection(
     indexes=(("status",),),
     ids=frozenset({"userId"}),
     newest="_id",
+    guards=("credentials.accessToken",),
 )
 INITIATIONS = Collection(
     name="stk_initiations",

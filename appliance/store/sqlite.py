@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.domain.errors import Conflict, Duplicate
+from appliance.store.codec import at
 from appliance.store.port import Document
 from appliance.store.schema import COLLECTIONS, Collection
 from appliance.store.thread import ConnectionThread
@@ -59,7 +60,7 @@ class SqliteStore:
             query = f"SELECT doc FROM {collection} WHERE _id = ?"  # noqa: S608
             row = connection.execute(query, (record_id,)).fetchone()
             document = _load(row[0]) if row else {}
-            if not row or any(_at(document, path) != value for path, value in when.items()):
+            if not row or any(at(document, path) != value for path, value in when.items()):
                 raise Conflict(f"{collection} {record_id}")
             before = _keys(COLLECTIONS[collection], document)
             for path, value in changes.items():
@@ -181,7 +182,7 @@ def _paths(collection: Collection) -> tuple[str, ...]:
 
 def _keys(collection: Collection, document: Document) -> dict[str, object]:
     """Return the columns' values, beside the document that holds them too."""
-    found = {path: _at(document, path) for path in _paths(collection)}
+    found = {path: at(document, path) for path in _paths(collection)}
     return {path: _ms(v) if isinstance(v, datetime) else v for path, v in found.items()}
 
 
@@ -201,13 +202,6 @@ def _unique(
         connection.execute(statement, row)
     except sqlite3.IntegrityError as error:
         raise Duplicate(collection, str(error)) from error
-
-
-def _at(document: Document, path: str) -> Any:
-    found: Any = document
-    for name in path.split("."):
-        found = found.get(name) if isinstance(found, dict) else None
-    return found
 
 
 def _put(document: Document, path: list[str], value: Any) -> None:
