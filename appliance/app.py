@@ -15,6 +15,7 @@ from appliance import scheduler
 from appliance.domain.clock import whole_milliseconds
 from appliance.domain.payments import Payment
 from appliance.domain.records import WebhookLog
+from appliance.domain.secrets import InClear
 from appliance.domain.vouchers import Voucher
 from appliance.flows.access import Access
 from appliance.flows.cashier import Cashier
@@ -26,7 +27,7 @@ from appliance.flows.settlement import Settlement
 from appliance.flows.upkeep import Upkeep
 from appliance.mpesa import MpesaService
 from appliance.mpesa.gateway import MpesaGateway
-from appliance.ports import Clock, Gateway, Handover, Router
+from appliance.ports import Cipher, Clock, Gateway, Handover, Router
 from appliance.router.api import RouterApi
 from appliance.router.pool import Address, Pool
 from appliance.settings import Settings
@@ -36,6 +37,7 @@ from appliance.store.records import Books, books
 from appliance.store.schema import KEEP_WEBHOOKS, WEBHOOKS
 from appliance.web import portal_api
 from appliance.web.admin import build_admin
+from appliance.web.cron import Cron
 from appliance.web.listening import listening
 from appliance.web.pages import Look, Pages
 from appliance.web.portal import PortalDoor, build_portal
@@ -103,14 +105,16 @@ async def started(settings: Settings) -> AsyncIterator[Workers]:
         stack.push_async_callback(pool.close)
         router = RouterApi(pool)
         kept = books(store, settings.router.id)
-        flows, workers = wired(settings, kept, _gateway(settings, kept, http, clock), router, clock)
+        cipher = await open_cipher(settings)
+        mpesa = _mpesa(settings, kept, http, clock, cipher)
+        flows, workers = wired(settings, kept, _gateway(settings, mpesa), router, clock, cipher)
         await stack.enter_async_context(_portal(settings, kept, flows, router, clock))
         await stack.enter_async_context(_webhooks(settings, kept, workers, clock))
-        await stack.enter_async_context(_admin(settings, store))
+        await stack.enter_async_context(_admin(settings, store, mpesa))
         upkeep = Upkeep(
             lambda before: store.prune(WEBHOOKS.name, "timestamp", before), KEEP_WEBHOOKS, clock
         )
-        await stack.enter_async_context(scheduler.scheduled(upkeep))
+        await stack.enter_async_context(scheduler.scheduled(upkeep, mpesa.refresh_access_tokens))
         yield workers
 
 
@@ -124,8 +128,36 @@ def open_store(settings: Settings) -> AbstractAsyncContextManager[Store]:
     )
 
 
-def wired(
-    settings: Settings, kept: Books, gateway: Gateway, router: Router, clock: Clock
+@asynccontextmanager
+async def open_mpesa(settings: Settings) -> AsyncIterator[MpesaService]:
+    """Open the M-Pesa module alone, for one errand of the command line."""
+    async with open_store(settings) as store, _http(settings) as http:
+        cipher = await open_cipher(settings)
+        yield _mpesa(settings, books(store), http, SystemClock(), cipher)
+
+
+async def open_cipher(settings: Settings) -> Cipher:
+    """Return what opens the paybills' secrets: the keys the settings hold, if any."""
+    keys = settings.appliance.encryption_keys
+    if keys is None:
+        return InClear()
+    return await asyncio.to_thread(_fernet, keys.get_secret_value().split(","))
+
+
+def _fernet(keys: list[str]) -> Cipher:
+    """Return the cipher; its library costs memory that a box without a key need not spend."""
+    from appliance.mpesa.cipher import FernetCipher  # noqa: PLC0415
+
+    return FernetCipher([key.strip() for key in keys])
+
+
+def wired(  # everything that flows stand on
+    settings: Settings,
+    kept: Books,
+    gateway: Gateway,
+    router: Router,
+    clock: Clock,
+    cipher: Cipher,
 ) -> tuple[Flows, Workers]:
     """Join flows and workers: what a flow owes, its worker pays."""
     access = Access(vouchers=kept.vouchers, router=router, clock=clock)
@@ -145,6 +177,7 @@ def wired(
         kept.users,
         router_id=settings.router.id,
         environment=settings.daraja.environment,
+        cipher=cipher,
     )
     checkout = Checkout(
         payments=kept.payments,
@@ -208,10 +241,16 @@ def _http(settings: Settings) -> httpx.AsyncClient:
     )
 
 
-def _gateway(settings: Settings, kept: Books, http: httpx.AsyncClient, clock: Clock) -> Gateway:
-    service = MpesaService(kept.paybills, http, clock, base_url=settings.daraja.base_url)
+def _mpesa(
+    settings: Settings, kept: Books, http: httpx.AsyncClient, clock: Clock, cipher: Cipher
+) -> MpesaService:
+    base_url = settings.daraja.base_url
+    return MpesaService(kept.paybills, http, clock, base_url=base_url, cipher=cipher)
+
+
+def _gateway(settings: Settings, mpesa: MpesaService) -> Gateway:
     secret = settings.webhooks.path_secret.get_secret_value()
-    return MpesaGateway(service, f"{settings.webhooks.public_url}/hooks/{secret}")
+    return MpesaGateway(mpesa, f"{settings.webhooks.public_url}/hooks/{secret}")
 
 
 @asynccontextmanager
@@ -253,6 +292,8 @@ async def _webhooks(
 
 
 @asynccontextmanager
-async def _admin(settings: Settings, store: Store) -> AsyncIterator[None]:
-    async with listening(build_admin({"database": store.ping}), settings.admin.listen):
+async def _admin(settings: Settings, store: Store, mpesa: MpesaService) -> AsyncIterator[None]:
+    secret = settings.admin.cron_secret
+    cron = Cron(mpesa.refresh_access_tokens, None if secret is None else secret.get_secret_value())
+    async with listening(build_admin({"database": store.ping}, cron), settings.admin.listen):
         yield

@@ -32,6 +32,11 @@ class Credentials:
     """Who fetches a new token just now; everybody else waits for it."""
     refresh_lease_until: datetime | None = None
 
+    @property
+    def secrets(self) -> tuple[str, str, str]:
+        """Return what nothing can be sold without, as stored."""
+        return self.consumer_key, self.consumer_secret, self.pass_key
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaybillConfig:

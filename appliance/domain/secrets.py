@@ -7,7 +7,7 @@ SEALED = "fernet:"
 
 
 class InClear:
-    """The `Cipher` of a box without a key: it keeps secrets as they are, and opens no sealed one."""
+    """The `Cipher` of a box without a key: secrets stay as they are, sealed ones stay shut."""
 
     def seal(self, secret: str) -> str:
         """Return the secret as it is."""
@@ -16,9 +16,7 @@ class InClear:
     def open(self, stored: str) -> str:
         """Return the secret; raise `SalesClosed` where it is sealed."""
         if stored.startswith(SEALED):
-            raise SalesClosed(
-                "paybill secrets are encrypted and appliance.encryption_keys is unset"
-            )
+            raise SalesClosed("paybill secrets are sealed, appliance.encryption_keys is not set")
         return stored
 
     def is_current(self, stored: str) -> bool:
