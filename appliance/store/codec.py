@@ -83,6 +83,17 @@ def at(stored: Mapping[str, Any], path: str) -> Any:
     return found
 
 
+def put(stored: Document, path: list[str], value: Any) -> None:
+    """Set what a document holds at a path; None removes it."""
+    head, *rest = path
+    if rest:
+        put(stored.setdefault(head, {}), rest, value)
+    elif value is None:
+        stored.pop(head, None)
+    else:
+        stored[head] = value
+
+
 @cache
 def _shape(kind: type) -> tuple[tuple[str, str, Any], ...]:
     hints = get_type_hints(kind)
