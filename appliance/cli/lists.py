@@ -78,13 +78,15 @@ async def _newest(
 
 
 def _print(found: list[Document], columns: tuple[str, ...], *, full: bool, as_json: bool) -> None:
-    for document in found if full else map(_hidden, found):
-        plain = json.loads(json.dumps(document, default=_as_text))
-        if as_json:
-            click.echo(json.dumps(plain, ensure_ascii=False))
-            continue
-        shown = [*columns, *_BODIES] if full else columns
-        click.echo("  ".join(_cell(plain.get(name)) for name in shown))
+    text = json.dumps(
+        found if full else [_hidden(document) for document in found], default=_as_text
+    )
+    if as_json:
+        click.echo(text)
+        return
+    shown = [*columns, *_BODIES] if full else columns
+    for document in json.loads(text):
+        click.echo("  ".join(_cell(document[name]) for name in shown if name in document))
 
 
 def _cell(value: Any) -> str:
