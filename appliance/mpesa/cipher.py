@@ -7,6 +7,8 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from appliance.domain.errors import SalesClosed
 from appliance.domain.secrets import SEALED
 
+_UNFIT = (InvalidToken, ValueError)
+
 
 class FernetCipher:
     """Seals with the first key and opens with any; a second key is how one is changed."""
@@ -26,7 +28,7 @@ class FernetCipher:
             return stored
         try:
             return self._any.decrypt(stored.removeprefix(SEALED)).decode()
-        except InvalidToken:
+        except _UNFIT:
             why = "no key of appliance.encryption_keys opens the paybill's secrets"
             raise SalesClosed(why) from None
 
@@ -36,6 +38,6 @@ class FernetCipher:
             return False
         try:
             self._first.decrypt(stored.removeprefix(SEALED))
-        except InvalidToken:
+        except _UNFIT:
             return False
         return True

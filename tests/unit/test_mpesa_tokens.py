@@ -1,7 +1,7 @@
 """The M-Pesa module alone: tokens over a tiny `Paybills`, as another program would use it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -102,9 +102,8 @@ async def push(mpesa: MpesaService, phone: str = "254712345678") -> str:
 
 
 @pytest.fixture
-def short_lease(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokens, "LEASE", timedelta(seconds=0.3))
-    return
 
 
 async def test_the_four_methods_work_without_the_rest_of_the_appliance() -> None:
