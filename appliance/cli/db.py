@@ -23,9 +23,10 @@ def db() -> None:
 @config_option
 def init(config: Path | None) -> None:
     """Make every collection and index; running it twice changes nothing."""
+    loaded = settings.load(config)
 
     async def work() -> None:
-        async with app.open_store(settings.load(config)) as store:
+        async with app.open_store(loaded) as store:
             await store.ping()
 
     once(work())

@@ -44,7 +44,7 @@ def list_initiations(
     config: Path | None, status: str | None, limit: int, *, full: bool, as_json: bool
 ) -> None:
     """List STK pushes, the newest first."""
-    found = once(_newest(config, INITIATIONS, "status", status, limit))
+    found = once(_newest(settings.load(config), INITIATIONS, "status", status, limit))
     columns = ("createdAt", "status", "Amount", "PhoneNumber", "AccountReference", _CHECKOUT)
     _print(found, columns, full=full, as_json=as_json)
 
@@ -64,15 +64,15 @@ def list_webhooks(
     config: Path | None, source: str | None, limit: int, *, full: bool, as_json: bool
 ) -> None:
     """List webhooks, the newest first."""
-    found = once(_newest(config, WEBHOOKS, "source", source, limit))
+    found = once(_newest(settings.load(config), WEBHOOKS, "source", source, limit))
     columns = ("timestamp", "source", "status", "processingTime", "metadata")
     _print(found, columns, full=full, as_json=as_json)
 
 
 async def _newest(
-    config: Path | None, collection: Collection, index: str, value: str | None, limit: int
+    loaded: settings.Settings, collection: Collection, index: str, value: str | None, limit: int
 ) -> list[Document]:
-    async with app.open_store(settings.load(config)) as store:
+    async with app.open_store(loaded) as store:
         asked = None if value is None else index
         return await store.page(collection.name, asked, value, limit)
 

@@ -22,9 +22,10 @@ def tokens() -> None:
 @json_option
 def refresh(config: Path | None, *, force: bool, as_json: bool) -> None:
     """Renew what has under ten minutes left, of every active paybill."""
+    loaded = settings.load(config)
 
     async def work() -> list[TokenReport]:
-        async with app.open_mpesa(settings.load(config)) as mpesa:
+        async with app.open_mpesa(loaded) as mpesa:
             return await mpesa.refresh_access_tokens(force=force)
 
     reports = once(work())
@@ -44,9 +45,10 @@ def refresh(config: Path | None, *, force: bool, as_json: bool) -> None:
 @json_option
 def status(config: Path | None, *, as_json: bool) -> None:
     """Say how every active paybill's token stands."""
+    loaded = settings.load(config)
 
     async def work() -> list[TokenReport]:
-        async with app.open_mpesa(settings.load(config)) as mpesa:
+        async with app.open_mpesa(loaded) as mpesa:
             return await mpesa.token_status()
 
     reports = once(work())
