@@ -20,6 +20,7 @@ from appliance.store.schema import COLLECTIONS, KEEP_WEBHOOKS, Collection
 
 log = logging.getLogger(__name__)
 
+_COLLECTION_EXISTS = 48
 _INDEX_DIFFERS = frozenset({85, 86})
 Keys = tuple[tuple[str, int], ...]
 
@@ -81,9 +82,6 @@ async def _create_collection(database: AsyncDatabase[Document], name: str) -> No
     except OperationFailure as error:
         if error.code != _COLLECTION_EXISTS:
             raise
-
-
-_COLLECTION_EXISTS = 48
 
 
 async def _prepare(target: AsyncCollection[Document], collection: Collection) -> None:
