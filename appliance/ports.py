@@ -89,6 +89,22 @@ class Clock(Protocol):
     def monotonic(self) -> float: ...
 
 
+class Cipher(Protocol):
+    """Keeps paybill secrets unreadable at rest; one that others wrote in clear is read as it is."""
+
+    def seal(self, secret: str) -> str:
+        """Return what to store of a secret."""
+        ...
+
+    def open(self, stored: str) -> str:
+        """Return the secret; raise `SalesClosed` with the operator's reason where no key fits."""
+        ...
+
+    def is_current(self, stored: str) -> bool:
+        """Say whether `seal` would only seal it again."""
+        ...
+
+
 class Gateway(Protocol):
     """Who collects the money."""
 

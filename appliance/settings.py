@@ -22,6 +22,7 @@ DEFAULT_FILE = Path("/etc/hotspot-appliance/appliance.toml")
 _PREFIX = "APPLIANCE_"
 _OTHER_VARIABLES = frozenset({"APPLIANCE_CONFIG"})
 _FORBIDDEN_IN_CALLBACKS = re.compile("m-?pesa|safaricom|exec?|cmd|sql|query", re.IGNORECASE)
+_FERNET_KEY = re.compile("[A-Za-z0-9_-]{43}=", re.ASCII)
 _SECRET_PATH = re.compile("[0-9a-f]{32,128}")
 
 
@@ -60,6 +61,16 @@ def _hex_secret(value: SecretStr) -> SecretStr:
     return value
 
 
+def _fernet_keys(value: SecretStr) -> SecretStr:
+    for key in value.get_secret_value().split(","):
+        if not _FERNET_KEY.fullmatch(key.strip()):
+            raise ValueError(
+                "must be keys of 32 bytes in URL-safe base64, comma-separated: "
+                "try `openssl rand -base64 32 | tr +/ -_`"
+            )
+    return value
+
+
 Listen = Annotated[str, AfterValidator(_listen)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
@@ -74,6 +85,8 @@ class Appliance(_Section):
     name: str = "hotspot"
     data_dir: Path = Path("/var/lib/hotspot-appliance")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    encryption_keys: Annotated[SecretStr, AfterValidator(_fernet_keys)] | None = None
+    """Seal paybill secrets at rest: comma-separated, the first seals, each opens."""
 
 
 class Mongodb(_Section):
@@ -108,6 +121,8 @@ class Admin(_Section):
     """The operator's door."""
 
     listen: Listen = "127.0.0.1:8082"
+    cron_secret: SecretStr | None = Field(default=None, min_length=16, max_length=128)
+    """What an outer cron shows to have tokens refreshed; without one it is not let in."""
 
 
 class Daraja(_Section):

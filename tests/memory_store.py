@@ -1,12 +1,12 @@
 """A store in memory, held to the same contract: for tests that run thousands of stories."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from appliance.domain.errors import Conflict, Duplicate
-from appliance.store.port import Document
+from appliance.store.port import Document, Shelf
 from appliance.store.schema import COLLECTIONS, Collection
 
 
@@ -54,13 +54,22 @@ class MemoryStore:
         found.sort(key=lambda document: _at(document, "owed.at"))
         return copy.deepcopy(found[:limit])
 
-    async def page(self, collection: str, index: str, value: object, limit: int) -> list[Document]:
+    async def page(
+        self, collection: str, index: str | None, value: object, limit: int
+    ) -> list[Document]:
         declared = COLLECTIONS[collection]
-        if index not in {fields[0].lstrip("-") for fields in declared.indexes}:
+        if index not in {None, *(fields[0].lstrip("-") for fields in declared.indexes)}:
             raise KeyError(index)
-        found = [document for document in self._all(collection) if _at(document, index) == value]
+        found = [d for d in self._all(collection) if index is None or _at(d, index) == value]
         found.sort(key=lambda document: _at(document, declared.newest) or 0, reverse=True)
         return copy.deepcopy(found[:limit])
+
+    async def every(self, collection: str) -> AsyncIterator[Document]:
+        for document in copy.deepcopy(self._all(collection)):
+            yield document
+
+    async def inspect(self, collection: str) -> Shelf:
+        return Shelf(len(self.collections[collection]))
 
     async def prune(self, collection: str, path: str, before: datetime) -> int:
         old = [

@@ -9,8 +9,10 @@ import click
 
 from appliance import app, log, settings
 from appliance.cli.db import db
+from appliance.cli.lists import initiations, webhooks
 from appliance.cli.running import config_option, until_stopped
 from appliance.cli.sandbox import sandbox
+from appliance.cli.tokens import tokens
 from appliance.domain.errors import ApplianceError
 from appliance.store.seed import WrongSeed
 
@@ -32,8 +34,8 @@ def run(config: Path | None) -> None:
     until_stopped(app.run(loaded, on_ready=lambda: click.echo("ready")))
 
 
-cli.add_command(db)
-cli.add_command(sandbox)
+for group in (db, initiations, sandbox, tokens, webhooks):
+    cli.add_command(group)
 
 
 def main() -> None:

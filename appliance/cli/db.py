@@ -1,12 +1,15 @@
 """`appliance db`: look after the database."""
 
 import json
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import click
 
 from appliance import app, settings
 from appliance.cli.running import FILE, config_option, json_option, once
+from appliance.store.migrations import Change, Migrations
 from appliance.store.schema import COLLECTIONS
 from appliance.store.seed import seed
 
@@ -20,9 +23,10 @@ def db() -> None:
 @config_option
 def init(config: Path | None) -> None:
     """Make every collection and index; running it twice changes nothing."""
+    loaded = settings.load(config)
 
     async def work() -> None:
-        async with app.open_store(settings.load(config)) as store:
+        async with app.open_store(loaded) as store:
             await store.ping()
 
     once(work())
@@ -40,7 +44,76 @@ def seed_file(file: Path, config: Path | None, *, as_json: bool) -> None:
     click.echo(json.dumps(counts) if as_json else words)
 
 
+@db.command("migrate")
+@config_option
+@click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+def migrate(config: Path | None, *, dry_run: bool) -> None:
+    """Bring what older programs stored into today's shape; safe to repeat."""
+    count = once(_migrated(settings.load(config), dry_run=dry_run))
+    if dry_run:
+        click.echo(f"{count} changes to be made" if count else "nothing to be done")
+    else:
+        click.echo(f"{count} changes made")
+
+
+@db.command("status")
+@config_option
+@json_option
+def status(config: Path | None, *, as_json: bool) -> None:
+    """Say what there is, which migrations are pending and whether every index is there."""
+    found = once(_status(settings.load(config)))
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for name, shelf in found["collections"].items():
+        missing = (
+            f"   lacks {', '.join(shelf['missingIndexes'])}" if shelf["missingIndexes"] else ""
+        )
+        click.echo(f"{name:16} {shelf['count']:>8}{missing}")
+    click.echo("indexes: " + ("ok" if found["indexesOk"] else "not all there, run: db init"))
+    pending = found["migrations"]["pending"]
+    names = ", ".join(f"{name} ({count})" for name, count in pending.items())
+    click.echo("pending migrations: " + (f"{names}, run: db migrate" if names else "none"))
+
+
+async def _migrated(loaded: settings.Settings, *, dry_run: bool) -> int:
+    cipher, count = await app.open_cipher(loaded), 0
+    async with app.open_store(loaded) as store:
+        migrations = Migrations(store, cipher, app.SystemClock())
+        if dry_run:
+            changes = await migrations.pending()
+            for change in changes:
+                _show(change)
+            return len(changes)
+        async for change in migrations.run():
+            _show(change)
+            count += 1
+    return count
+
+
+def _show(change: Change) -> None:
+    for line in change.lines:
+        click.echo(f"{change.migration}  {change.document}  {line}")
+
+
+async def _status(loaded: settings.Settings) -> dict[str, Any]:
+    cipher = await app.open_cipher(loaded)
+    async with app.open_store(loaded) as store:
+        shelves = {name: await store.inspect(name) for name in COLLECTIONS}
+        migrations = Migrations(store, cipher, app.SystemClock())
+        pending = Counter(change.migration for change in await migrations.pending())
+        return {
+            "collections": {
+                name: {"count": shelf.count, "missingIndexes": list(shelf.missing)}
+                for name, shelf in shelves.items()
+            },
+            "indexesOk": not any(shelf.missing for shelf in shelves.values()),
+            "migrations": {"applied": await migrations.applied(), "pending": dict(pending)},
+        }
+
+
 async def seeded(loaded: settings.Settings, file: Path) -> dict[str, int]:
     """Put the file into the database of these settings."""
+    cipher = await app.open_cipher(loaded)
     async with app.open_store(loaded) as store:
-        return await seed(store, file)
+        return await seed(store, file, cipher)

@@ -20,7 +20,7 @@ class PaybillInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """Secrets and the cached token; none of them ever shows in a repr."""
+    """Secrets and the cached token, sealed or in clear; none of them ever shows in a repr."""
 
     consumer_key: str = field(repr=False)
     consumer_secret: str = field(repr=False)
@@ -28,6 +28,14 @@ class Credentials:
     access_token: str | None = field(default=None, repr=False)
     token_expires_at: datetime | None = None
     last_token_refresh: datetime | None = None
+    refresh_holder: str | None = None
+    """Who fetches a new token just now; everybody else waits for it."""
+    refresh_lease_until: datetime | None = None
+
+    @property
+    def secrets(self) -> tuple[str, str, str]:
+        """Return what nothing can be sold without, as stored."""
+        return self.consumer_key, self.consumer_secret, self.pass_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from appliance.domain.errors import SalesClosed
 from appliance.domain.paybills import Paybill
-from appliance.ports import Paybills, Routers, Users
+from appliance.ports import Cipher, Paybills, Routers, Users
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +20,7 @@ class Cashier:
     router_id: str
     environment: str
     """The Daraja this box sells on: a paybill of the other one would take no real money."""
+    cipher: Cipher
 
     async def paybill_number(self) -> str:
         """Return the number to charge for; raise `SalesClosed` with the operator's reason."""
@@ -29,7 +30,17 @@ class Cashier:
         if theirs != self.environment:
             log.error("sales closed, the paybill is of another environment number=%s", number)
             raise SalesClosed(f"paybill {number} is {theirs}, daraja.environment is not")
+        self._check_keys(paybill)
         return number
+
+    def _check_keys(self, paybill: Paybill) -> None:
+        """Find out before a customer does that no key fits the paybill's secrets."""
+        try:
+            for secret in paybill.credentials.secrets:
+                self.cipher.open(secret)
+        except SalesClosed as error:
+            log.error("sales closed, %s number=%s", error, paybill.paybill_info.number)
+            raise
 
     async def _owners_choice(self) -> str | None:
         router = await self.routers.get(self.router_id)

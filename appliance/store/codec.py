@@ -76,6 +76,25 @@ def changes(before: Document, after: Document) -> dict[str, Any]:
     return found
 
 
+def at(stored: Mapping[str, Any], path: str) -> Any:
+    """Return what a document holds at a dotted path; None is what is absent."""
+    found: Any = stored
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
+def put(stored: Document, path: list[str], value: Any) -> None:
+    """Set what a document holds at a path; None removes it."""
+    head, *rest = path
+    if rest:
+        put(stored.setdefault(head, {}), rest, value)
+    elif value is None:
+        stored.pop(head, None)
+    else:
+        stored[head] = value
+
+
 @cache
 def _shape(kind: type) -> tuple[tuple[str, str, Any], ...]:
     hints = get_type_hints(kind)

@@ -15,15 +15,15 @@ from typing import Any
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from appliance.domain.errors import Conflict, Duplicate, StoreUnavailable
-from appliance.store.port import Document
-from appliance.store.schema import COLLECTIONS, KEEP_WEBHOOKS, Collection
+from appliance.store import mongo_indexes
+from appliance.store.port import Document, Shelf
+from appliance.store.schema import COLLECTIONS
 
 log = logging.getLogger(__name__)
 
-_INDEX_DIFFERS = frozenset({85, 86})
 _HEX_ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
 _AWAY_AFTER_MS = 2500
 _GIVE_UP_AFTER_MS = 8000
@@ -93,15 +93,32 @@ class MongoStore:
             cursor = (await self._of(collection)).find(where)
             return [_loaded(d) async for d in cursor.sort("owed.at", ASCENDING).limit(limit)]
 
-    async def page(self, collection: str, index: str, value: object, limit: int) -> list[Document]:
+    async def page(
+        self, collection: str, index: str | None, value: object, limit: int
+    ) -> list[Document]:
         """Return documents with this value, the newest first."""
         declared = COLLECTIONS[collection]
-        if index not in {fields[0].lstrip("-") for fields in declared.indexes}:
+        if index not in {None, *(fields[0].lstrip("-") for fields in declared.indexes)}:
             raise KeyError(index)
+        where = {} if index is None else {index: _value(collection, index, value)}
         async with _translated(collection):
-            cursor = (await self._of(collection)).find({index: _value(collection, index, value)})
+            cursor = (await self._of(collection)).find(where)
             newest = cursor.sort(declared.newest, DESCENDING).limit(limit)
             return [_loaded(document) async for document in newest]
+
+    async def every(self, collection: str) -> AsyncIterator[Document]:
+        """Yield every document."""
+        async with _translated(collection):
+            async for document in self._database.get_collection(collection).find({}):
+                yield _loaded(document)
+
+    async def inspect(self, collection: str) -> Shelf:
+        """Return what is there as it is: looking makes no index."""
+        target = self._database.get_collection(collection)
+        async with _translated(collection):
+            count = await target.estimated_document_count()
+            lacking = await mongo_indexes.missing(target, COLLECTIONS[collection])
+        return Shelf(count, tuple(lacking))
 
     async def prune(self, collection: str, path: str, before: datetime) -> int:
         """Remove what is older and owes nothing; the server's own TTL index does the rest."""
@@ -132,43 +149,13 @@ class MongoStore:
         return self._database.get_collection(collection)
 
     async def _prepare_all(self) -> None:
-        for declared in COLLECTIONS.values():
-            await self._prepare(declared)
+        await mongo_indexes.prepare_all(self._database)
         self._prepared = True
 
     def _prepared_or_not(self, done: "asyncio.Future[None]") -> None:
         self._preparing = None
         if not done.cancelled() and done.exception() is not None:
             log.warning("the database is not prepared yet why=%s", type(done.exception()).__name__)
-
-    async def _prepare(self, collection: Collection) -> None:
-        target = self._database.get_collection(collection.name)
-        for path in collection.unique:
-            await _unique_where_text(target, path)
-        for fields in collection.indexes:
-            keys = [(p.lstrip("-"), DESCENDING if p.startswith("-") else ASCENDING) for p in fields]
-            await target.create_index(keys)
-        for path in collection.ttl:
-            kept = int(KEEP_WEBHOOKS.total_seconds())
-            await target.create_index(path, expireAfterSeconds=kept)
-        if collection.debts:
-            await target.create_index([(path, ASCENDING) for path in collection.debts])
-
-
-async def _unique_where_text(target: AsyncCollection[Document], path: str) -> None:
-    """Make the unique index; one of the owner's other programs that also counts null gives way."""
-    options: Document = {"unique": True, "partialFilterExpression": {path: {"$type": "string"}}}
-    try:
-        await target.create_index(path, **options)
-    except DuplicateKeyError as error:
-        log.error("one key is there twice, mend it by hand collection=%s key=%s", target.name, path)
-        raise StoreUnavailable(f"{target.name}.{path} is there twice") from error
-    except OperationFailure as error:
-        if error.code not in _INDEX_DIFFERS:
-            raise
-        log.warning("unique index made anew collection=%s key=%s", target.name, path)
-        await target.drop_index([(path, ASCENDING)])
-        await target.create_index(path, **options)
 
 
 @asynccontextmanager

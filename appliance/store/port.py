@@ -1,11 +1,21 @@
 """The few verbs a database must have; transitions are pure, so nothing more is needed."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 Document = dict[str, Any]
 """JSON-like: text, whole numbers, booleans, aware datetimes, lists, documents; never None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What there is of one collection."""
+
+    count: int
+    missing: tuple[str, ...] = ()
+    """Declared indexes that are not there."""
 
 
 class Store(Protocol):
@@ -38,8 +48,21 @@ class Store(Protocol):
         """
         ...
 
-    async def page(self, collection: str, index: str, value: object, limit: int) -> list[Document]:
-        """Return documents with this value in a declared index, the newest first."""
+    async def page(
+        self, collection: str, index: str | None, value: object, limit: int
+    ) -> list[Document]:
+        """Return documents with this value in a declared index, the newest first.
+
+        Without an index, of all documents.
+        """
+        ...
+
+    def every(self, collection: str) -> AsyncIterator[Document]:
+        """Yield every document once, in no order to rely on; writing meanwhile is fine."""
+        ...
+
+    async def inspect(self, collection: str) -> Shelf:
+        """Return what is there; nothing is made or changed."""
         ...
 
     async def prune(self, collection: str, path: str, before: datetime) -> int:

@@ -74,7 +74,8 @@ class StoredRecords(Generic[R]):
         newer = cast("R", replace(cast("Any", after), version=before.version + 1))
         old = codec.document(before)
         changes = codec.changes(old, codec.document(newer))
-        when = {"version": before.version or None} | {name: old[name] for name in self._guards}
+        guarded = {path: codec.at(old, path) for path in self._guards}
+        when = {"version": before.version or None} | guarded
         self._recent.pop(before.id, None)
         await self._store.change(self._name, before.id, changes, when)
         return self._seen(newer)

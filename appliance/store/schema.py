@@ -45,6 +45,7 @@ PAYBILLS = Collection(
     indexes=(("status",), ("paybillInfo.storeNumber",)),
     ids=frozenset({"userId"}),
     newest="_id",
+    guards=("credentials.accessToken",),
 )
 INITIATIONS = Collection(
     name="stk_initiations",
@@ -72,7 +73,7 @@ WEBHOOKS = Collection(
     ids=frozenset({"paymentId"}),
     newest="timestamp",
     owes=True,
-    ttl=("timestamp",),
+    ttl=("-timestamp",),
 )
 USERS = Collection(name="users", newest="_id")
 ROUTERS = Collection(name="routers", ids=frozenset({"userId"}), newest="_id")
@@ -92,6 +93,8 @@ VOUCHERS = Collection(
     owes=True,
     scope="routerId",
 )
+MIGRATIONS = Collection(name="migrations", newest="appliedAt")
+"""What has been done to the documents of earlier versions and other programs."""
 
 COLLECTIONS = {
     collection.name: collection
@@ -104,5 +107,6 @@ COLLECTIONS = {
         PLANS,
         PAYMENTS,
         VOUCHERS,
+        MIGRATIONS,
     )
 }

@@ -3,13 +3,17 @@
 import asyncio
 import tomllib
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from appliance.domain import ids
 from appliance.domain.paybills import Paybill, RouterRecord, User
 from appliance.domain.plans import Plan
+from appliance.domain.secrets import InClear
+from appliance.ports import Cipher
 from appliance.store import codec, schema
+from appliance.store.migrations import SECRETS
 from appliance.store.port import Document, Store
 
 _KINDS: dict[str, type] = {
@@ -18,6 +22,7 @@ _KINDS: dict[str, type] = {
     schema.PAYBILLS.name: Paybill,
     schema.PLANS.name: Plan,
 }
+_IN_CLEAR = InClear()
 _LARGEST_PRICE = 250_000
 
 
@@ -25,16 +30,16 @@ class WrongSeed(Exception):
     """The file cannot be used; the text names the entry and what is wrong."""
 
 
-async def seed(store: Store, file: Path) -> dict[str, int]:
+async def seed(store: Store, file: Path, cipher: Cipher = _IN_CLEAR) -> dict[str, int]:
     """Store every entry and return how many there are of each collection.
 
     What exists is brought up to date; fields that the file does not name stay, cached tokens
-    among them.
+    among them. Secrets are sealed where there is a key.
     """
     entries = await asyncio.to_thread(_read, file)
     for collection, documents in entries.items():
         for document in documents:
-            await _put(store, collection, document)
+            await _put(store, collection, document, cipher)
     return {collection: len(documents) for collection, documents in entries.items()}
 
 
@@ -82,13 +87,14 @@ def _unknown(given: Mapping[str, Any], known: Mapping[str, Any]) -> str | None:
     return None
 
 
-async def _put(store: Store, collection: str, document: Document) -> None:
+async def _put(store: Store, collection: str, document: Document, cipher: Cipher) -> None:
     key = schema.COLLECTIONS[collection].unique[0] if document["_id"] == "" else "_id"
     there = await store.get(collection, key, _at(document, key))
     if there is None:
-        await store.insert(collection, {**document, "_id": document["_id"] or ids.new_id()})
+        sealed = _sealed(document, {}, cipher)
+        await store.insert(collection, {**sealed, "_id": document["_id"] or ids.new_id()})
         return
-    merged = _merged(there, document)
+    merged = _merged(there, _sealed(document, there, cipher))
     merged["_id"] = there["_id"]
     changes = codec.changes(there, merged)
     if changes:
@@ -99,6 +105,18 @@ async def _put(store: Store, collection: str, document: Document) -> None:
             changes | {"version": version + 1},
             {"version": version or None},
         )
+
+
+def _sealed(document: Document, there: Document, cipher: Cipher) -> Document:
+    """Return the entry as it is to be stored; a secret that has not changed stays as it is."""
+    made = deepcopy(document)
+    for path in SECRETS:
+        secret, stored = codec.at(document, path), codec.at(there, path)
+        if secret is None:
+            continue
+        same = stored is not None and cipher.is_current(stored) and cipher.open(stored) == secret
+        codec.put(made, path.split("."), stored if same else cipher.seal(secret))
+    return made
 
 
 def _merged(old: Document, new: Document) -> Document:

@@ -2,18 +2,20 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from appliance.domain.errors import Conflict, Duplicate
-from appliance.store.port import Document
+from appliance.store.codec import at, put
+from appliance.store.port import Document, Shelf
 from appliance.store.schema import COLLECTIONS, Collection
 from appliance.store.thread import ConnectionThread
 
 _DATE = "$date"
+_BATCH = 200
 
 
 class SqliteStore:
@@ -59,11 +61,11 @@ class SqliteStore:
             query = f"SELECT doc FROM {collection} WHERE _id = ?"  # noqa: S608
             row = connection.execute(query, (record_id,)).fetchone()
             document = _load(row[0]) if row else {}
-            if not row or any(_at(document, path) != value for path, value in when.items()):
+            if not row or any(at(document, path) != value for path, value in when.items()):
                 raise Conflict(f"{collection} {record_id}")
             before = _keys(COLLECTIONS[collection], document)
             for path, value in changes.items():
-                _put(document, path.split("."), value)
+                put(document, path.split("."), value)
             # Only the columns that changed: SQLite then leaves every other index alone.
             after = _keys(COLLECTIONS[collection], document)
             moved = {path: value for path, value in after.items() if value != before[path]}
@@ -86,13 +88,39 @@ class SqliteStore:
         where = f"{_quoted(path)} = ? AND {where}"
         return await self._select(collection, where, (scope, *values), column, limit)
 
-    async def page(self, collection: str, index: str, value: object, limit: int) -> list[Document]:
+    async def page(
+        self, collection: str, index: str | None, value: object, limit: int
+    ) -> list[Document]:
         """Return documents with this value, the newest first."""
         declared = COLLECTIONS[collection]
+        order = f"{_quoted(declared.newest)} DESC"
+        if index is None:
+            return await self._select(collection, "TRUE", (), order, limit)
         _declared([fields[0].lstrip("-") for fields in declared.indexes], index)
         where = f"{_quoted(index)} = ?"
-        order = f"{_quoted(declared.newest)} DESC"
         return await self._select(collection, where, (value,), order, limit)
+
+    async def every(self, collection: str) -> AsyncIterator[Document]:
+        """Yield every document."""
+        last = ""
+        while batch := await self._select(collection, "_id > ?", (last,), "_id", _BATCH):
+            for document in batch:
+                yield document
+            last = batch[-1]["_id"]
+
+    async def inspect(self, collection: str) -> Shelf:
+        """Return what is there."""
+
+        def work(connection: sqlite3.Connection) -> Shelf:
+            count = f"SELECT count(*) FROM {collection}"  # noqa: S608 # our own names
+            rows = connection.execute(f"PRAGMA index_list({collection})").fetchall()
+            there = {row[1] for row in rows}
+            lacking = [
+                label for label, _ in _indexes(COLLECTIONS[collection]) if label not in there
+            ]
+            return Shelf(connection.execute(count).fetchone()[0], tuple(lacking))
+
+        return await self._reader.do(work)
 
     async def prune(self, collection: str, path: str, before: datetime) -> int:
         """Remove what is older and owes nothing."""
@@ -140,16 +168,25 @@ def _create(connection: sqlite3.Connection, collection: Collection) -> None:
         f"CREATE TABLE IF NOT EXISTS {name} (_id TEXT PRIMARY KEY, doc TEXT NOT NULL{columns})"
     )
     _add_columns(connection, collection)
+    for _, statement in _indexes(collection):
+        connection.execute(statement)
+
+
+def _indexes(collection: Collection) -> list[tuple[str, str]]:
+    """Return each index's name and how it is made."""
     keys: list[tuple[str, tuple[str, ...]]] = [("UNIQUE ", (path,)) for path in collection.unique]
     keys += [("", fields) for fields in collection.indexes]
     keys += [("", (path,)) for path in collection.ttl]
     keys += [("", collection.debts)] if collection.debts else []
+    found = []
     for unique, fields in keys:
-        label = "_".join((name, *fields)).replace(".", "_").replace("-", "")
+        label = "_".join((collection.name, *fields)).replace(".", "_").replace("-", "")
         columns = ", ".join(
             _quoted(path.lstrip("-")) + (" DESC" if path.startswith("-") else "") for path in fields
         )
-        connection.execute(f'CREATE {unique}INDEX IF NOT EXISTS "{label}" ON {name} ({columns})')
+        made = f'CREATE {unique}INDEX IF NOT EXISTS "{label}" ON {collection.name} ({columns})'
+        found.append((label, made))
+    return found
 
 
 def _add_columns(connection: sqlite3.Connection, collection: Collection) -> None:
@@ -175,13 +212,14 @@ def _paths(collection: Collection) -> tuple[str, ...]:
     """Return what has a column of its own: whatever is searched or ordered by."""
     indexed = [path.lstrip("-") for fields in collection.indexes for path in fields]
     debts = list(collection.debts)
-    searched = [*collection.unique, *indexed, *collection.ttl, collection.newest, *debts]
+    forgotten = [path.lstrip("-") for path in collection.ttl]
+    searched = [*collection.unique, *indexed, *forgotten, collection.newest, *debts]
     return tuple(dict.fromkeys(path for path in searched if path != "_id"))
 
 
 def _keys(collection: Collection, document: Document) -> dict[str, object]:
     """Return the columns' values, beside the document that holds them too."""
-    found = {path: _at(document, path) for path in _paths(collection)}
+    found = {path: at(document, path) for path in _paths(collection)}
     return {path: _ms(v) if isinstance(v, datetime) else v for path, v in found.items()}
 
 
@@ -201,23 +239,6 @@ def _unique(
         connection.execute(statement, row)
     except sqlite3.IntegrityError as error:
         raise Duplicate(collection, str(error)) from error
-
-
-def _at(document: Document, path: str) -> Any:
-    found: Any = document
-    for name in path.split("."):
-        found = found.get(name) if isinstance(found, dict) else None
-    return found
-
-
-def _put(document: Document, path: list[str], value: Any) -> None:
-    head, *rest = path
-    if rest:
-        _put(document.setdefault(head, {}), rest, value)
-    elif value is None:
-        document.pop(head, None)
-    else:
-        document[head] = value
 
 
 def _ms(moment: datetime) -> int:

@@ -6,18 +6,20 @@ from pathlib import Path
 
 from aiohttp import web
 
-_SHUTDOWN_GRACE = 5.0
 _LONGEST_HEADER = 8190
 
 
 @asynccontextmanager
-async def listening(app: web.Application, listen: str) -> AsyncIterator[None]:
-    """Serve until the block ends on `HOST:PORT` or `unix:/path`; what is under way is finished."""
+async def listening(app: web.Application, listen: str, grace: float = 5.0) -> AsyncIterator[None]:
+    """Serve until the block ends on `HOST:PORT` or `unix:/path`.
+
+    What is under way then has `grace` seconds to finish.
+    """
     runner = web.AppRunner(
         app,
         access_log=None,
         handle_signals=False,
-        shutdown_timeout=_SHUTDOWN_GRACE,
+        shutdown_timeout=grace,
         max_line_size=_LONGEST_HEADER,
         max_field_size=_LONGEST_HEADER,
     )

@@ -22,10 +22,18 @@ from appliance.domain.vouchers import Voucher
 from appliance.store.open import opened
 from appliance.store.port import Store
 from appliance.store.records import books
+from tests.conftest import STORES
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
 PLAN = Plan(id="hour", name="One hour", price=10, duration=timedelta(hours=1))
 DEVICE = Device("02:00:00:00:00:05", "127.0.1.5")
+
+
+@pytest.fixture(params=[*STORES, "memory"])
+def store_kind(request: pytest.FixtureRequest) -> str:
+    """Hold the store in memory, which faster tests stand on, to the same contract."""
+    kind: str = request.param
+    return kind
 
 
 def voucher(code: str = "ABC3DEF4GH") -> Voucher:

@@ -25,6 +25,7 @@ from appliance.domain.paybills import Credentials, Paybill, PaybillInfo
 from appliance.domain.payments import Payment, State
 from appliance.domain.plans import Plan
 from appliance.domain.records import WebhookLog
+from appliance.domain.secrets import InClear
 from appliance.domain.vouchers import USABLE, Voucher
 from appliance.flows.access import Access
 from appliance.flows.cashier import Cashier
@@ -169,7 +170,12 @@ class Story:
             initiations=self.books.initiations,
             plans=self.books.plans,
             cashier=Cashier(
-                self.books.paybills, self.books.routers, self.books.users, "router", "sandbox"
+                self.books.paybills,
+                self.books.routers,
+                self.books.users,
+                "router",
+                "sandbox",
+                InClear(),
             ),
             gateway=self.mpesa,
             settlement=self.settlement,

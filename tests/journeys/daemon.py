@@ -13,7 +13,7 @@ from typing import Any
 from appliance import worker
 from appliance.cli import main
 from appliance.domain import debts, payments
-from appliance.mpesa import client
+from appliance.mpesa import client, tokens
 from appliance.router import pool
 from appliance.store.records import StoredRecords
 
@@ -47,6 +47,8 @@ def _hasten() -> None:
     worker._LONGEST_ABSENCE = timedelta(seconds=1)
     worker._LOOK_EVERY = 0.1
     pool._LONGEST_WAIT = 0.5
+    tokens.LEASE = timedelta(seconds=1)
+    tokens._FETCH_WITHIN = 0.8
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from tests.world import PATIENCE, Customer, World
 
 # Each side of every write, router command and Daraja call of one purchase, and a few beyond, where
 # the process outlives the purchase.
-BOUNDARIES = range(1, 49)
+BOUNDARIES = range(1, 51)
 
 
 async def order_and_pay(world: World, customer: Customer) -> None:

@@ -73,6 +73,8 @@ def test_an_unknown_key_is_named(file: Path) -> None:
         ("[daraja]\nread_timeout = 0\n", "daraja.read_timeout"),
         ('[mongodb]\ndatabase = "a.b"\n', "mongodb.database"),
         ('[appliance]\nlog_level = "loud"\n', "appliance.log_level"),
+        ('[appliance]\nencryption_keys = "AAAA"\n', "appliance.encryption_keys: must be keys"),
+        ('[admin]\ncron_secret = "short"\n', "admin.cron_secret"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(file: Path, more: str, key: str) -> None:
@@ -97,6 +99,15 @@ def test_secrets_do_not_show_when_settings_are_printed(file: Path) -> None:
     shown = repr(load(file, {}))
     assert "0123456789abcdef" not in shown
     assert "'secret'" not in shown
+
+
+def test_several_encryption_keys_are_taken_and_not_shown(file: Path) -> None:
+    first, second = f"{'A' * 43}=", f"{'B-_' * 14}B="
+    given = {"APPLIANCE_APPLIANCE__ENCRYPTION_KEYS": f"{first}, {second}"}
+    loaded = load(file, {**given, "APPLIANCE_ADMIN__CRON_SECRET": "0123456789abcdef-cron"})
+    assert loaded.appliance.encryption_keys is not None
+    assert first not in repr(loaded)
+    assert "abcdef-cron" not in repr(loaded)
 
 
 def test_production_takes_no_pretend_and_no_plain_address(file: Path) -> None:

@@ -1,0 +1,148 @@
+"""The only place that builds things: settings → adapters → flows → doors and loops."""
+
+import asyncio
+import gc
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+
+import httpx
+
+from appliance import scheduler
+from appliance.app import doors
+from appliance.app.wiring import Workers, wired
+from appliance.domain.clock import whole_milliseconds
+from appliance.domain.secrets import InClear
+from appliance.flows.upkeep import Upkeep
+from appliance.mpesa import MpesaService
+from appliance.mpesa.gateway import MpesaGateway
+from appliance.ports import Cipher, Clock, Gateway
+from appliance.router.api import RouterApi
+from appliance.router.pool import Address, Pool
+from appliance.settings import Settings
+from appliance.store.open import opened
+from appliance.store.port import Store
+from appliance.store.records import Books, books
+from appliance.store.schema import KEEP_WEBHOOKS, WEBHOOKS
+
+_SWITCH_SECONDS = 0.0005
+_COLLECT_AFTER = 4_000
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Return the time as every store keeps it."""
+        return whole_milliseconds(datetime.now(UTC))
+
+    def monotonic(self) -> float:
+        """Return seconds that only grow."""
+        return time.monotonic()
+
+
+async def run(settings: Settings, on_ready: Callable[[], None]) -> None:
+    """Serve and pay until cancelled; one dead loop stops all, and systemd starts us again."""
+    # The loop and the database's threads wait for each other: the usual 5 ms would be most of it.
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    async with started(settings) as workers, asyncio.TaskGroup() as group:
+        # What start-up made stays: looking through it again and again would be most of collecting.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_COLLECT_AFTER)
+        on_ready()
+        group.create_task(workers.webhooks.run())
+        group.create_task(workers.payments.run())
+        group.create_task(workers.vouchers.run())
+        group.create_task(workers.clerk.run())
+
+
+@asynccontextmanager
+async def started(settings: Settings) -> AsyncIterator[Workers]:
+    """Open every adapter and door; neither the router nor M-Pesa has to be reachable."""
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(settings))
+        http = await stack.enter_async_context(_http(settings))
+        pool = Pool(_address(settings))
+        stack.push_async_callback(pool.close)
+        router = RouterApi(pool)
+        kept = books(store, settings.router.id)
+        cipher = await open_cipher(settings)
+        mpesa = _mpesa(settings, kept, http, clock, cipher)
+        flows, workers = wired(settings, kept, _gateway(settings, mpesa), router, clock, cipher)
+        await stack.enter_async_context(doors.portal(settings, kept, flows, router, clock))
+        await stack.enter_async_context(doors.webhooks(settings, kept, flows, workers, clock))
+        await stack.enter_async_context(doors.admin(settings, store, mpesa))
+        upkeep = Upkeep(
+            lambda before: store.prune(WEBHOOKS.name, "timestamp", before), KEEP_WEBHOOKS, clock
+        )
+        await stack.enter_async_context(scheduler.scheduled(upkeep, mpesa.refresh_access_tokens))
+        yield workers
+
+
+def open_store(settings: Settings) -> AbstractAsyncContextManager[Store]:
+    """Open the database the settings name."""
+    uri = settings.mongodb.uri
+    return opened(
+        uri=None if uri is None else uri.get_secret_value(),
+        database=settings.mongodb.database,
+        data_dir=settings.appliance.data_dir,
+    )
+
+
+@asynccontextmanager
+async def open_mpesa(settings: Settings) -> AsyncIterator[MpesaService]:
+    """Open the M-Pesa module alone, for one errand of the command line."""
+    async with open_store(settings) as store, _http(settings) as http:
+        cipher = await open_cipher(settings)
+        yield _mpesa(settings, books(store), http, SystemClock(), cipher)
+
+
+async def open_cipher(settings: Settings) -> Cipher:
+    """Return what opens the paybills' secrets: the keys the settings hold, if any."""
+    keys = settings.appliance.encryption_keys
+    if keys is None:
+        return InClear()
+    return await asyncio.to_thread(_fernet, keys.get_secret_value().split(","))
+
+
+def _fernet(keys: list[str]) -> Cipher:
+    """Return the cipher; its library costs memory that a box without a key need not spend."""
+    from appliance.mpesa.cipher import FernetCipher  # noqa: PLC0415
+
+    return FernetCipher([key.strip() for key in keys])
+
+
+def _address(settings: Settings) -> Address:
+    router = settings.router
+    return Address(
+        host=router.host,
+        port=router.api_port,
+        username=router.username,
+        password=router.password.get_secret_value(),
+        timeout=router.timeout,
+    )
+
+
+def _http(settings: Settings) -> httpx.AsyncClient:
+    daraja = settings.daraja
+    return httpx.AsyncClient(
+        timeout=httpx.Timeout(daraja.read_timeout, connect=daraja.connect_timeout),
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
+def _mpesa(
+    settings: Settings, kept: Books, http: httpx.AsyncClient, clock: Clock, cipher: Cipher
+) -> MpesaService:
+    base_url = settings.daraja.base_url
+    return MpesaService(kept.paybills, http, clock, base_url=base_url, cipher=cipher)
+
+
+def _gateway(settings: Settings, mpesa: MpesaService) -> Gateway:
+    secret = settings.webhooks.path_secret.get_secret_value()
+    return MpesaGateway(mpesa, f"{settings.webhooks.public_url}/hooks/{secret}")

@@ -1,0 +1,72 @@
+"""The three doors, each on its own listener until the block ends."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from appliance.app.wiring import Flows, Workers
+from appliance.mpesa import MpesaService
+from appliance.ports import Clock, Router
+from appliance.settings import Settings
+from appliance.store.port import Store
+from appliance.store.records import Books
+from appliance.web import portal_api
+from appliance.web.admin import build_admin
+from appliance.web.cron import Cron
+from appliance.web.listening import listening
+from appliance.web.pages import Look, Pages
+from appliance.web.portal import PortalDoor, build_portal
+from appliance.web.shelf import Shelf
+from appliance.web.visitors import Visitors
+from appliance.web.webhooks import WebhooksDoor, build_webhooks
+
+
+@asynccontextmanager
+async def portal(
+    settings: Settings, kept: Books, flows: Flows, router: Router, clock: Clock
+) -> AsyncIterator[None]:
+    """Serve customers; a prompt that is being sent when we stop is waited for."""
+    look = Look(brand=settings.portal.brand, support_phone=settings.portal.support_phone)
+    door = PortalDoor(
+        checkout=flows.checkout,
+        cashier=flows.cashier,
+        redeem=flows.redeem,
+        recover=flows.recover,
+        watch=flows.watch,
+        shelf=Shelf(kept.plans),
+        visitors=Visitors(router),
+        pages=await asyncio.to_thread(Pages, look, overlay=settings.portal.templates_dir),
+        clock=clock,
+        language=settings.portal.default_language,
+    )
+    app, grace = build_portal(door, portal_api.routes), settings.daraja.read_timeout + 2
+    async with listening(app, settings.portal.listen, grace):
+        yield
+
+
+@asynccontextmanager
+async def webhooks(
+    settings: Settings, kept: Books, flows: Flows, workers: Workers, clock: Clock
+) -> AsyncIterator[None]:
+    """Serve Safaricom."""
+    door = WebhooksDoor(
+        payments=kept.payments,
+        webhooks=kept.webhooks,
+        clock=clock,
+        hand_over=workers.webhooks.hand,
+        expecting=flows.inbox.expecting,
+        path_secret=settings.webhooks.path_secret.get_secret_value(),
+        client_ip_header=settings.webhooks.client_ip_header,
+        seed_paths=settings.webhooks.seed_paths,
+    )
+    async with listening(build_webhooks(door), settings.webhooks.listen):
+        yield
+
+
+@asynccontextmanager
+async def admin(settings: Settings, store: Store, mpesa: MpesaService) -> AsyncIterator[None]:
+    """Serve the operator."""
+    secret = settings.admin.cron_secret
+    cron = Cron(mpesa.refresh_access_tokens, None if secret is None else secret.get_secret_value())
+    async with listening(build_admin({"database": store.ping}, cron), settings.admin.listen):
+        yield

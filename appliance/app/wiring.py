@@ -1,0 +1,135 @@
+"""Flows and the workers that pay what they owe, joined to each other."""
+
+from dataclasses import dataclass
+
+from appliance.domain.payments import Payment
+from appliance.domain.records import WebhookLog
+from appliance.domain.vouchers import Voucher
+from appliance.flows.access import Access
+from appliance.flows.cashier import Cashier
+from appliance.flows.checkout import Checkout
+from appliance.flows.inbox import Inbox
+from appliance.flows.matching import Matching
+from appliance.flows.progress import Watch
+from appliance.flows.recover import Recover
+from appliance.flows.redeem import Redeem
+from appliance.flows.settlement import Settlement
+from appliance.ports import Cipher, Clock, Gateway, Handover, Router
+from appliance.settings import Settings
+from appliance.store.records import Books
+from appliance.worker import Clerk, Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Who pays which debts."""
+
+    webhooks: Worker[WebhookLog]
+    payments: Worker[Payment]
+    vouchers: Worker[Voucher]
+    clerk: Clerk
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """Every story, wired to what it needs."""
+
+    checkout: Checkout
+    redeem: Redeem
+    recover: Recover
+    watch: Watch
+    cashier: Cashier
+    inbox: Inbox
+
+
+def wired(  # everything that flows stand on
+    settings: Settings,
+    kept: Books,
+    gateway: Gateway,
+    router: Router,
+    clock: Clock,
+    cipher: Cipher,
+) -> tuple[Flows, Workers]:
+    """Join flows and workers: what a flow owes, its worker pays."""
+    access = Access(vouchers=kept.vouchers, router=router, clock=clock)
+    vouchers = Worker("voucher", kept.vouchers, access.grant, clock)
+    clerk = Clerk(vouchers.idle)
+    settlement = Settlement(
+        payments=kept.payments,
+        vouchers=kept.vouchers,
+        initiations=kept.initiations,
+        gateway=gateway,
+        clock=clock,
+        hand_over=_of_this_router(settings.router.id, vouchers.hand),
+        later=clerk.later,
+    )
+    matching = Matching(
+        payments=kept.payments,
+        vouchers=kept.vouchers,
+        initiations=kept.initiations,
+        plans=kept.plans,
+        paybills=kept.paybills,
+        settlement=settlement,
+        clock=clock,
+        router_id=settings.router.id,
+    )
+    inbox = Inbox(
+        payments=kept.payments,
+        initiations=kept.initiations,
+        webhooks=kept.webhooks,
+        gateway=gateway,
+        settlement=settlement,
+        matching=matching,
+        clock=clock,
+        later=clerk.later,
+    )
+    cashier = Cashier(
+        kept.paybills,
+        kept.routers,
+        kept.users,
+        router_id=settings.router.id,
+        environment=settings.daraja.environment,
+        cipher=cipher,
+    )
+    checkout = Checkout(
+        payments=kept.payments,
+        vouchers=kept.vouchers,
+        initiations=kept.initiations,
+        plans=kept.plans,
+        cashier=cashier,
+        gateway=gateway,
+        settlement=settlement,
+        clock=clock,
+        router_id=settings.router.id,
+    )
+    redeem = Redeem(
+        vouchers=kept.vouchers,
+        router=router,
+        access=access,
+        clock=clock,
+        router_id=settings.router.id,
+    )
+    flows = Flows(
+        checkout=checkout,
+        redeem=redeem,
+        recover=Recover(payments=kept.payments, vouchers=kept.vouchers, redeem=redeem),
+        watch=Watch(payments=kept.payments, vouchers=kept.vouchers, clock=clock),
+        cashier=cashier,
+        inbox=inbox,
+    )
+    return flows, Workers(
+        webhooks=Worker("webhook", kept.webhooks, inbox.settle, clock),
+        payments=Worker("payment", kept.payments, settlement.pay, clock),
+        vouchers=vouchers,
+        clerk=clerk,
+    )
+
+
+def _of_this_router(router_id: str, hand: Handover[Voucher]) -> Handover[Voucher]:
+    """Return the handover that leaves another box's voucher to that box."""
+
+    def mine_only(voucher: Voucher) -> None:
+        if voucher.router_id == router_id:
+            hand(voucher)
+
+    return mine_only
