@@ -126,6 +126,10 @@ class Gateway(Protocol):
         """
         ...
 
+    async def pull(self, paybill_number: str, start: datetime, end: datetime) -> list[Received]:
+        """List the payments that this account received in a time, whoever asked for them."""
+        ...
+
     def read_confirmation(self, body: str) -> tuple[Received, dict[str, object]]:
         """Return what a C2B message says, and its payload for the log; raise `Invalid`."""
         ...

@@ -12,7 +12,7 @@ import httpx
 
 from appliance import scheduler
 from appliance.app import doors
-from appliance.app.wiring import Workers, wired
+from appliance.app.wiring import Flows, Workers, wired
 from appliance.domain.clock import whole_milliseconds
 from appliance.domain.secrets import InClear
 from appliance.flows.upkeep import Upkeep
@@ -79,7 +79,9 @@ async def started(settings: Settings) -> AsyncIterator[Workers]:
         upkeep = Upkeep(
             lambda before: store.prune(WEBHOOKS.name, "timestamp", before), KEEP_WEBHOOKS, clock
         )
-        await stack.enter_async_context(scheduler.scheduled(upkeep, mpesa.refresh_access_tokens))
+        await stack.enter_async_context(
+            scheduler.scheduled(upkeep, mpesa.refresh_access_tokens, flows.reconcile)
+        )
         yield workers
 
 
@@ -99,6 +101,20 @@ async def open_mpesa(settings: Settings) -> AsyncIterator[MpesaService]:
     async with open_store(settings) as store, _http(settings) as http:
         cipher = await open_cipher(settings)
         yield _mpesa(settings, books(store), http, SystemClock(), cipher)
+
+
+@asynccontextmanager
+async def open_flows(settings: Settings) -> AsyncIterator[Flows]:
+    """Open every flow for one errand of the command line; the daemon pays what is left owed."""
+    clock = SystemClock()
+    async with open_store(settings) as store, _http(settings) as http:
+        kept, cipher = books(store, settings.router.id), await open_cipher(settings)
+        gateway = _gateway(settings, _mpesa(settings, kept, http, clock, cipher))
+        pool = Pool(_address(settings))
+        try:
+            yield wired(settings, kept, gateway, RouterApi(pool), clock, cipher)[0]
+        finally:
+            await pool.close()
 
 
 async def open_cipher(settings: Settings) -> Cipher:

@@ -11,8 +11,10 @@ from appliance.flows.checkout import Checkout
 from appliance.flows.inbox import Inbox
 from appliance.flows.matching import Matching
 from appliance.flows.progress import Watch
+from appliance.flows.reconcile import Reconcile
 from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
+from appliance.flows.resolve import Resolve
 from appliance.flows.settlement import Settlement
 from appliance.ports import Cipher, Clock, Gateway, Handover, Router
 from appliance.settings import Settings
@@ -40,6 +42,8 @@ class Flows:
     watch: Watch
     cashier: Cashier
     inbox: Inbox
+    reconcile: Reconcile
+    resolve: Resolve
 
 
 def wired(  # everything that flows stand on
@@ -116,6 +120,22 @@ def wired(  # everything that flows stand on
         watch=Watch(payments=kept.payments, vouchers=kept.vouchers, clock=clock),
         cashier=cashier,
         inbox=inbox,
+        reconcile=Reconcile(
+            payments=kept.payments,
+            paybills=kept.paybills,
+            cashier=cashier,
+            gateway=gateway,
+            matching=matching,
+            clock=clock,
+        ),
+        resolve=Resolve(
+            payments=kept.payments,
+            vouchers=kept.vouchers,
+            plans=kept.plans,
+            settlement=settlement,
+            clock=clock,
+            router_id=settings.router.id,
+        ),
     )
     return flows, Workers(
         webhooks=Worker("webhook", kept.webhooks, inbox.settle, clock),

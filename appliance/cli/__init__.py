@@ -8,8 +8,10 @@ from pathlib import Path
 import click
 
 from appliance import app, log, settings
+from appliance.cli.c2b import c2b
 from appliance.cli.db import db
 from appliance.cli.lists import initiations, webhooks
+from appliance.cli.payments import payments
 from appliance.cli.running import config_option, until_stopped
 from appliance.cli.sandbox import sandbox
 from appliance.cli.tokens import tokens
@@ -34,7 +36,7 @@ def run(config: Path | None) -> None:
     until_stopped(app.run(loaded, on_ready=lambda: click.echo("ready")))
 
 
-for group in (db, initiations, sandbox, tokens, webhooks):
+for group in (c2b, db, initiations, payments, sandbox, tokens, webhooks):
     cli.add_command(group)
 
 

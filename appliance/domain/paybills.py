@@ -45,6 +45,10 @@ class PaybillConfig:
     environment: Literal["sandbox", "production"] = "sandbox"
     webhook_url: str | None = None
     confirmation_url: str | None = None
+    c2b_short_code: str | None = None
+    """What RegisterURL takes for it, where that is not the number customers pay to."""
+    pull: bool = False
+    """Whether Safaricom lets this account list its own payments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

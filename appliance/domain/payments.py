@@ -155,6 +155,10 @@ class Payment:
             paid_at=self.paid_at or now,
         )
 
+    def not_needed(self) -> "Payment":
+        """Return the payment after its voucher went to another: a person decides."""
+        return replace(self, state=State.UNMATCHED, reason="paid_already", owed=None)
+
     def returned(self, note: str) -> "Payment":
         """Return the payment after a person gave the money back."""
         return replace(self, state=State.REFUNDED, reason=note[:200], owed=None)

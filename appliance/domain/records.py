@@ -26,6 +26,9 @@ _CONCLUSIONS = {
     payments.State.UNKNOWN: InitiationStatus.UNKNOWN,
     payments.State.PAID: InitiationStatus.COMPLETED,
     payments.State.DISPUTED: InitiationStatus.COMPLETED,
+    payments.State.UNMATCHED: InitiationStatus.COMPLETED,
+    payments.State.MERGED: InitiationStatus.COMPLETED,
+    payments.State.REFUNDED: InitiationStatus.COMPLETED,
     payments.State.FAILED: InitiationStatus.FAILED,
     payments.State.CANCELLED: InitiationStatus.CANCELLED,
 }

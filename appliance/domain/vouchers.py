@@ -26,6 +26,10 @@ class State(StrEnum):
 USABLE = frozenset({State.PAID, State.READY, State.ACTIVE})
 
 
+class PaidByAnother(Exception):
+    """The voucher belongs to another payment: this money bought nothing yet."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voucher:
     """The access side of one purchase; its code is also the hotspot user's name and password."""
@@ -62,16 +66,28 @@ class Voucher:
         """Return the voucher as the one that this payment is for, unless it is another's."""
         return self if self.payment_id is not None else replace(self, payment_id=payment_id)
 
-    def paid(self, now: datetime, device: Device | None = None) -> "Voucher":
+    def given_to(self, payment_id: str) -> "Voucher":
+        """Return the unpaid voucher as another payment's: a person decided so."""
+        return replace(self, payment_id=payment_id) if self.state is State.UNPAID else self
+
+    def paid(self, now: datetime, payment_id: str, device: Device | None = None) -> "Voucher":
         """Return the voucher as paid and owing access; hearing it again changes nothing.
 
-        `device` is whose it becomes if it has none: the one it was bought for.
+        `device` is whose it becomes if it has none: the one it was bought for. Raises
+        `PaidByAnother` when it belongs to another payment.
         """
+        if self.payment_id not in {None, payment_id}:
+            raise PaidByAnother
         if self.state is not State.UNPAID:
             return self
-        mine = self.device or device
-        owed = owing(Kind.GRANT, now)
-        return replace(self, state=State.PAID, paid_at=now, device=mine, owed=owed)
+        return replace(
+            self,
+            state=State.PAID,
+            payment_id=payment_id,
+            paid_at=now,
+            device=self.device or device,
+            owed=owing(Kind.GRANT, now),
+        )
 
     def wanted_by(self, device: Device, now: datetime) -> "Voucher":
         """Return the voucher owing access to this device, unless it is being let in right now."""

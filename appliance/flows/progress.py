@@ -60,7 +60,7 @@ class Watch:
         now = self.clock.now()
         if voucher.state is State.UNPAID and payment is not None:
             if payment.state is payments.State.PAID:
-                voucher = voucher.paid(now, payment.device)  # it is about to be
+                voucher = voucher.paid(now, payment.id, payment.device)  # it is about to be
             else:
                 return self._undecided(voucher, payment, now)
         state, reason = _state(voucher, now)

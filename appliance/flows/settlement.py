@@ -8,7 +8,7 @@ from appliance.domain.debts import Kind
 from appliance.domain.errors import Duplicate
 from appliance.domain.evidence import Evidence
 from appliance.domain.payments import Payment, State
-from appliance.domain.vouchers import Voucher
+from appliance.domain.vouchers import PaidByAnother, Voucher
 from appliance.flows.evolve import evolve, recall
 from appliance.ports import (
     Clock,
@@ -94,9 +94,16 @@ class Settlement:
     async def _deliver(self, payment: Payment) -> None:
         now = self.clock.now()
         voucher = await recall(self.vouchers, payment.voucher_id)
-        await evolve(
-            self.vouchers, voucher, lambda v: v.paid(now, payment.device), then=self.hand_over
-        )
+        try:
+            await evolve(
+                self.vouchers,
+                voucher,
+                lambda v: v.paid(now, payment.id, payment.device),
+                then=self.hand_over,
+            )
+        except PaidByAnother:
+            log.warning("money waits for a person, its voucher is paid payment=%s", payment.id)
+            await evolve(self.payments, payment, Payment.not_needed)
 
     async def _tell_initiation(self, payment: Payment) -> None:
         """Let the push's own record follow; other programs read it, access never waits for it."""

@@ -1,6 +1,7 @@
 """The appliance's `Gateway`, made of `MpesaService` and this payment's own callback URL."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from appliance.domain.errors import GatewayRefused, OutcomeUnknown
 from appliance.domain.evidence import Evidence, Received, Source, Verdict
@@ -53,6 +54,10 @@ class MpesaGateway:
     def read_callback(self, body: str) -> tuple[Evidence, dict[str, object]]:
         """Return what a callback says, and its payload for the log; raise `Invalid`."""
         return wire.callback_evidence(body)
+
+    async def pull(self, paybill_number: str, start: datetime, end: datetime) -> list[Received]:
+        """List the payments that this account received in a time, whoever asked for them."""
+        return await self.service.pull_transactions(paybill_number, start, end)
 
     def read_confirmation(self, body: str) -> tuple[Received, dict[str, object]]:
         """Return what a C2B message says, and its payload for the log; raise `Invalid`."""

@@ -2,12 +2,13 @@
 
 import math
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import httpx
 
 from appliance.domain.errors import GatewayRefused, GatewayUnavailable, OutcomeUnknown
-from appliance.domain.evidence import Evidence
+from appliance.domain.evidence import Evidence, Received
 from appliance.domain.paybills import Paybill
 from appliance.domain.secrets import InClear
 from appliance.mpesa import client, wire
@@ -16,6 +17,7 @@ from appliance.mpesa.tokens import Tokens
 from appliance.ports import Cipher, Clock, Paybills
 
 _IN_CLEAR = InClear()
+_MOST_PULLED = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,39 @@ class MpesaService:
         body = wire.stk_query(paybill, checkout_request_id, self._clock.now())
         answer = await self._call(paybill, "/mpesa/stkpushquery/v1/query", body)
         return wire.query_evidence(answer)
+
+    async def register_c2b_urls(
+        self, paybill_number: str, confirmation_url: str, validation_url: str, version: str
+    ) -> None:
+        """Tell Safaricom where to tell of payments; in production this works once.
+
+        Raises `GatewayRefused`, or `OutcomeUnknown` with the code where there are URLs already.
+        """
+        paybill = await self._paybill(paybill_number)
+        short_code = paybill.config.c2b_short_code or paybill.paybill_info.number
+        body = wire.register_urls(short_code, confirmation_url, validation_url)
+        answer = await self._call(paybill, f"/mpesa/c2b/{version}/registerurl", body)
+        if wire.text(answer.get("ResponseCode")) != "0":
+            raise GatewayRefused("merchant_config", "the URLs were not taken")
+
+    async def pull_transactions(
+        self, paybill_number: str, start: datetime, end: datetime
+    ) -> list[Received]:
+        """Return every payment to this account in a time of at most 48 hours, STK's among them.
+
+        Raises `GatewayRefused` where the account has no right to it, and what every call raises.
+        """
+        paybill = await self._paybill(paybill_number)
+        short_code = paybill.config.c2b_short_code or paybill.paybill_info.number
+        found: list[Received] = []
+        while len(found) < _MOST_PULLED:
+            body = wire.pull_query(short_code, start, end, len(found))
+            answer = await self._call(paybill, "/pulltransactions/v1/query", body)
+            rows = wire.pulled(answer, paybill_number)
+            if not rows:
+                break
+            found += rows
+        return found
 
     async def _call(
         self, paybill: Paybill, path: str, body: dict[str, str], not_after: float = math.inf

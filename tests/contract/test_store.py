@@ -27,6 +27,7 @@ from tests.conftest import STORES
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
 PLAN = Plan(id="hour", name="One hour", price=10, duration=timedelta(hours=1))
 DEVICE = Device("02:00:00:00:00:05", "127.0.1.5")
+PAYMENT_ID = ids.new_id()
 
 
 @pytest.fixture(params=[*STORES, "memory"])
@@ -44,7 +45,7 @@ def voucher(code: str = "ABC3DEF4GH") -> Voucher:
         plan=PLAN,
         router_id="router",
         created_at=NOON,
-        payment_id=ids.new_id(),
+        payment_id=PAYMENT_ID,
         device=DEVICE,
     )
 
@@ -116,7 +117,7 @@ async def test_a_receipt_is_used_once(store: Store) -> None:
 async def test_a_stale_save_is_a_conflict(store: Store) -> None:
     vouchers = books(store).vouchers
     read = await vouchers.insert(voucher())
-    newer = await vouchers.change(read, read.paid(NOON))
+    newer = await vouchers.change(read, read.paid(NOON, PAYMENT_ID))
     with pytest.raises(Conflict):
         await vouchers.change(read, replace(read, device=None))
     assert await vouchers.get(read.id) == newer
@@ -125,7 +126,7 @@ async def test_a_stale_save_is_a_conflict(store: Store) -> None:
 async def test_a_change_of_what_is_not_there_is_a_conflict(store: Store) -> None:
     gone = voucher()
     with pytest.raises(Conflict):
-        await books(store).vouchers.change(gone, gone.paid(NOON))
+        await books(store).vouchers.change(gone, gone.paid(NOON, PAYMENT_ID))
 
 
 async def test_of_many_who_change_at_once_one_wins(store: Store) -> None:
@@ -159,7 +160,7 @@ async def test_due_debts_come_oldest_first_and_future_ones_wait(store: Store) ->
 
 async def test_a_lease_hides_a_debt_until_it_runs_out(store: Store) -> None:
     vouchers = books(store).vouchers
-    await vouchers.insert(voucher().paid(NOON))
+    await vouchers.insert(voucher().paid(NOON, PAYMENT_ID))
     assert await vouchers.due(NOON, 10) == []
     assert len(await vouchers.due(NOON + debts.LEASE, 10)) == 1
 

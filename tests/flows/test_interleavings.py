@@ -10,7 +10,7 @@ import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from appliance.domain import debts, ids
 from appliance.domain.devices import Device, HotspotUser, Session
-from appliance.domain.errors import ApplianceError, OutcomeUnknown
+from appliance.domain.errors import ApplianceError, Invalid, OutcomeUnknown
 from appliance.domain.evidence import Evidence, Received, Source, Verdict
 from appliance.domain.paybills import Credentials, Paybill, PaybillInfo
 from appliance.domain.payments import Payment, State
@@ -32,6 +32,7 @@ from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout, Order
 from appliance.flows.inbox import C2B_CONFIRMATION, STK_CALLBACK, Inbox
 from appliance.flows.matching import Matching
+from appliance.flows.resolve import Resolve
 from appliance.flows.settlement import Settlement
 from appliance.mpesa import wire
 from appliance.store.records import books
@@ -85,6 +86,19 @@ class Mpesa:
         return Evidence(
             source=Source.STK_QUERY, verdict=Verdict.UNDECIDED, code="4999", reason="checking"
         )
+
+    async def pull(self, paybill_number: str, start: datetime, end: datetime) -> list[Received]:
+        return [
+            Received(
+                source=Source.PULL,
+                receipt=receipt,
+                amount=Decimal(amount),
+                short_code=paybill_number,
+                reference=reference,
+                msisdn=phone,
+            )
+            for receipt, (phone, amount, reference) in self.money.items()
+        ]
 
     def read_callback(self, body: str) -> tuple[Evidence, dict[str, object]]:
         return wire.callback_evidence(body)
@@ -182,6 +196,14 @@ class Story:
             clock=self.clock,
             router_id="router",
         )
+        self.person = Resolve(
+            payments=self.books.payments,
+            vouchers=self.books.vouchers,
+            plans=self.books.plans,
+            settlement=self.settlement,
+            clock=self.clock,
+            router_id="router",
+        )
         self.access = Access(vouchers=self.books.vouchers, router=self.router, clock=self.clock)
 
     async def open(self) -> None:
@@ -268,17 +290,23 @@ class Story:
         await self._hooked(C2B_CONFIRMATION, json.dumps(said), None)
 
     async def pull(self) -> None:
-        for receipt, (phone, amount, reference) in list(self.mpesa.money.items()):
-            await self.matching.arrived(
-                Received(
-                    source=Source.PULL,
-                    receipt=receipt,
-                    amount=Decimal(amount),
-                    short_code=self.mpesa.short_code,
-                    reference=reference,
-                    msisdn=phone,
-                )
-            )
+        now = self.clock.now()
+        for money in await self.mpesa.pull(self.mpesa.short_code, now, now):
+            await self.matching.arrived(money)
+
+    async def resolve(self, which: int, how: str) -> None:
+        """Let a person decide about money that waits."""
+        waiting = await self.books.payments.page("status", State.UNMATCHED.value, 10)
+        if not waiting:
+            return
+        payment = waiting[which % len(waiting)]
+        with suppress(Invalid):
+            if how == "refunded":
+                await self.person.as_refunded(payment.id, "by hand")
+            elif how == "voucher":
+                await self.person.with_voucher(payment.id, payment.voucher_code)
+            else:
+                await self.person.with_plan(payment.id, "hour")
 
     async def work(self) -> None:
         """Let the box do everything it owes, now."""
@@ -340,7 +368,10 @@ class Story:
         for payment in paid:
             _, amount, _ = self.mpesa.money[payment["mpesaReceiptNumber"]]
             voucher = self.store.collections["vouchers"][payment["voucherId"]]
-            assert amount == payment["amount"] == voucher["plan"]["price"]
+            asked_for = "callbackHash" in payment  # else a person may have given it away
+            assert amount == payment["amount"]
+            assert not asked_for or amount == voucher["plan"]["price"]
+            assert voucher["paymentId"] == payment["_id"]
             assert voucher["status"] in {*USABLE, "expired"}
             assert "owed" not in payment
         sold = {payment["voucherId"] for payment in paid}
@@ -368,6 +399,7 @@ EVENTS = st.one_of(
     st.tuples(st.just("confirmation"), ANY, st.sampled_from(["masked", "hashed"])),
     st.tuples(st.just("confirmation"), ANY, st.sampled_from(["masked", "hashed"])),
     st.tuples(st.just("pull")),
+    st.tuples(st.just("resolve"), ANY, st.sampled_from(["refunded", "voucher", "plan"])),
     st.tuples(st.just("work")),
     st.tuples(st.just("crash")),
     st.tuples(st.just("wait"), st.sampled_from([1, 30, 300, 4000])),

@@ -14,7 +14,7 @@ from appliance.store.port import Store
 from appliance.store.records import StoredRecords, books
 from appliance.worker import Worker
 from tests.conftest import HandClock
-from tests.contract.test_store import voucher
+from tests.contract.test_store import PAYMENT_ID, voucher
 
 
 class Payer:
@@ -100,7 +100,7 @@ async def test_two_workers_never_pay_the_same_debt(
 async def test_what_a_dead_worker_leased_falls_due_again(
     worker: Worker[Voucher], payer: Payer, clock: HandClock
 ) -> None:
-    await payer.vouchers.insert(voucher("AAA3AAA3AA").paid(clock.now()))
+    await payer.vouchers.insert(voucher("AAA3AAA3AA").paid(clock.now(), PAYMENT_ID))
     assert not await worker.step()
     clock.pass_by(debts.LEASE)
     assert await worker.step()
@@ -110,7 +110,7 @@ async def test_what_a_dead_worker_leased_falls_due_again(
 async def test_a_record_that_waited_beyond_its_lease_is_left_to_whoever_claims_it(
     worker: Worker[Voucher], payer: Payer, clock: HandClock
 ) -> None:
-    handed = await payer.vouchers.insert(voucher("AAA3AAA3AA").paid(clock.now()))
+    handed = await payer.vouchers.insert(voucher("AAA3AAA3AA").paid(clock.now(), PAYMENT_ID))
     clock.pass_by(debts.LEASE)
     await worker._pay_one(handed)
     assert payer.paid == []

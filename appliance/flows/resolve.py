@@ -1,0 +1,88 @@
+"""A person decides about money that nobody could decide about."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from appliance.domain import ids
+from appliance.domain.errors import Invalid
+from appliance.domain.payments import NEEDS_A_PERSON, Payment
+from appliance.domain.vouchers import State, Voucher
+from appliance.flows.evolve import evolve, load
+from appliance.flows.settlement import Settlement
+from appliance.ports import Clock, Payments, Plans, Vouchers
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolve:
+    """Give the money a voucher, or write down that it went back. Once done, it is done."""
+
+    payments: Payments
+    vouchers: Vouchers
+    plans: Plans
+    settlement: Settlement
+    clock: Clock
+    router_id: str
+
+    async def with_plan(self, payment_id: str, plan_id: str) -> tuple[Payment, Voucher]:
+        """Give a new voucher of this plan, whatever was paid; raise `Invalid` in words."""
+        payment = await self._waiting(payment_id)
+        plan = await self.plans.get(plan_id)
+        if plan is None:
+            raise Invalid(f"there is no plan {plan_id}")
+        voucher = await self.vouchers.insert(
+            Voucher(
+                id=ids.new_id(),
+                code=ids.new_voucher_code(),
+                token=ids.new_token(),
+                plan=plan,
+                router_id=self.router_id,
+                created_at=self.clock.now(),
+                payment_id=payment.id,
+                device=payment.device,
+            )
+        )
+        return await self._given(payment, voucher)
+
+    async def with_voucher(self, payment_id: str, code: str) -> tuple[Payment, Voucher]:
+        """Pay an unpaid voucher with it, such as the one that was underpaid."""
+        payment = await self._waiting(payment_id)
+        voucher = await self.vouchers.find("code", ids.typed_voucher_code(code))
+        if voucher is None or voucher.state is not State.UNPAID:
+            raise Invalid("there is no unpaid voucher with this code")
+        other = None if voucher.payment_id in {None, payment.id} else voucher.payment_id
+        if other is not None and (await load(self.payments, other)).receipt is not None:
+            raise Invalid(f"this voucher has its own payment {other}: decide about that one")
+        return await self._given(payment, voucher)
+
+    async def as_refunded(self, payment_id: str, note: str) -> Payment:
+        """Write down that a person gave the money back."""
+        payment = await self._waiting(payment_id)
+        return await self._decided(payment, lambda p: p.returned(note))
+
+    async def _waiting(self, payment_id: str) -> Payment:
+        payment = await self.payments.get(payment_id)
+        if payment is None:
+            raise Invalid(f"there is no payment {payment_id}")
+        return _undecided(payment)
+
+    async def _given(self, payment: Payment, voucher: Voucher) -> tuple[Payment, Voucher]:
+        now = self.clock.now()
+        voucher = await evolve(self.vouchers, voucher, lambda v: v.given_to(payment.id))
+        after = await self._decided(payment, lambda p: p.given_for(voucher, now))
+        await self.settlement.conclude(after)
+        return await load(self.payments, after.id), await load(self.vouchers, voucher.id)
+
+    async def _decided(self, payment: Payment, step: Callable[[Payment], Payment]) -> Payment:
+        """Store the decision, unless somebody else decided meanwhile."""
+        decided = await evolve(self.payments, payment, lambda p: step(_undecided(p)))
+        log.info("decided by a person payment=%s state=%s", decided.id, decided.state)
+        return decided
+
+
+def _undecided(payment: Payment) -> Payment:
+    if payment.state not in NEEDS_A_PERSON:
+        raise Invalid(f"this payment is {payment.state}: there is nothing to decide")
+    return payment

@@ -1,0 +1,65 @@
+"""An M-Pesa statement as its portal exports it: CSV with a few lines above the head."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+
+from appliance.domain.errors import Invalid
+from appliance.mpesa.wire import EAST_AFRICA
+
+_RECEIPT, _TIME, _STATUS, _PAID_IN = (
+    "receipt no",
+    "completion time",
+    "transaction status",
+    "paid in",
+)
+_FORMS = ("%Y-%m-%d %H:%M:%S", "%d-%m-%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d-%m-%Y %H:%M")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Money that came in."""
+
+    receipt: str
+    amount: Decimal
+    at: datetime
+
+
+def read(text: str) -> list[Line]:
+    """Return the completed payments to us; raise `Invalid` where this is no statement."""
+    rows = csv.reader(text.lstrip("\ufeff").splitlines())
+    for row in rows:
+        names = [cell.strip().rstrip(".").lower() for cell in row]
+        if _RECEIPT in names and _PAID_IN in names:
+            return list(_lines(rows, {name: place for place, name in enumerate(names)}))
+    raise Invalid("no line names Receipt No. and Paid In: this is not an M-Pesa statement")
+
+
+def _lines(rows: Iterator[list[str]], places: dict[str, int]) -> Iterator[Line]:
+    def cell(row: list[str], name: str) -> str:
+        place = places.get(name, len(row))
+        return row[place].strip() if place < len(row) else ""
+
+    for row in rows:
+        amount = _amount(cell(row, _PAID_IN))
+        completed = cell(row, _STATUS).lower() in {"", "completed"}
+        if amount is not None and amount > 0 and completed and cell(row, _RECEIPT):
+            yield Line(cell(row, _RECEIPT).upper(), amount, _moment(cell(row, _TIME)))
+
+
+def _amount(text: str) -> Decimal | None:
+    try:
+        return Decimal(text.replace(",", "")) if text else None
+    except InvalidOperation:
+        raise Invalid(f"{text!r} in the column Paid In is not an amount") from None
+
+
+def _moment(text: str) -> datetime:
+    for form in _FORMS:
+        try:
+            return datetime.strptime(text, form).replace(tzinfo=EAST_AFRICA).astimezone(UTC)
+        except ValueError:
+            continue
+    raise Invalid(f"{text!r} in the column Completion Time is not a time")
