@@ -144,7 +144,7 @@ async def wait(request: web.Request) -> web.Response:
         state=progress.state,
         message=_sentence(door, here, progress),
         amount=progress.voucher.plan.price,
-        phone_masked=phones.masked(progress.payment.phone) if progress.payment else "",
+        phone_masked=_masked(progress),
         seconds_left=max(0, int(_PATIENCE_SECONDS - age)),
         code=progress.voucher.code if progress.state == "paid" else None,
         refresh_seconds=_REFRESH_SECONDS,
@@ -181,6 +181,12 @@ async def done(request: web.Request) -> web.Response:
 def sentence(pages: Pages, language: str, progress: Progress) -> str:
     """Return the customer's sentence for how a purchase stands."""
     return pages.text(language, f"reason.{progress.reason}", code=progress.voucher.code)
+
+
+def _masked(progress: Progress) -> str:
+    """Return the payer's number in part; who paid by hand may have none that we know."""
+    phone = progress.payment.phone if progress.payment else ""
+    return phones.masked(phone) if phone else ""
 
 
 def _sentence(door: PortalDoor, here: Arrival, progress: Progress) -> str:
