@@ -7,9 +7,9 @@ One payment, in seven stops:
 3. `mpesa`: the phone rings. Silence is `OutcomeUnknown`: it is asked about, never pushed again.
 4. `web.webhooks`: Safaricom calls back on this payment's own secret address; the raw body is stored
    before it is answered with `0 Accepted`.
-5. `flows.inbox` → `flows.settlement`: evidence, whatever its path, completes the payment, which owes
-   its outcome to its voucher; the voucher becomes paid and owes access, each in the write that
-   causes it. Money that names no push of ours first goes through `flows.matching`.
+5. `flows.inbox` → `flows.settlement`: evidence, whatever its path, completes the payment, which
+   owes its outcome to its voucher; the voucher becomes paid and owes access, each in the write
+   that causes it. Money that names no push of ours first goes through `flows.matching`.
 6. `worker` → `flows.access`: the router is told as often as it takes, and read back.
 7. `router`: the hotspot user exists and the device is logged in; the waiting page goes on to a page
    of its own, the phone notices, and the voucher's time starts.
