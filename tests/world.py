@@ -5,7 +5,8 @@ import os
 import signal
 import sys
 import tomllib
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -130,18 +131,24 @@ class World:
         await self.fill()
         return till
 
-    async def register_c2b(self, merchant: Merchant) -> None:
-        """Tell the pretend Safaricom where this box hears of payments."""
-        webhooks = tomllib.loads(self.settings.read_text(encoding="utf-8"))["webhooks"]
-        hooks = f"{webhooks['public_url']}/hooks/{webhooks['path_secret']}/c2b"
+    @asynccontextmanager
+    async def daraja_as(self, merchant: Merchant) -> AsyncIterator[httpx.AsyncClient]:
+        """Yield a client that the pretend Safaricom takes for this merchant."""
         base = f"http://127.0.0.1:{self.ports.daraja}"
         keys = (merchant.consumer_key, merchant.consumer_secret)
         async with httpx.AsyncClient(base_url=base) as http:
             grant = {"grant_type": "client_credentials"}
             token = (await http.get("/oauth/v1/generate", params=grant, auth=keys)).json()
+            http.headers["Authorization"] = f"Bearer {token['access_token']}"
+            yield http
+
+    async def register_c2b(self, merchant: Merchant) -> None:
+        """Tell the pretend Safaricom where this box hears of payments."""
+        webhooks = tomllib.loads(self.settings.read_text(encoding="utf-8"))["webhooks"]
+        hooks = f"{webhooks['public_url']}/hooks/{webhooks['path_secret']}/c2b"
+        async with self.daraja_as(merchant) as http:
             answer = await http.post(
                 "/mpesa/c2b/v2/registerurl",
-                headers={"Authorization": f"Bearer {token['access_token']}"},
                 json={
                     "ShortCode": merchant.pays_to,
                     "ResponseType": "Completed",

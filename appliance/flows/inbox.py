@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import partial
 
 from appliance.domain.errors import Duplicate, Invalid
@@ -101,12 +102,13 @@ class Inbox:
 
     async def _other_money(self, payment: Payment, evidence: Evidence) -> str:
         """Keep for a person what came on top of what had paid already."""
-        if evidence.receipt is None or evidence.amount is None:
+        if evidence.receipt is None:
             return "second_payment"
+        said = evidence.amount is not None and not evidence.amount.is_nan()
         money = Received(
             source=evidence.source,
             receipt=evidence.receipt,
-            amount=evidence.amount,
+            amount=evidence.amount if evidence.amount and said else Decimal(payment.amount),
             short_code=payment.paybill_number,
             reference=payment.voucher_code,
             msisdn=evidence.phone or "",

@@ -33,6 +33,7 @@ _C2B_FIELDS = (
     "MiddleName",
     "LastName",
 )
+_NO_AMOUNT, _TOO_MUCH = Decimal("NaN"), Decimal(10**9)
 _TEXT = re.compile(r"[\x20-\x7e]{1,128}", re.ASCII)
 
 
@@ -115,13 +116,13 @@ def received(body: str) -> tuple[Received, dict[str, object]]:
         raise Invalid("callback_malformed") from error
     if not isinstance(parsed, dict):
         raise Invalid("callback_malformed")
-    receipt, amount = text(parsed.get("TransID")), _amount(parsed.get("TransAmount"))
+    receipt, amount = _receipt(parsed.get("TransID")), _amount(parsed.get("TransAmount"))
     short_code = text(parsed.get("BusinessShortCode"))
-    if not receipt or not _RECEIPT.fullmatch(receipt) or amount is None or short_code is None:
+    if receipt is None or short_code is None or amount is None or amount.is_nan():
         raise Invalid("callback_without_money")
     money = Received(
         source=Source.C2B,
-        receipt=receipt.upper(),
+        receipt=receipt,
         amount=amount,
         short_code=short_code,
         reference=text(parsed.get("BillRefNumber")) or "",
@@ -179,12 +180,12 @@ def text(value: object) -> str | None:
 
 
 def _row(row: Mapping[str, Any], short_code: str) -> Received | None:
-    receipt, amount = text(row.get("transactionId")), _amount(row.get("amount"))
-    if not receipt or not _RECEIPT.fullmatch(receipt) or amount is None:
+    receipt, amount = _receipt(row.get("transactionId")), _amount(row.get("amount"))
+    if receipt is None or amount is None or amount.is_nan():
         return None
     return Received(
         source=Source.PULL,
-        receipt=receipt.upper(),
+        receipt=receipt,
         amount=amount,
         short_code=short_code,
         reference=text(row.get("billreference")) or "",
@@ -237,15 +238,20 @@ def _items(metadata: object) -> dict[str, object]:
     return found
 
 
-def _amount(value: object) -> Decimal | None:
+def _receipt(value: object) -> str | None:
     shown = text(value)
-    if shown is None:
+    return shown.upper() if shown is not None and _RECEIPT.fullmatch(shown) else None
+
+
+def _amount(value: object) -> Decimal | None:
+    """Return the amount that is there; one that cannot be meant equals no price."""
+    if value is None:
         return None
     try:
-        amount = Decimal(shown)
+        amount = Decimal(text(value) or "")
     except InvalidOperation:
-        return None
-    return amount if amount.is_finite() else None
+        return _NO_AMOUNT
+    return amount if amount.is_finite() and 0 <= amount < _TOO_MUCH else _NO_AMOUNT
 
 
 def _plain(callback: Mapping[str, Any]) -> dict[str, object]:

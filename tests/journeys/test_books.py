@@ -4,8 +4,6 @@ import json
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
-import httpx
-
 from appliance.domain.payments import State
 from appliance.sandbox.daraja.accounts import MERCHANTS
 from tests.journeys.test_operator import as_json, command
@@ -16,14 +14,9 @@ PAYBILL = MERCHANTS[0]
 
 async def allow_pull(world: World) -> None:
     """Sign the paybill up for lists, at Safaricom and in our own settings of it."""
-    base = f"http://127.0.0.1:{world.ports.daraja}"
-    keys = (PAYBILL.consumer_key, PAYBILL.consumer_secret)
-    async with httpx.AsyncClient(base_url=base) as http:
-        grant = {"grant_type": "client_credentials"}
-        token = (await http.get("/oauth/v1/generate", params=grant, auth=keys)).json()
+    async with world.daraja_as(PAYBILL) as http:
         answer = await http.post(
             "/pulltransactions/v1/register",
-            headers={"Authorization": f"Bearer {token['access_token']}"},
             json={
                 "ShortCode": PAYBILL.short_code,
                 "RequestType": "Pull",

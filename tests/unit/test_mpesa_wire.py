@@ -157,3 +157,36 @@ def test_no_json_in_the_world_breaks_the_reader(inner: dict[str, Any], metadata:
 def test_no_text_in_the_world_breaks_the_reader(body: str) -> None:
     with pytest.raises(Invalid):
         wire.callback_evidence(body)
+
+
+@pytest.mark.parametrize("amount", ["1E+400000", "-10", "NaN", "ten", "10,00", True, [], 10**12])
+def test_an_amount_that_cannot_be_meant_is_no_price(amount: object) -> None:
+    item = [{"Name": "Amount", "Value": amount}]
+    evidence, _ = wire.callback_evidence(callback(CallbackMetadata={"Item": item}))
+    assert evidence.amount is not None
+    assert evidence.amount != 10
+    money = {"TransID": "UKN7K2M9QX", "TransAmount": amount, "BusinessShortCode": "174379"}
+    with pytest.raises(Invalid):
+        wire.received(json.dumps(money))
+
+
+def test_a_confirmation_needs_no_more_than_receipt_amount_and_short_code() -> None:
+    money, _ = wire.received(
+        json.dumps({"TransID": "ukn7k2m9qx", "TransAmount": 10, "BusinessShortCode": 174379})
+    )
+    assert (money.receipt, money.amount, money.short_code) == ("UKN7K2M9QX", Decimal(10), "174379")
+    assert (money.reference, money.msisdn, money.at) == ("", "", None)
+
+
+def test_a_pulls_list_is_nested_twice_or_empty_in_words() -> None:
+    row = {
+        "transactionId": "yzlyrEsRG1",
+        "amount": "168.00",
+        "billreference": "WIFI",
+        "msisdn": 722,
+    }
+    (money,) = wire.pulled({"Response": [[row, {"amount": "1"}, "x"]]}, "600000")
+    assert (money.receipt, money.amount, money.msisdn) == ("YZLYRESRG1", Decimal("168.00"), "722")
+    empty: tuple[object, ...] = ("[[]]", [[]], [], None, {"a": 1})
+    for nothing in empty:
+        assert wire.pulled({"Response": nothing}, "600000") == []
