@@ -242,7 +242,7 @@ class Story:
                 "Item": [{"Name": name, "Value": value} for name, value in values.items()]
             }
         body = json.dumps({"Body": {"stkCallback": said}})
-        await self._hooked(STK_CALLBACK, body, payment.id)
+        await self.hooked(STK_CALLBACK, body, payment.id)
 
     async def confirmation(self, which: int, payer: str) -> None:
         if not self.mpesa.money:
@@ -257,7 +257,7 @@ class Story:
             "BillRefNumber": reference,
             "MSISDN": f"2547 ***** {phone[-3:]}" if payer == "masked" else hashed,
         }
-        await self._hooked(C2B_CONFIRMATION, json.dumps(said), None)
+        await self.hooked(C2B_CONFIRMATION, json.dumps(said), None)
 
     async def pull(self) -> None:
         for receipt, (phone, amount, reference) in list(self.mpesa.money.items()):
@@ -305,7 +305,7 @@ class Story:
             self.clock.pass_by(timedelta(minutes=30))
             await self.work()
 
-    async def _hooked(self, kind: str, body: str, payment_id: str | None) -> None:
+    async def hooked(self, kind: str, body: str, payment_id: str | None) -> None:
         now = self.clock.now()
         webhook = WebhookLog(
             id=ids.new_id(),
