@@ -26,6 +26,9 @@ lint: $(STAMP) system
 bench: $(STAMP)
 	$(PYTHON) -m tests.bench
 
+bench-scale: $(STAMP)
+	$(PYTHON) -m tests.bench --scale --mongodb
+
 # What the tests need of Debian; says what is missing where it may not install.
 system:
 	@sh tests/system.sh
