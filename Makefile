@@ -4,13 +4,17 @@ VENV := .venv-dev
 PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: sandbox test lint bench lock clean system
+.PHONY: sandbox test nightly lint bench bench-scale lock clean system
 
 sandbox:
 	./install.sh --sandbox
 
 test: $(STAMP) system
 	$(PYTHON) -m pytest -n 2 --dist loadgroup $(TESTS)
+
+# A hundred times as many stories and broken messages; takes about an hour.
+nightly: $(STAMP) system
+	HYPOTHESIS_PROFILE=nightly $(PYTHON) -m pytest -n 2 --dist loadgroup --timeout 14400 tests/flows
 
 lint: $(STAMP) system
 	$(VENV)/bin/ruff check .
@@ -21,6 +25,9 @@ lint: $(STAMP) system
 
 bench: $(STAMP)
 	$(PYTHON) -m tests.bench
+
+bench-scale: $(STAMP)
+	$(PYTHON) -m tests.bench --scale --mongodb
 
 # What the tests need of Debian; says what is missing where it may not install.
 system:

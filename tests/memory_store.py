@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any
 
+import bson
+
 from appliance.domain.errors import Conflict, Duplicate
 from appliance.store.port import Document, Shelf
 from appliance.store.schema import COLLECTIONS, Collection
@@ -18,6 +20,7 @@ class MemoryStore:
 
     async def insert(self, collection: str, document: Document) -> None:
         there = self.collections[collection]
+        bson.encode(document)  # what no database takes is not taken here
         if document["_id"] in there:
             raise Duplicate(collection, "_id")
         self._refuse_twins(COLLECTIONS[collection], document)
@@ -34,6 +37,7 @@ class MemoryStore:
         there = self.collections[collection].get(record_id)
         if there is None or any(_at(there, path) != value for path, value in when.items()):
             raise Conflict(record_id)
+        bson.encode(dict(changes))
         newer = copy.deepcopy(there)
         for path, value in changes.items():
             _put(newer, path.split("."), copy.deepcopy(value))

@@ -104,11 +104,10 @@ class Inbox:
         """Keep for a person what came on top of what had paid already."""
         if evidence.receipt is None:
             return "second_payment"
-        said = evidence.amount is not None and not evidence.amount.is_nan()
         money = Received(
             source=evidence.source,
             receipt=evidence.receipt,
-            amount=evidence.amount if evidence.amount and said else Decimal(payment.amount),
+            amount=evidence.amount or Decimal(payment.amount),
             short_code=payment.paybill_number,
             reference=payment.voucher_code,
             msisdn=evidence.phone or "",

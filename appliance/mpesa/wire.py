@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from appliance.domain.errors import Invalid
-from appliance.domain.evidence import Evidence, Received, Source
+from appliance.domain.evidence import Evidence, Received, Source, Verdict
 from appliance.domain.paybills import Paybill
 from appliance.mpesa import results
 
@@ -33,8 +33,9 @@ _C2B_FIELDS = (
     "MiddleName",
     "LastName",
 )
-_NO_AMOUNT, _TOO_MUCH = Decimal("NaN"), Decimal(10**9)
 _TEXT = re.compile(r"[\x20-\x7e]{1,128}", re.ASCII)
+# No account holds more; what says so is no amount, and as a whole number would not fit a database.
+_LARGEST = 10**12
 
 
 def stk_push(  # noqa: PLR0913 # Daraja's own fields
@@ -91,15 +92,22 @@ def callback_evidence(body: str) -> tuple[Evidence, dict[str, object]]:
         raise Invalid("callback_without_result")
     items = _items(callback.get("CallbackMetadata"))
     verdict, reason = results.of_callback(code)
+    checkout, amount = text(callback.get("CheckoutRequestID")), _amount(items.get("Amount"))
+    garbled = (checkout is None and callback.get("CheckoutRequestID") is not None) or (
+        amount is None and items.get("Amount") is not None
+    )
+    if verdict is Verdict.PAID and garbled:
+        # Named, but not as ours or as the price: a query finds out, within seconds.
+        raise Invalid("callback_garbled")
     evidence = Evidence(
         source=Source.STK_CALLBACK,
         verdict=verdict,
         code=code,
         reason=reason,
-        checkout_request_id=text(callback.get("CheckoutRequestID")),
+        checkout_request_id=checkout,
         merchant_request_id=text(callback.get("MerchantRequestID")),
         receipt=text(items.get("MpesaReceiptNumber")),
-        amount=_amount(items.get("Amount")),
+        amount=amount,
         phone=text(items.get("PhoneNumber")),
     )
     return evidence, {"Body": {"stkCallback": _plain(callback)}}
@@ -110,15 +118,12 @@ def received(body: str) -> tuple[Received, dict[str, object]]:
 
     Everything but the receipt, the amount and the short code may be missing.
     """
-    try:
-        parsed = json.loads(body, parse_float=Decimal, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        raise Invalid("callback_malformed") from error
+    parsed = _parsed(body)
     if not isinstance(parsed, dict):
         raise Invalid("callback_malformed")
     receipt, amount = _receipt(parsed.get("TransID")), _amount(parsed.get("TransAmount"))
     short_code = text(parsed.get("BusinessShortCode"))
-    if receipt is None or short_code is None or amount is None or amount.is_nan():
+    if receipt is None or amount is None or short_code is None:
         raise Invalid("callback_without_money")
     money = Received(
         source=Source.C2B,
@@ -181,7 +186,7 @@ def text(value: object) -> str | None:
 
 def _row(row: Mapping[str, Any], short_code: str) -> Received | None:
     receipt, amount = _receipt(row.get("transactionId")), _amount(row.get("amount"))
-    if receipt is None or amount is None or amount.is_nan():
+    if receipt is None or amount is None:
         return None
     return Received(
         source=Source.PULL,
@@ -198,7 +203,7 @@ def _row(row: Mapping[str, Any], short_code: str) -> Received | None:
 def _moment(digits: str) -> datetime | None:
     try:
         return datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=EAST_AFRICA).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year that no zone can shift
         return None
 
 
@@ -216,13 +221,19 @@ def _signed(paybill: Paybill, now: datetime) -> dict[str, str]:
 
 def _callback(body: str) -> Mapping[str, Any]:
     try:
-        parsed = json.loads(body, parse_float=Decimal, parse_constant=_refuse)
-        callback = parsed["Body"]["stkCallback"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        callback = _parsed(body)["Body"]["stkCallback"]
+    except (KeyError, TypeError) as error:
         raise Invalid("callback_malformed") from error
     if not isinstance(callback, dict):
         raise Invalid("callback_malformed")
     return callback
+
+
+def _parsed(body: str) -> Any:
+    try:
+        return json.loads(body, parse_float=Decimal, parse_constant=_refuse)
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        raise Invalid("callback_malformed") from error
 
 
 def _refuse(name: str) -> object:
@@ -233,8 +244,9 @@ def _items(metadata: object) -> dict[str, object]:
     listed = metadata.get("Item") if isinstance(metadata, dict) else None
     found: dict[str, object] = {}
     for item in listed if isinstance(listed, list) else []:
-        if isinstance(item, dict) and isinstance(item.get("Name"), str):
-            found.setdefault(item["Name"], item.get("Value"))
+        name = text(item.get("Name")) if isinstance(item, dict) else None
+        if name is not None:
+            found.setdefault(name, item.get("Value"))
     return found
 
 
@@ -244,14 +256,14 @@ def _receipt(value: object) -> str | None:
 
 
 def _amount(value: object) -> Decimal | None:
-    """Return the amount that is there; one that cannot be meant equals no price."""
-    if value is None:
+    shown = text(value)
+    if shown is None:
         return None
     try:
-        amount = Decimal(text(value) or "")
+        amount = Decimal(shown)
     except InvalidOperation:
-        return _NO_AMOUNT
-    return amount if amount.is_finite() and 0 <= amount < _TOO_MUCH else _NO_AMOUNT
+        return None
+    return amount if amount.is_finite() and 0 <= amount <= _LARGEST else None
 
 
 def _plain(callback: Mapping[str, Any]) -> dict[str, object]:
@@ -265,6 +277,6 @@ def _plain(callback: Mapping[str, Any]) -> dict[str, object]:
     known["ResultCode"] = code if isinstance(code, int) and abs(code) < 2**31 else text(code)
     items = _items(callback.get("CallbackMetadata"))
     if items:
-        listed = [{"Name": name[:64], "Value": text(value)} for name, value in items.items()]
+        listed = [{"Name": name, "Value": text(value)} for name, value in items.items()]
         known["CallbackMetadata"] = {"Item": listed[:20]}
     return {name: value for name, value in known.items() if value is not None}

@@ -8,13 +8,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.bench import portal, sales
+from tests.bench import plans, portal, sales, scale
 from tests.servers import Secantus
 
 
 async def measure(mongodb: str | None, folder: Path) -> dict[str, Any]:
-    """Return every figure for one store."""
+    """Return every figure for one store, or with `--scale` those of a long life alone."""
+    if "--scale" in sys.argv:
+        return {"scale": await scale.measure(mongodb, folder / "scale")}
     return {
+        "plans": await plans.measure(mongodb, folder / "plans"),
         "sales": await sales.measure(mongodb, folder / "sales"),
         "portal": await portal.measure(mongodb, folder / "portal"),
     }

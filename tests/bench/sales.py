@@ -149,6 +149,7 @@ async def _rate(
     market: Market, daemon: Daemon, mongodb: str | None, database: str, folder: Path
 ) -> dict[str, Any]:
     """Return settled callbacks per second at 50 connections, and the disk one sale costs."""
+    bare = await _bare_writes(mongodb, folder / "bare_writes")
     written, count = daemon.written_bytes(), 400
     orders = [await market.order() for _ in range(count)]
     gate = asyncio.Semaphore(_AT_ONCE)
@@ -172,5 +173,23 @@ async def _rate(
     return {
         "callbacks_stored_per_s": round(count / stored),
         "callbacks_settled_per_s": round(count / settled),
+        "bare_writes_per_s": round(bare),
+        "settled_to_bare_writes": round(count / settled / bare, 2),
         "disk_bytes_per_sale": (daemon.written_bytes() - written) // count,
     }
+
+
+async def _bare_writes(mongodb: str | None, folder: Path) -> float:
+    """Return acknowledged inserts per second, as many at once as callbacks are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    gate, count = asyncio.Semaphore(_AT_ONCE), 2000
+    async with opened(uri=mongodb, database=f"bare_{ids.new_id()}", data_dir=folder) as store:
+        await store.ping()
+
+        async def write() -> None:
+            async with gate:
+                await store.insert("webhook_logs", {"_id": ids.new_id(), "rawBody": "x" * 600})
+
+        began = time.perf_counter()
+        await asyncio.gather(*(write() for _ in range(count)))
+        return count / (time.perf_counter() - began)

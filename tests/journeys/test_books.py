@@ -6,7 +6,7 @@ from pathlib import Path
 
 from appliance.domain.payments import State
 from appliance.sandbox.daraja.accounts import MERCHANTS
-from tests.journeys.test_operator import as_json, command
+from tests.journeys.commands import as_json, command
 from tests.world import Customer, World
 
 PAYBILL = MERCHANTS[0]

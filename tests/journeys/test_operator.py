@@ -1,46 +1,16 @@
 """The operator's commands and the outer cron, on a real box."""
 
-import asyncio
 import json
-import os
-import sys
-from typing import Any
 
 import httpx
 import pytest
 from cryptography.fernet import Fernet
 
-from appliance.store.records import books
+from tests.journeys.commands import as_json, command, secrets_of
 from tests.world import Customer, World
 
 SECRET = "0123456789abcdef-cron"
 PATH = "/api/cron/refresh-tokens"
-
-
-async def command(world: World, *words: str, code: int = 0, **environment: str) -> str:
-    """Run `appliance …` and return what it prints; everything it says is kept for secrets."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "appliance", *words, "--config", str(world.settings)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "APPLIANCE_MONGODB__DATABASE": world.database, **environment},
-    )
-    output, errors = await process.communicate()
-    assert process.returncode == code, errors.decode()
-    for secret in await secrets_of(world):
-        assert secret not in (output + errors).decode()
-    return (output if code == 0 else errors).decode()
-
-
-async def secrets_of(world: World) -> list[str]:
-    async with world.store() as store:
-        paybills = await books(store).paybills.page("status", "active", 10)
-    found = [s for p in paybills for s in (*p.credentials.secrets, p.credentials.access_token)]
-    return [secret for secret in found if secret]
-
-
-async def as_json(world: World, *words: str, **environment: Any) -> Any:
-    return json.loads(await command(world, *words, "--json", **environment))
 
 
 async def test_tokens_are_refreshed_and_looked_at_by_hand(still_world: World) -> None:

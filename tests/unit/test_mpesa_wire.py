@@ -159,15 +159,43 @@ def test_no_text_in_the_world_breaks_the_reader(body: str) -> None:
         wire.callback_evidence(body)
 
 
-@pytest.mark.parametrize("amount", ["1E+400000", "-10", "NaN", "ten", "10,00", True, [], 10**12])
-def test_an_amount_that_cannot_be_meant_is_no_price(amount: object) -> None:
-    item = [{"Name": "Amount", "Value": amount}]
-    evidence, _ = wire.callback_evidence(callback(CallbackMetadata={"Item": item}))
-    assert evidence.amount is not None
-    assert evidence.amount != 10
-    money = {"TransID": "UKN7K2M9QX", "TransAmount": amount, "BusinessShortCode": "174379"}
+def test_numbers_beyond_all_measure_are_no_message() -> None:
+    body = callback(ResultCode=0).replace('"Value": 1.0', '"Value": 1e99999999999999999999')
     with pytest.raises(Invalid):
-        wire.received(json.dumps(money))
+        wire.callback_evidence(body)
+
+
+@pytest.mark.parametrize("value", [False, [None], "1,00", "NaN", "1e99", "-1", 2**63])
+def test_a_success_with_an_amount_that_is_none_proves_nothing(value: object) -> None:
+    items = {"Item": [{"Name": "Amount", "Value": value}]}
+    with pytest.raises(Invalid):
+        wire.callback_evidence(callback(CallbackMetadata=items))
+
+
+@pytest.mark.parametrize("name", [False, [], "", "…", "x" * 200])
+def test_a_success_of_a_push_that_has_no_name_proves_nothing(name: object) -> None:
+    with pytest.raises(Invalid):
+        wire.callback_evidence(callback(CheckoutRequestID=name))
+
+
+@pytest.mark.parametrize("amount", ["1e99", "-5.00", 2**63, True, None, "NaN"])
+def test_money_of_no_possible_amount_is_no_money(amount: object) -> None:
+    said = {"TransID": "RKL51ZDR4F", "TransAmount": amount, "BusinessShortCode": "174379"}
+    with pytest.raises(Invalid):
+        wire.received(json.dumps(said))
+
+
+@pytest.mark.parametrize("moment", ["00010101000000", "99999999999999", "", "soon"])
+def test_money_of_no_possible_time_is_still_money(moment: str) -> None:
+    said = {"TransID": "RKL51ZDR4F", "TransAmount": "5", "BusinessShortCode": "174379"}
+    money, _ = wire.received(json.dumps({**said, "TransTime": moment}))
+    assert (money.amount, money.at) == (Decimal(5), None)
+
+
+def test_an_item_named_with_half_a_character_is_left_out() -> None:
+    items = {"Item": [{"Name": "\ud800", "Value": 1}, {"Name": "Amount", "Value": 1}]}
+    _, payload = wire.callback_evidence(callback(CallbackMetadata=items))
+    assert "\\ud800" not in json.dumps(payload)
 
 
 def test_a_confirmation_needs_no_more_than_receipt_amount_and_short_code() -> None:

@@ -1,0 +1,143 @@
+"""What a long life costs: the same questions to a thousand payments and to very many."""
+
+import asyncio
+import random
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from appliance.domain import ids
+from appliance.domain.debts import Kind, Owed
+from appliance.domain.payments import Payment, State
+from appliance.store import codec
+from appliance.store.mongodb import MongoStore, _stored
+from appliance.store.open import opened
+from appliance.store.port import Document, Store
+from appliance.store.records import books
+from appliance.store.schema import PAYMENTS
+from appliance.store.sqlite import _dump, _keys, _paths
+from tests.bench.figures import compared
+
+FEW = 1_000
+MANY = {"sqlite": 1_000_000, "mongodb": 100_000}
+_TIMES = 1_000
+_UNDECIDED = 20
+_WARM_UP = 100
+_NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+def payment(number: int, at: datetime) -> Payment:
+    """Return one of many sales; of however many, the newest twenty are still undecided."""
+    open_one = number < _UNDECIDED
+    return Payment(
+        id=ids.new_id(),
+        token=ids.new_token(),
+        callback_hash=ids.fingerprint(str(number)),
+        plan_id="hour",
+        voucher_id=ids.new_id(),
+        voucher_code=ids.new_voucher_code(),
+        amount=10,
+        phone=f"2547{number % 50_000:08d}",
+        paybill_number="174379",
+        router_id="router",
+        created_at=at - timedelta(seconds=number),
+        state=State.PENDING if open_one else State.PAID,
+        checkout_request_id=f"ws_CO_{number}",
+        receipt=None if open_one else f"R{number:09d}",
+        owed=Owed(Kind.ASK, at) if open_one else None,
+    )
+
+
+def documents(count: int) -> Iterator[Document]:
+    """Yield as many stored sales."""
+    return (codec.document(payment(number, _NOW)) for number in range(count))
+
+
+async def fill(store: Store, file: Path, count: int) -> None:
+    """Put sales in as fast as the database takes them, past the product's own verbs."""
+    if isinstance(store, MongoStore):
+        target = await store._of(PAYMENTS.name)
+        every = documents(count)
+        while batch := [_stored(PAYMENTS.name, document) for document in islice(every, 1_000)]:
+            await target.insert_many(batch)
+    else:
+        await asyncio.to_thread(_fill_file, file, count)
+
+
+def _fill_file(file: Path, count: int) -> None:
+    columns = ", ".join(("_id", "doc", *(f'"{path}"' for path in _paths(PAYMENTS))))
+    marks = ", ".join("?" * (len(_paths(PAYMENTS)) + 2))
+    statement = f"INSERT INTO {PAYMENTS.name} ({columns}) VALUES ({marks})"  # noqa: S608
+    rows = ((d["_id"], _dump(d), *_keys(PAYMENTS, d).values()) for d in documents(count))
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA cache_size=-800000")
+        with connection:
+            connection.executemany(statement, rows)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+async def seconds(store: Store, count: int) -> dict[str, list[float]]:
+    """Return what each verb takes, time after time, with that many sales in the books."""
+    payments, chance = books(store).payments, random.Random(count)  # noqa: S311 # only spread
+    later = _NOW + timedelta(days=1)
+    new = iter(range(10**8, 2 * 10**8))
+
+    async def find() -> None:
+        number = chance.randrange(count)
+        assert await payments.find("callbackHash", ids.fingerprint(str(number)))
+
+    async def insert() -> None:
+        await payments.insert(payment(next(new), later))
+
+    async def due() -> None:
+        await payments.due(later, 32)
+
+    async def page() -> None:
+        await payments.page("status", State.PAID.value, 20)
+
+    async def changes() -> AsyncIterator[float]:
+        for _ in range(_WARM_UP + _TIMES):
+            number = chance.randrange(count)
+            before = await payments.find("callbackHash", ids.fingerprint(str(number)))
+            assert before is not None
+            after = replace(before, receipt=f"C{next(new)}")
+            began = time.perf_counter()
+            await payments.change(before, after)
+            yield time.perf_counter() - began
+
+    found = {verb.__name__: await _timed(verb) for verb in (find, insert, due, page)}
+    return found | {"change": [took async for took in changes()][_WARM_UP:]}
+
+
+async def _timed(verb: Callable[[], Awaitable[None]]) -> list[float]:
+    taken = []
+    for _ in range(_WARM_UP + _TIMES):
+        began = time.perf_counter()
+        await verb()
+        taken.append(time.perf_counter() - began)
+    return taken[_WARM_UP:]
+
+
+async def measure(mongodb: str | None, folder: Path, many: int | None = None) -> dict[str, Any]:
+    """Return each verb's spread among many sales, among few, and their ratio."""
+    sizes = (FEW, many or MANY["sqlite" if mongodb is None else "mongodb"])
+    found, filled = {}, 0.0
+    for count in sizes:
+        here = folder / str(count)
+        here.mkdir(parents=True, exist_ok=True)
+        database = f"scale_{ids.new_id()}"
+        async with opened(uri=mongodb, database=database, data_dir=here) as store:
+            await store.ping()
+            began = time.perf_counter()
+            await fill(store, here / "appliance.sqlite3", count)
+            filled = time.perf_counter() - began
+            found[count] = await seconds(store, count)
+    few, large = (found[count] for count in sizes)
+    verbs = {verb: compared(large[verb], few[verb]) for verb in few}
+    return {"payments": {"ours": sizes[1], "bare": FEW}, "fill_s": round(filled), **verbs}

@@ -1,0 +1,373 @@
+"""One box and one M-Pesa in memory, for tests that run thousands of stories."""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from appliance.domain import debts, ids
+from appliance.domain.devices import Device, HotspotUser, Session
+from appliance.domain.errors import ApplianceError, Invalid, OutcomeUnknown
+from appliance.domain.evidence import Evidence, Received, Source, Verdict
+from appliance.domain.paybills import Credentials, Paybill, PaybillInfo
+from appliance.domain.payments import Payment, State
+from appliance.domain.plans import Plan
+from appliance.domain.records import WebhookLog
+from appliance.domain.secrets import InClear
+from appliance.domain.vouchers import USABLE, Voucher
+from appliance.flows.access import Access
+from appliance.flows.cashier import Cashier
+from appliance.flows.checkout import Checkout, Order
+from appliance.flows.inbox import C2B_CONFIRMATION, STK_CALLBACK, Inbox
+from appliance.flows.matching import Matching
+from appliance.flows.resolve import Resolve
+from appliance.flows.settlement import Settlement
+from appliance.mpesa import wire
+from appliance.store.records import books
+from appliance.worker import Worker
+from tests.conftest import HandClock
+from tests.memory_store import MemoryStore
+
+PHONES = ("254712345001", "254712345002")
+DEVICES = (Device("02:00:00:00:00:01", "127.0.1.1"), Device("02:00:00:00:00:02", "127.0.1.2"))
+PRICES = {"hour": 10, "day": 50}
+SHORT_CODES = {"paybill": "174379", "till": "5142076"}
+
+
+@dataclass
+class Prompt:
+    """What M-Pesa knows of one push."""
+
+    checkout: str
+    phone: str
+    amount: int
+    reference: str
+    token: str
+    result: int | None = None
+    receipt: str | None = None
+
+
+@dataclass
+class Mpesa:
+    """The truth: who was prompted, and what money moved."""
+
+    short_code: str
+    prompts: list[Prompt] = field(default_factory=list)
+    money: dict[str, tuple[str, int, str]] = field(default_factory=dict)
+    """Receipt to phone, amount and reference."""
+    lose_answers: bool = False
+
+    async def push(self, payment: Payment, token: str, not_after: float) -> tuple[str, str]:
+        checkout = f"ws_CO_{len(self.prompts)}"
+        prompt = Prompt(checkout, payment.phone, payment.amount, payment.voucher_code, token)
+        self.prompts.append(prompt)
+        if self.lose_answers:
+            raise OutcomeUnknown("lost")
+        return checkout, f"merchant-{checkout}"
+
+    async def query(self, payment: Payment) -> Evidence:
+        for prompt in self.prompts:
+            if prompt.checkout == payment.checkout_request_id and prompt.result is not None:
+                return wire.query_evidence(
+                    {"ResultCode": str(prompt.result), "CheckoutRequestID": prompt.checkout}
+                )
+        return Evidence(
+            source=Source.STK_QUERY, verdict=Verdict.UNDECIDED, code="4999", reason="checking"
+        )
+
+    async def pull(self, paybill_number: str, start: datetime, end: datetime) -> list[Received]:
+        return [
+            Received(
+                source=Source.PULL,
+                receipt=receipt,
+                amount=Decimal(amount),
+                short_code=paybill_number,
+                reference=reference,
+                msisdn=phone,
+            )
+            for receipt, (phone, amount, reference) in self.money.items()
+        ]
+
+    def read_callback(self, body: str) -> tuple[Evidence, dict[str, object]]:
+        return wire.callback_evidence(body)
+
+    def read_confirmation(self, body: str) -> tuple[Received, dict[str, object]]:
+        return wire.received(body)
+
+    def pays(self, phone: str, amount: int, reference: str) -> str:
+        receipt = f"UKN{len(self.money):07d}"
+        self.money[receipt] = (phone, amount, reference)
+        return receipt
+
+
+class OpenGate:
+    """A router that lets in whom it is told to, and remembers whom."""
+
+    def __init__(self) -> None:
+        self.users: set[str] = set()
+        self.online: dict[str, str] = {}
+
+    async def host(self, *, ip: str | None = None, mac: str | None = None) -> Device | None:
+        return next((d for d in DEVICES if mac in {None, d.mac} and ip in {None, d.ip}), None)
+
+    async def ensure_user(self, user: HotspotUser) -> None:
+        self.users.add(user.name)
+
+    async def sessions(self, *, user: str | None = None, mac: str | None = None) -> list[Session]:
+        return [
+            Session(name, at, "127.0.1.1", timedelta())
+            for at, name in self.online.items()
+            if mac in {None, at} and user in {None, name}
+        ]
+
+    async def login(self, user: str, device: Device) -> None:
+        assert user in self.users
+        self.online[device.mac] = user
+
+
+class Story:
+    """One box, one M-Pesa, and whatever happens."""
+
+    def __init__(self, account: str) -> None:
+        self.clock = HandClock()
+        self.mpesa = Mpesa(SHORT_CODES[account])
+        self.account = account
+        self.router = OpenGate()
+        self.store = MemoryStore()
+        self.books = books(self.store, "router")
+        self.errands: list[Callable[[], Awaitable[object]]] = []
+        self.gates: list[Voucher] = []
+        self.settlement = Settlement(
+            payments=self.books.payments,
+            vouchers=self.books.vouchers,
+            initiations=self.books.initiations,
+            gateway=self.mpesa,
+            clock=self.clock,
+            hand_over=self.gates.append,
+            later=self.errands.append,
+        )
+        self.matching = Matching(
+            payments=self.books.payments,
+            vouchers=self.books.vouchers,
+            initiations=self.books.initiations,
+            plans=self.books.plans,
+            paybills=self.books.paybills,
+            settlement=self.settlement,
+            clock=self.clock,
+            router_id="router",
+        )
+        self.inbox = Inbox(
+            payments=self.books.payments,
+            initiations=self.books.initiations,
+            webhooks=self.books.webhooks,
+            gateway=self.mpesa,
+            settlement=self.settlement,
+            matching=self.matching,
+            clock=self.clock,
+            later=self.errands.append,
+        )
+        self.checkout = Checkout(
+            payments=self.books.payments,
+            vouchers=self.books.vouchers,
+            initiations=self.books.initiations,
+            plans=self.books.plans,
+            cashier=Cashier(
+                self.books.paybills,
+                self.books.routers,
+                self.books.users,
+                "router",
+                "sandbox",
+                InClear(),
+            ),
+            gateway=self.mpesa,
+            settlement=self.settlement,
+            clock=self.clock,
+            router_id="router",
+        )
+        self.person = Resolve(
+            payments=self.books.payments,
+            vouchers=self.books.vouchers,
+            plans=self.books.plans,
+            settlement=self.settlement,
+            clock=self.clock,
+            router_id="router",
+        )
+        self.access = Access(vouchers=self.books.vouchers, router=self.router, clock=self.clock)
+
+    async def open(self) -> None:
+        info = PaybillInfo(
+            number=self.mpesa.short_code,
+            name="Shop",
+            type="till" if self.account == "till" else "paybill",
+            store_number="7208840" if self.account == "till" else None,
+        )
+        keys = Credentials(consumer_key="k", consumer_secret="s", pass_key="p")
+        await self.books.paybills.insert(Paybill(id="p", paybill_info=info, credentials=keys))
+        for name, price in PRICES.items():
+            await self.books.plans.insert(
+                Plan(
+                    id=name,
+                    name=name,
+                    price=price,
+                    duration=timedelta(hours=1),
+                    account_word="WIFI",
+                )
+            )
+
+    # What may happen
+
+    async def order(self, who: int, plan: str, answer: str) -> None:
+        self.mpesa.lose_answers = answer == "lost"
+        order = Order(plan_id=plan, phone=PHONES[who], device=DEVICES[who], proved=True)
+        try:
+            await self.checkout.start(order)
+        except ApplianceError:
+            return
+
+    async def decide(self, which: int, result: int) -> None:
+        """Answer one prompt at the phone: 0 pays."""
+        waiting = [prompt for prompt in self.mpesa.prompts if prompt.result is None]
+        if not waiting:
+            return
+        prompt = waiting[which % len(waiting)]
+        prompt.result = result
+        if result == 0:
+            reference = "" if self.account == "till" else prompt.reference
+            prompt.receipt = self.mpesa.pays(prompt.phone, prompt.amount, reference)
+
+    async def by_hand(self, who: int, amount: int, word: str) -> None:
+        reference = word
+        if word == "CODE":
+            reference = self.mpesa.prompts[-1].reference.lower() if self.mpesa.prompts else "X"
+        self.mpesa.pays(PHONES[who], amount, "" if self.account == "till" else reference)
+
+    async def callback(self, which: int) -> None:
+        decided = [prompt for prompt in self.mpesa.prompts if prompt.result is not None]
+        if not decided:
+            return
+        prompt = decided[which % len(decided)]
+        payment = await self.books.payments.find("callbackHash", ids.fingerprint(prompt.token))
+        assert payment is not None
+        said: dict[str, Any] = {
+            "MerchantRequestID": f"merchant-{prompt.checkout}",
+            "CheckoutRequestID": prompt.checkout,
+            "ResultCode": prompt.result,
+            "ResultDesc": "x",
+        }
+        if prompt.receipt is not None:
+            values = {"Amount": prompt.amount, "MpesaReceiptNumber": prompt.receipt}
+            said["CallbackMetadata"] = {
+                "Item": [{"Name": name, "Value": value} for name, value in values.items()]
+            }
+        body = json.dumps({"Body": {"stkCallback": said}})
+        await self.hooked(STK_CALLBACK, body, payment.id)
+
+    async def confirmation(self, which: int, payer: str) -> None:
+        if not self.mpesa.money:
+            return
+        receipt = list(self.mpesa.money)[which % len(self.mpesa.money)]
+        phone, amount, reference = self.mpesa.money[receipt]
+        hashed = hashlib.sha256(phone.encode()).hexdigest()
+        said = {
+            "TransID": receipt,
+            "TransAmount": f"{amount}.00",
+            "BusinessShortCode": self.mpesa.short_code,
+            "BillRefNumber": reference,
+            "MSISDN": f"2547 ***** {phone[-3:]}" if payer == "masked" else hashed,
+        }
+        await self.hooked(C2B_CONFIRMATION, json.dumps(said), None)
+
+    async def pull(self) -> None:
+        now = self.clock.now()
+        for money in await self.mpesa.pull(self.mpesa.short_code, now, now):
+            await self.matching.arrived(money)
+
+    async def resolve(self, which: int, how: str) -> None:
+        """Let a person decide about money that waits."""
+        waiting = await self.books.payments.page("status", State.UNMATCHED.value, 10)
+        if not waiting:
+            return
+        payment = waiting[which % len(waiting)]
+        with suppress(Invalid):
+            if how == "refunded":
+                await self.person.as_refunded(payment.id, "by hand")
+            elif how == "voucher":
+                await self.person.with_voucher(payment.id, payment.voucher_code)
+            else:
+                await self.person.with_plan(payment.id, "hour")
+
+    async def work(self) -> None:
+        """Let the box do everything it owes, now."""
+        while self.errands or self.gates:
+            for errand in [self.errands.pop(0) for _ in list(self.errands)]:
+                await errand()
+            for voucher in [self.gates.pop(0) for _ in list(self.gates)]:
+                with suppress(ApplianceError):  # its lease runs out
+                    await self.access.grant(voucher)
+        for worker in (
+            Worker("webhook", self.books.webhooks, self.inbox.settle, self.clock),
+            Worker("payment", self.books.payments, self.settlement.pay, self.clock),
+            Worker("voucher", self.books.vouchers, self.access.grant, self.clock),
+        ):
+            await worker.step()
+
+    async def crash(self) -> None:
+        """Lose what only memory knew."""
+        self.errands.clear()
+        self.gates.clear()
+
+    async def wait(self, seconds: int) -> None:
+        self.clock.pass_by(timedelta(seconds=seconds))
+
+    async def finish(self) -> None:
+        """Let every prompt end, everything be told by one path at least, and all debts be paid."""
+        for prompt in self.mpesa.prompts:
+            prompt.result = 1032 if prompt.result is None else prompt.result
+        for _ in range(14):
+            await self.pull()
+            await self.work()
+            self.clock.pass_by(timedelta(minutes=30))
+            await self.work()
+
+    async def hooked(self, kind: str, body: str, payment_id: str | None) -> None:
+        now = self.clock.now()
+        webhook = WebhookLog(
+            id=ids.new_id(),
+            source=kind,
+            type=kind,
+            timestamp=now,
+            raw_body=body,
+            payment_id=payment_id,
+            owed=debts.owing(debts.Kind.SETTLE, now),
+        )
+        await self.books.webhooks.insert(webhook)
+        await self.inbox.settle(webhook)
+
+    # What must hold
+
+    def payments(self) -> list[dict[str, Any]]:
+        return list(self.store.collections["payments"].values())
+
+    def check(self) -> None:
+        """Every receipt is in exactly one place, and every open gate has one behind it."""
+        kept = [p["mpesaReceiptNumber"] for p in self.payments() if "mpesaReceiptNumber" in p]
+        assert sorted(kept) == sorted(self.mpesa.money)
+        paid = [p for p in self.payments() if p["status"] == State.PAID]
+        for payment in paid:
+            _, amount, _ = self.mpesa.money[payment["mpesaReceiptNumber"]]
+            voucher = self.store.collections["vouchers"][payment["voucherId"]]
+            asked_for = "callbackHash" in payment  # else a person may have given it away
+            assert amount == payment["amount"]
+            assert not asked_for or amount == voucher["plan"]["price"]
+            assert voucher["paymentId"] == payment["_id"]
+            assert voucher["status"] in {*USABLE, "expired"}
+            assert "owed" not in payment
+        sold = {payment["voucherId"] for payment in paid}
+        assert len(sold) == len(paid)
+        for voucher in self.store.collections["vouchers"].values():
+            assert (voucher["status"] != "unpaid") == (voucher["_id"] in sold)
+            assert voucher["code"] not in self.router.users or voucher["_id"] in sold
