@@ -80,6 +80,9 @@ class Matching:
             if payment.state is State.PAID:
                 return "account"
             return None if money.amount == payment.amount else "amount"
+        voucher = await self._unpaid_voucher(money.reference)
+        if voucher is not None:
+            return None if money.amount == voucher.plan.price else "amount"
         plans = await self._sold_by_hand(money.reference)
         if any(plan.price == money.amount for plan in plans):
             return None
@@ -163,7 +166,7 @@ class Matching:
         if account is None:
             return await self._for_a_person(money, "unknown_shortcode")
         payment = self._unasked(money, account)
-        free = await self._unpaid_voucher(money, payment.id)
+        free = await self._claimed_voucher(money, payment.id)
         if free is not None:
             return await self._keep(payment.given_for(free, self.clock.now()), "completed")
         plans = await self._sold_by_hand(money.reference)
@@ -190,17 +193,21 @@ class Matching:
             return "overpaid" if money.amount > Decimal(dearest) else "no_plan_at_this_price"
         return "unknown_account"
 
-    async def _unpaid_voucher(self, money: Received, payment_id: str) -> Voucher | None:
-        """Return the unpaid voucher that this reference names, at its price, claimed for us."""
-        for code in ids.readings(money.reference) if money.reference else ():
+    async def _unpaid_voucher(self, reference: str) -> Voucher | None:
+        """Return the unpaid voucher that this reference names."""
+        for code in ids.readings(reference) if reference else ():
             voucher = await self.vouchers.find("code", code)
-            if voucher is None:
-                continue
-            if voucher.state is not VoucherState.UNPAID or voucher.plan.price != money.amount:
-                return None
-            claimed = await evolve(self.vouchers, voucher, lambda v: v.claimed(payment_id))
-            return claimed if claimed.payment_id == payment_id else None
+            if voucher is not None:
+                return voucher if voucher.state is VoucherState.UNPAID else None
         return None
+
+    async def _claimed_voucher(self, money: Received, payment_id: str) -> Voucher | None:
+        """Return the unpaid voucher without a purchase that this money is for, claimed for it."""
+        voucher = await self._unpaid_voucher(money.reference)
+        if voucher is None or voucher.plan.price != money.amount:
+            return None
+        claimed = await evolve(self.vouchers, voucher, lambda v: v.claimed(payment_id))
+        return claimed if claimed.payment_id == payment_id else None
 
     async def _keep(self, payment: Payment, decision: str) -> tuple[str, Payment]:
         try:
