@@ -46,7 +46,7 @@ class Flows:
     resolve: Resolve
 
 
-def wired(  # everything that flows stand on
+def wired(
     settings: Settings,
     kept: Books,
     gateway: Gateway,

@@ -23,8 +23,6 @@ class Source(StrEnum):
     STK_QUERY = "stk_query"
     C2B = "c2b"
     PULL = "pull"
-    STATUS = "status"
-    OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

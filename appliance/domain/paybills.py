@@ -63,6 +63,11 @@ class Paybill:
     status: Literal["active", "inactive"] = "active"
     version: int = 0
 
+    @property
+    def c2b_short_code(self) -> str:
+        """Return the number that Safaricom's C2B messages and lists know it by."""
+        return self.config.c2b_short_code or self.paybill_info.number
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentSettings:

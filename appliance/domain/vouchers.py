@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from appliance.domain import ids
 from appliance.domain.debts import Kind, Owed, owing
 from appliance.domain.devices import Device, HotspotUser
 from appliance.domain.plans import ClockKind, Plan
@@ -150,6 +151,22 @@ class Voucher:
             rate_limit=self.plan.rate_limit,
             shared_users=self.plan.devices,
         )
+
+
+def drawn_up(
+    plan: Plan, *, router_id: str, payment_id: str, now: datetime, device: Device | None = None
+) -> Voucher:
+    """Return a new voucher, unpaid, with a code and a page of its own."""
+    return Voucher(
+        id=ids.new_id(),
+        code=ids.new_voucher_code(),
+        token=ids.new_token(),
+        plan=plan,
+        router_id=router_id,
+        created_at=now,
+        payment_id=payment_id,
+        device=device,
+    )
 
 
 def _mac(device: Device | None) -> str | None:

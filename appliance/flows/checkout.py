@@ -4,7 +4,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from appliance.domain import ids, payments, phones
+from appliance.domain import ids, payments, phones, vouchers
 from appliance.domain.devices import Device
 from appliance.domain.errors import (
     ApplianceError,
@@ -89,19 +89,16 @@ class Checkout:
     def _drawn_up(
         self, order: Order, plan: Plan, phone: str, number: str, secret: str
     ) -> tuple[Payment, Voucher]:
-        now = self.clock.now()
-        voucher = Voucher(
-            id=ids.new_id(),
-            code=ids.new_voucher_code(),
-            token=ids.new_token(),
-            plan=plan,
+        now, payment_id = self.clock.now(), ids.new_id()
+        voucher = vouchers.drawn_up(
+            plan,
             router_id=self.router_id,
-            created_at=now,
-            payment_id=ids.new_id(),
+            payment_id=payment_id,
+            now=now,
             device=order.device if order.proved else None,
         )
         payment = Payment(
-            id=voucher.payment_id or "",
+            id=payment_id,
             token=voucher.token,
             callback_hash=ids.fingerprint(secret),
             plan_id=plan.id,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
-from appliance.domain import ids, phones
+from appliance.domain import ids, phones, vouchers
 from appliance.domain.errors import Duplicate
 from appliance.domain.evidence import Evidence, Received
 from appliance.domain.payments import UNDECIDED, NotOurs, Payment, SecondPayment, State
@@ -172,7 +172,13 @@ class Matching:
         plans = await self._sold_by_hand(money.reference)
         priced = [plan for plan in plans if plan.price == money.amount]
         if len(priced) == 1:
-            voucher = await self.vouchers.insert(self._voucher(priced[0], payment))
+            drawn_up = vouchers.drawn_up(
+                priced[0],
+                router_id=self.router_id,
+                payment_id=payment.id,
+                now=payment.created_at,
+            )
+            voucher = await self.vouchers.insert(drawn_up)
             return await self._keep(payment.given_for(voucher, self.clock.now()), "completed")
         return await self._for_a_person(money, await self._why(money, plans))
 
@@ -235,15 +241,4 @@ class Matching:
             paid_at=money.at or now,
             state=State.UNMATCHED,
             receipt=money.receipt,
-        )
-
-    def _voucher(self, plan: Plan, payment: Payment) -> Voucher:
-        return Voucher(
-            id=ids.new_id(),
-            code=ids.new_voucher_code(),
-            token=ids.new_token(),
-            plan=plan,
-            router_id=self.router_id,
-            created_at=payment.created_at,
-            payment_id=payment.id,
         )

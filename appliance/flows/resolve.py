@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from appliance.domain import ids
+from appliance.domain import ids, vouchers
 from appliance.domain.errors import Invalid
 from appliance.domain.payments import NEEDS_A_PERSON, Payment
 from appliance.domain.vouchers import State, Voucher
@@ -33,14 +33,11 @@ class Resolve:
         if plan is None:
             raise Invalid(f"there is no plan {plan_id}")
         voucher = await self.vouchers.insert(
-            Voucher(
-                id=ids.new_id(),
-                code=ids.new_voucher_code(),
-                token=ids.new_token(),
-                plan=plan,
+            vouchers.drawn_up(
+                plan,
                 router_id=self.router_id,
-                created_at=self.clock.now(),
                 payment_id=payment.id,
+                now=self.clock.now(),
                 device=payment.device,
             )
         )

@@ -123,8 +123,7 @@ class MpesaService:
         Raises `GatewayRefused`, or `OutcomeUnknown` with the code where there are URLs already.
         """
         paybill = await self._paybill(paybill_number)
-        short_code = paybill.config.c2b_short_code or paybill.paybill_info.number
-        body = wire.register_urls(short_code, confirmation_url, validation_url)
+        body = wire.register_urls(paybill.c2b_short_code, confirmation_url, validation_url)
         answer = await self._call(paybill, f"/mpesa/c2b/{version}/registerurl", body)
         if wire.text(answer.get("ResponseCode")) != "0":
             raise GatewayRefused("merchant_config", "the URLs were not taken")
@@ -137,10 +136,9 @@ class MpesaService:
         Raises `GatewayRefused` where the account has no right to it, and what every call raises.
         """
         paybill = await self._paybill(paybill_number)
-        short_code = paybill.config.c2b_short_code or paybill.paybill_info.number
         found: list[Received] = []
         while len(found) < _MOST_PULLED:
-            body = wire.pull_query(short_code, start, end, len(found))
+            body = wire.pull_query(paybill.c2b_short_code, start, end, len(found))
             answer = await self._call(paybill, "/pulltransactions/v1/query", body)
             rows = wire.pulled(answer, paybill_number)
             if not rows:
