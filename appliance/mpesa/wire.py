@@ -251,7 +251,8 @@ def _items(metadata: object) -> dict[str, object]:
 
 
 def _receipt(value: object) -> str | None:
-    shown = text(value)
+    """Return a receipt; a number is none, however many digits it has."""
+    shown = text(value) if isinstance(value, str) else None
     return shown.upper() if shown is not None and _RECEIPT.fullmatch(shown) else None
 
 

@@ -129,7 +129,7 @@ def some_money(body: str, story: Story) -> bool:
     said = _parsed(body)
     receipt, reference = said.get("TransID"), said.get("BillRefNumber")
     (prompt,) = story.mpesa.prompts
-    usable = isinstance(receipt, str | int) and re.fullmatch(
+    usable = isinstance(receipt, str) and re.fullmatch(
         r"\s*[A-Za-z0-9]{6,20}\s*", str(receipt), re.ASCII
     )
     typed = "".join(_readable(reference).split()).replace("-", "").upper()

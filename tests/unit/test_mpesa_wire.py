@@ -198,6 +198,15 @@ def test_an_item_named_with_half_a_character_is_left_out() -> None:
     assert "\\ud800" not in json.dumps(payload)
 
 
+@pytest.mark.parametrize("receipt", [13358825064825244, 1.3358825064825244e16, True, None, ""])
+def test_a_receipt_is_text_and_no_number(receipt: object) -> None:
+    said = {"TransID": receipt, "TransAmount": "5", "BusinessShortCode": "174379"}
+    with pytest.raises(Invalid):
+        wire.received(json.dumps(said))
+    row = {"transactionId": receipt, "amount": "5"}
+    assert wire.pulled({"Response": [[row]]}, "174379") == []
+
+
 def test_a_confirmation_needs_no_more_than_receipt_amount_and_short_code() -> None:
     money, _ = wire.received(
         json.dumps({"TransID": "ukn7k2m9qx", "TransAmount": 10, "BusinessShortCode": 174379})
