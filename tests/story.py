@@ -4,14 +4,14 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from appliance.domain import debts, ids
-from appliance.domain.devices import Device, HotspotUser, Session
-from appliance.domain.errors import ApplianceError, Invalid, OutcomeUnknown
+from appliance.domain.devices import Device, Entry, HotspotUser, Session
+from appliance.domain.errors import ApplianceError, Invalid, OutcomeUnknown, RouterUnreachable
 from appliance.domain.evidence import Evidence, Received, Source, Verdict
 from appliance.domain.paybills import Credentials, Paybill, PaybillInfo
 from appliance.domain.payments import Payment, State
@@ -108,16 +108,43 @@ class OpenGate:
     """A router that lets in whom it is told to, and remembers whom."""
 
     def __init__(self) -> None:
-        self.users: set[str] = set()
+        self.entries: dict[str, Entry] = {}
         self.online: dict[str, str] = {}
+        """MAC to user."""
+        self.away = False
 
     async def host(self, *, ip: str | None = None, mac: str | None = None) -> Device | None:
+        self._here()
         return next((d for d in DEVICES if mac in {None, d.mac} and ip in {None, d.ip}), None)
 
     async def ensure_user(self, user: HotspotUser) -> None:
-        self.users.add(user.name)
+        self._here()
+        if user.name not in self.entries:
+            self.entries[user.name] = _entry(user, Entry(name=user.name))
+
+    async def users(self, *, name: str | None = None) -> list[Entry]:
+        self._here()
+        return [entry for entry in self.entries.values() if name in {None, entry.name}]
+
+    async def set_limits(self, user: HotspotUser) -> None:
+        self._here()
+        if user.name in self.entries:
+            self.entries[user.name] = _entry(user, self.entries[user.name])
+
+    async def cut(self, user: str) -> list[Session]:
+        were_in = await self.sessions(user=user)
+        for session in were_in:
+            await self.leave(user, session.mac)
+        self.entries.pop(user, None)
+        return were_in
+
+    async def leave(self, user: str, mac: str) -> None:
+        self._here()
+        if self.online.get(mac) == user:
+            del self.online[mac]
 
     async def sessions(self, *, user: str | None = None, mac: str | None = None) -> list[Session]:
+        self._here()
         return [
             Session(name, at, "127.0.1.1", timedelta())
             for at, name in self.online.items()
@@ -125,8 +152,18 @@ class OpenGate:
         ]
 
     async def login(self, user: str, device: Device) -> None:
-        assert user in self.users
+        self._here()
+        assert user in self.entries
         self.online[device.mac] = user
+
+    def _here(self) -> None:
+        if self.away:
+            raise RouterUnreachable("away")
+
+
+def _entry(user: HotspotUser, entry: Entry) -> Entry:
+    limits = (user.limit_uptime, user.limit_bytes_total)
+    return replace(entry, limit_uptime=limits[0], limit_bytes_total=limits[1], disabled=False)
 
 
 class Story:
@@ -196,7 +233,12 @@ class Story:
             clock=self.clock,
             router_id="router",
         )
-        self.access = Access(vouchers=self.books.vouchers, router=self.router, clock=self.clock)
+        self.access = Access(
+            vouchers=self.books.vouchers,
+            seats=self.books.seats,
+            router=self.router,
+            clock=self.clock,
+        )
 
     async def open(self) -> None:
         info = PaybillInfo(
@@ -311,7 +353,7 @@ class Story:
         for worker in (
             Worker("webhook", self.books.webhooks, self.inbox.settle, self.clock),
             Worker("payment", self.books.payments, self.settlement.pay, self.clock),
-            Worker("voucher", self.books.vouchers, self.access.grant, self.clock),
+            Worker("voucher", self.books.vouchers, self.access.pay, self.clock),
         ):
             await worker.step()
 
@@ -370,4 +412,4 @@ class Story:
         assert len(sold) == len(paid)
         for voucher in self.store.collections["vouchers"].values():
             assert (voucher["status"] != "unpaid") == (voucher["_id"] in sold)
-            assert voucher["code"] not in self.router.users or voucher["_id"] in sold
+            assert voucher["code"] not in self.router.entries or voucher["_id"] in sold

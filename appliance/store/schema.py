@@ -93,6 +93,7 @@ VOUCHERS = Collection(
     owes=True,
     scope="routerId",
 )
+SEATS = Collection(name="seats", ids=frozenset({"voucherId"}), newest="_id")
 MIGRATIONS = Collection(name="migrations", newest="appliedAt")
 """What has been done to the documents of earlier versions and other programs."""
 
@@ -107,6 +108,7 @@ COLLECTIONS = {
         PLANS,
         PAYMENTS,
         VOUCHERS,
+        SEATS,
         MIGRATIONS,
     )
 }
