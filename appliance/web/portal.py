@@ -16,7 +16,7 @@ from appliance.flows.progress import Progress, Watch
 from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
 from appliance.ports import Clock
-from appliance.web import errors
+from appliance.web import errors, moving
 from appliance.web.pages import Pages
 from appliance.web.shelf import Shelf
 from appliance.web.visitors import Arrival, Visitors, arrival
@@ -104,7 +104,7 @@ async def redeem(request: web.Request) -> web.Response:
     door, here = _here(request, form)
     device = await door.visitors.device(request)
     try:
-        voucher = await door.redeem.by_code(form.get("code", ""), device)
+        voucher = await door.redeem.by_code(form.get("code", ""), device, move=moving.wanted(form))
     except Invalid as error:
         return await _home(request, here, form=form, error=error)
     raise web.HTTPSeeOther(f"/wait/{voucher.token}")
@@ -117,7 +117,9 @@ async def recover(request: web.Request) -> web.Response:
     door, here = _here(request, form)
     device = await door.visitors.device(request)
     try:
-        voucher = await door.recover.find(form.get("receipt", ""), form.get("phone", ""), device)
+        voucher = await door.recover.find(
+            form.get("receipt", ""), form.get("phone", ""), device, move=moving.wanted(form)
+        )
     except Invalid as error:
         return await _home(request, here, form=form, error=error)
     raise web.HTTPSeeOther(f"/wait/{voucher.token}")
@@ -258,6 +260,7 @@ async def _home(
         carry=here.carry | {"lang": here.language},
         form={name: typed.get(name, "")[:64] for name in ("plan", "phone", "code", "receipt")},
         problem=problem,
+        move=moving.offer(request.path, typed, error),
         notice=notice,
         device_known=device is not None,
         ready=_ready(door, known or []),
