@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from appliance.domain.vouchers import State
+from tests.journeys.commands import as_json, command
 from tests.world import PATIENCE, Customer, World
 
 SHORT = 3
@@ -139,3 +140,21 @@ async def test_a_router_that_was_reset_has_its_vouchers_back_when_the_box_starts
         return any(user.name == code for user in world.near.router.hotspot.users)
 
     await until(back)
+
+
+async def test_an_operator_shows_extends_and_revokes_a_voucher(
+    world: World, customer: Customer
+) -> None:
+    code = await online(customer)
+    shown = await as_json(world, "vouchers", "show", code.lower())
+    assert (shown["code"], shown["state"], shown["mac"]) == (code, "active", customer.mac)
+    assert 3_590 <= shown["secondsLeft"] <= 3_600
+    assert [one["code"] for one in await as_json(world, "vouchers", "list")] == [code]
+    assert customer.phone not in str(shown)
+    longer = await as_json(world, "vouchers", "extend", code, "--hours", "1.5")
+    assert 8_980 <= longer["secondsLeft"] <= 9_000
+    (user,) = [u for u in world.near.router.hotspot.users if u.name == code]
+    assert user.limit_uptime in {"2h30m", "2h29m59s", "2h29m58s"}
+    assert (await as_json(world, "vouchers", "revoke", code))["state"] == "revoked"
+    await offline(customer)
+    assert "this voucher is revoked" in await command(world, "vouchers", "revoke", code, code=1)
