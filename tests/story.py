@@ -413,3 +413,5 @@ class Story:
         for voucher in self.store.collections["vouchers"].values():
             assert (voucher["status"] != "unpaid") == (voucher["_id"] in sold)
             assert voucher["code"] not in self.router.entries or voucher["_id"] in sold
+            assert voucher["status"] != "expired" or voucher["code"] not in self.router.entries
+        assert set(self.router.online.values()) <= self.router.entries.keys()
