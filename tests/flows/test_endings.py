@@ -1,6 +1,9 @@
 """A voucher's time runs out, and whoever was in with it is out, whatever breaks in between."""
 
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -256,3 +259,54 @@ async def test_a_limit_the_router_holds_too_low_is_raised_not_believed(box: Box)
     await box.work()
     assert box.in_with(device) == voucher.code
     assert 1790 < (await box.latest(voucher)).seconds_left(box.clock.now()) <= 1800
+
+
+class Died(BaseException):
+    """The process is gone, and with it whatever it was about to do."""
+
+
+def die_at(box: Box, boundary: int, patch: pytest.MonkeyPatch) -> None:
+    """Die just before or just after a write or a command to the router, counted from now."""
+    crossed = 0
+
+    def mortal(function: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        def cross() -> None:
+            nonlocal crossed
+            crossed += 1
+            if crossed >= boundary:
+                raise Died
+
+        async def crossing(*args: Any) -> Any:
+            cross()
+            answer = await function(*args)
+            cross()
+            return answer
+
+        return crossing
+
+    patch.setattr(box.kept.vouchers, "change", mortal(box.kept.vouchers.change))
+    patch.setattr(box.api._pool, "command", mortal(box.api._pool.command))
+
+
+@pytest.mark.parametrize("boundary", range(1, 41))
+async def test_wherever_the_process_dies_the_end_and_the_renewal_are_made_good(
+    box: Box, boundary: int
+) -> None:
+    device = box.device()
+    first = await box.online(device)
+    second = await box.sold(device)
+    await box.work()
+    box.pass_by(hours=1)
+    with pytest.MonkeyPatch.context() as patch, suppress(Died):
+        die_at(box, boundary, patch)
+        await box.work()
+    for _ in range(3):  # a debt that came of paying another is leased anew
+        box.clock.pass_by(debts.LEASE)
+        await box.work()
+    over, running = await box.latest(first), await box.latest(second)
+    assert (over.state, over.owed) == (State.EXPIRED, None)
+    assert not box.on_router(first)
+    assert box.in_with(device) == second.code
+    assert running.state is State.ACTIVE
+    assert running.seconds_left(box.clock.now()) >= 3_600 - 3 * debts.LEASE.total_seconds()
+    assert len(box.router.hotspot.logins) == 2
