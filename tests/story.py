@@ -341,7 +341,10 @@ class Story:
         kept = [p["mpesaReceiptNumber"] for p in self.payments() if "mpesaReceiptNumber" in p]
         assert sorted(kept) == sorted(self.mpesa.money)
         paid = [p for p in self.payments() if p["status"] == State.PAID]
+        odd = {ids.fingerprint(p.token) for p in self.mpesa.prompts if p.moved != p.amount}
         for payment in paid:
+            if "mpesaReceiptNumber" not in payment and payment["callbackHash"] in odd:
+                continue  # a query proved it before anybody told of the amount, as none ever does
             _, amount, _ = self.mpesa.money[payment["mpesaReceiptNumber"]]
             voucher = self.store.collections["vouchers"][payment["voucherId"]]
             assert amount == Decimal(payment.get("received", payment["amount"]))

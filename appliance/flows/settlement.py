@@ -89,7 +89,12 @@ class Settlement:
         if not ours:
             return
         try:
-            await self.hear(payment, await self.gateway.query(payment))
+            answer = await self.gateway.query(payment)
+        except ApplianceError as error:  # its own questions are still planned
+            log.warning("no early answer payment=%s code=%s", payment.id, error.code)
+            return
+        try:
+            await self.hear(payment, answer)
         except NotOurs:
             log.error("the answer is about another push payment=%s", payment.id)
 
