@@ -46,7 +46,7 @@ EVENTS = st.one_of(
 )
 
 
-@given(st.sampled_from(sorted(SHORT_CODES)), st.lists(EVENTS, max_size=30))
+@given(st.sampled_from(sorted(SHORT_CODES)), st.lists(EVENTS, min_size=8, max_size=32))
 def test_money_and_access_agree_whatever_the_order(
     account: str, events: list[tuple[Any, ...]]
 ) -> None:
