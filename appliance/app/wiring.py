@@ -11,6 +11,7 @@ from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout
 from appliance.flows.drift import Drift
 from appliance.flows.inbox import Inbox
+from appliance.flows.lookup import Lookup
 from appliance.flows.matching import Matching
 from appliance.flows.progress import Progress, Watch
 from appliance.flows.reconcile import Reconcile
@@ -19,6 +20,7 @@ from appliance.flows.redeem import Redeem
 from appliance.flows.resolve import Resolve
 from appliance.flows.settlement import Settlement
 from appliance.flows.usage import Usage
+from appliance.flows.validation import Validation
 from appliance.ports import Cipher, Clock, Gateway, Handover, Router
 from appliance.settings import Settings
 from appliance.store.records import Books
@@ -81,12 +83,18 @@ def wired(
         hand_over=_of_this_router(settings.router.id, vouchers.hand),
         later=clerk.later,
     )
-    matching = Matching(
+    lookup = Lookup(
         payments=kept.payments,
         vouchers=kept.vouchers,
         initiations=kept.initiations,
         plans=kept.plans,
         paybills=kept.paybills,
+        clock=clock,
+    )
+    matching = Matching(
+        payments=kept.payments,
+        vouchers=kept.vouchers,
+        lookup=lookup,
         settlement=settlement,
         clock=clock,
         router_id=settings.router.id,
@@ -98,6 +106,7 @@ def wired(
         gateway=gateway,
         settlement=settlement,
         matching=matching,
+        validation=Validation(lookup),
         clock=clock,
         later=clerk.later,
     )
