@@ -7,12 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from appliance.domain import debts, ids
 from appliance.domain.devices import Device, HotspotUser, Session
 from appliance.domain.errors import ApplianceError, Invalid, OutcomeUnknown
-from appliance.domain.evidence import Evidence, Received, Source, Verdict
+from appliance.domain.evidence import Evidence, Lookup, Received, Source, Verdict
 from appliance.domain.paybills import Credentials, Paybill, PaybillInfo
 from appliance.domain.payments import Payment, State
 from appliance.domain.plans import Plan
@@ -23,10 +24,14 @@ from appliance.flows.access import Access
 from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout, Order
 from appliance.flows.inbox import C2B_CONFIRMATION, STK_CALLBACK, Inbox
+from appliance.flows.inquiry import Bounds, Inquiry
 from appliance.flows.matching import Matching
+from appliance.flows.reconcile import Reconcile
+from appliance.flows.recover import Recover
+from appliance.flows.redeem import Redeem
 from appliance.flows.resolve import Resolve
 from appliance.flows.settlement import Settlement
-from appliance.mpesa import wire
+from appliance.mpesa import lookups, wire
 from appliance.store.records import books
 from appliance.worker import Worker
 from tests.conftest import HandClock
@@ -35,6 +40,7 @@ from tests.memory_store import MemoryStore
 PHONES = ("254712345001", "254712345002")
 DEVICES = (Device("02:00:00:00:00:01", "127.0.1.1"), Device("02:00:00:00:00:02", "127.0.1.2"))
 PRICES = {"hour": 10, "day": 50}
+PATH_SECRET = "feedface"
 SHORT_CODES = {"paybill": "174379", "till": "5142076"}
 
 
@@ -59,6 +65,9 @@ class Mpesa:
     prompts: list[Prompt] = field(default_factory=list)
     money: dict[str, tuple[str, int, str]] = field(default_factory=dict)
     """Receipt to phone, amount and reference."""
+    questions: list[tuple[str, str, str]] = field(default_factory=list)
+    """What we asked of single receipts: account, receipt and token."""
+    queries: int = 0
     lose_answers: bool = False
 
     async def push(self, payment: Payment, token: str, not_after: float) -> tuple[str, str]:
@@ -70,6 +79,7 @@ class Mpesa:
         return checkout, f"merchant-{checkout}"
 
     async def query(self, payment: Payment) -> Evidence:
+        self.queries += 1
         for prompt in self.prompts:
             if prompt.checkout == payment.checkout_request_id and prompt.result is not None:
                 return wire.query_evidence(
@@ -97,6 +107,12 @@ class Mpesa:
 
     def read_confirmation(self, body: str) -> tuple[Received, dict[str, object]]:
         return wire.received(body)
+
+    async def look_up(self, paybill_number: str, receipt: str, token: str) -> None:
+        self.questions.append((paybill_number, receipt, token))
+
+    def read_lookup(self, body: str) -> tuple[Lookup, dict[str, object]]:
+        return lookups.result(body)
 
     def pays(self, phone: str, amount: int, reference: str) -> str:
         receipt = f"UKN{len(self.money):07d}"
@@ -160,6 +176,34 @@ class Story:
             clock=self.clock,
             router_id="router",
         )
+        cashier = Cashier(
+            self.books.paybills,
+            self.books.routers,
+            self.books.users,
+            "router",
+            "sandbox",
+            InClear(),
+        )
+        self.inquiry = Inquiry(
+            payments=self.books.payments,
+            paybills=self.books.paybills,
+            cashier=cashier,
+            gateway=self.mpesa,
+            settlement=self.settlement,
+            matching=self.matching,
+            reconcile=Reconcile(
+                payments=self.books.payments,
+                paybills=self.books.paybills,
+                cashier=cashier,
+                gateway=self.mpesa,
+                matching=self.matching,
+                clock=self.clock,
+            ),
+            bounds=Bounds(self.clock),
+            clock=self.clock,
+            later=self.errands.append,
+            token=partial(ids.signed, PATH_SECRET),
+        )
         self.inbox = Inbox(
             payments=self.books.payments,
             initiations=self.books.initiations,
@@ -167,6 +211,7 @@ class Story:
             gateway=self.mpesa,
             settlement=self.settlement,
             matching=self.matching,
+            inquiry=self.inquiry,
             clock=self.clock,
             later=self.errands.append,
         )
@@ -175,14 +220,7 @@ class Story:
             vouchers=self.books.vouchers,
             initiations=self.books.initiations,
             plans=self.books.plans,
-            cashier=Cashier(
-                self.books.paybills,
-                self.books.routers,
-                self.books.users,
-                "router",
-                "sandbox",
-                InClear(),
-            ),
+            cashier=cashier,
             gateway=self.mpesa,
             settlement=self.settlement,
             clock=self.clock,
@@ -197,6 +235,18 @@ class Story:
             router_id="router",
         )
         self.access = Access(vouchers=self.books.vouchers, router=self.router, clock=self.clock)
+        self.recover = Recover(
+            payments=self.books.payments,
+            vouchers=self.books.vouchers,
+            redeem=Redeem(
+                vouchers=self.books.vouchers,
+                router=self.router,
+                access=self.access,
+                clock=self.clock,
+                router_id="router",
+            ),
+            inquiry=self.inquiry,
+        )
 
     async def open(self) -> None:
         info = PaybillInfo(
@@ -333,7 +383,9 @@ class Story:
             self.clock.pass_by(timedelta(minutes=30))
             await self.work()
 
-    async def hooked(self, kind: str, body: str, payment_id: str | None) -> None:
+    async def hooked(
+        self, kind: str, body: str, payment_id: str | None, asked: str | None = None
+    ) -> None:
         now = self.clock.now()
         webhook = WebhookLog(
             id=ids.new_id(),
@@ -342,6 +394,7 @@ class Story:
             timestamp=now,
             raw_body=body,
             payment_id=payment_id,
+            asked=asked,
             owed=debts.owing(debts.Kind.SETTLE, now),
         )
         await self.books.webhooks.insert(webhook)

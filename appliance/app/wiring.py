@@ -1,7 +1,9 @@
 """Flows and the workers that pay what they owe, joined to each other."""
 
 from dataclasses import dataclass
+from functools import partial
 
+from appliance.domain import ids
 from appliance.domain.payments import Payment
 from appliance.domain.records import WebhookLog
 from appliance.domain.vouchers import Voucher
@@ -9,6 +11,7 @@ from appliance.flows.access import Access
 from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout
 from appliance.flows.inbox import Inbox
+from appliance.flows.inquiry import Bounds, Inquiry
 from appliance.flows.matching import Matching
 from appliance.flows.progress import Watch
 from appliance.flows.reconcile import Reconcile
@@ -30,6 +33,8 @@ class Workers:
     payments: Worker[Payment]
     vouchers: Worker[Voucher]
     clerk: Clerk
+    asker: Clerk
+    """Waits for Safaricom where nobody else should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ def wired(
     """Join flows and workers: what a flow owes, its worker pays."""
     access = Access(vouchers=kept.vouchers, router=router, clock=clock)
     vouchers = Worker("voucher", kept.vouchers, access.grant, clock)
-    clerk = Clerk(vouchers.idle)
+    clerk, asker = Clerk(vouchers.idle), Clerk(vouchers.idle)
     settlement = Settlement(
         payments=kept.payments,
         vouchers=kept.vouchers,
@@ -77,16 +82,6 @@ def wired(
         clock=clock,
         router_id=settings.router.id,
     )
-    inbox = Inbox(
-        payments=kept.payments,
-        initiations=kept.initiations,
-        webhooks=kept.webhooks,
-        gateway=gateway,
-        settlement=settlement,
-        matching=matching,
-        clock=clock,
-        later=clerk.later,
-    )
     cashier = Cashier(
         kept.paybills,
         kept.routers,
@@ -94,6 +89,38 @@ def wired(
         router_id=settings.router.id,
         environment=settings.daraja.environment,
         cipher=cipher,
+    )
+    reconcile = Reconcile(
+        payments=kept.payments,
+        paybills=kept.paybills,
+        cashier=cashier,
+        gateway=gateway,
+        matching=matching,
+        clock=clock,
+    )
+    inquiry = Inquiry(
+        payments=kept.payments,
+        paybills=kept.paybills,
+        cashier=cashier,
+        gateway=gateway,
+        settlement=settlement,
+        matching=matching,
+        reconcile=reconcile,
+        bounds=Bounds(clock),
+        clock=clock,
+        later=asker.later,
+        token=partial(ids.signed, settings.webhooks.path_secret.get_secret_value()),
+    )
+    inbox = Inbox(
+        payments=kept.payments,
+        initiations=kept.initiations,
+        webhooks=kept.webhooks,
+        gateway=gateway,
+        settlement=settlement,
+        matching=matching,
+        inquiry=inquiry,
+        clock=clock,
+        later=clerk.later,
     )
     checkout = Checkout(
         payments=kept.payments,
@@ -116,18 +143,13 @@ def wired(
     flows = Flows(
         checkout=checkout,
         redeem=redeem,
-        recover=Recover(payments=kept.payments, vouchers=kept.vouchers, redeem=redeem),
+        recover=Recover(
+            payments=kept.payments, vouchers=kept.vouchers, redeem=redeem, inquiry=inquiry
+        ),
         watch=Watch(payments=kept.payments, vouchers=kept.vouchers, clock=clock),
         cashier=cashier,
         inbox=inbox,
-        reconcile=Reconcile(
-            payments=kept.payments,
-            paybills=kept.paybills,
-            cashier=cashier,
-            gateway=gateway,
-            matching=matching,
-            clock=clock,
-        ),
+        reconcile=reconcile,
         resolve=Resolve(
             payments=kept.payments,
             vouchers=kept.vouchers,
@@ -142,6 +164,7 @@ def wired(
         payments=Worker("payment", kept.payments, settlement.pay, clock),
         vouchers=vouchers,
         clerk=clerk,
+        asker=asker,
     )
 
 

@@ -25,6 +25,8 @@ LARGEST_BODY = 16 * 1024
 _REFRESH_SECONDS = 4
 # A prompt is usually answered by then; after it the page says so instead of counting on.
 _PATIENCE_SECONDS = 100
+# Safaricom answers a question about a receipt within seconds, or it does not answer.
+_CHECK_SECONDS = 60
 _COOL_DOWN = {"prompt_open": 120, "same_amount_wait": 120}
 
 
@@ -116,10 +118,15 @@ async def recover(request: web.Request) -> web.Response:
     form = await _form(request)
     door, here = _here(request, form)
     device = await door.visitors.device(request)
+    receipt, phone = form.get("receipt", ""), form.get("phone", "")
     try:
-        voucher = await door.recover.find(form.get("receipt", ""), form.get("phone", ""), device)
+        voucher = await door.recover.find(receipt, phone, device)
     except Invalid as error:
-        return await _home(request, here, form=form, error=error)
+        since = _since(door, form)
+        unknown = error.reason == "receipt_unknown" and since is not None
+        if since is None or not unknown or not door.recover.ask(receipt, phone):
+            return await _home(request, here, form=form, error=error)
+        return _checking(request, here, form, since)
     raise web.HTTPSeeOther(f"/wait/{voucher.token}")
 
 
@@ -175,6 +182,36 @@ async def done(request: web.Request) -> web.Response:
         continue_url=payment.continue_url if payment else None,
         message=_sentence(door, here, progress),
         random_mac=voucher.device is not None and _is_random(voucher.device.mac),
+    )
+
+
+def _since(door: PortalDoor, form: Mapping[str, str]) -> int | None:
+    """Return when this search began, by the page's own word; None once it has lasted enough.
+
+    Whoever writes something else there shortens or renews only their own waiting.
+    """
+    now, told = int(door.clock.now().timestamp()), form.get("since", "")
+    if not (told.isascii() and told.isdecimal() and len(told) <= len(str(now))):
+        return now
+    age = now - int(told)
+    if age < 0:  # the clock was set back meanwhile
+        return now
+    return int(told) if age < _CHECK_SECONDS else None
+
+
+def _checking(
+    request: web.Request, here: Arrival, form: Mapping[str, str], since: int
+) -> web.Response:
+    phone = form.get("phone", "")[:32]
+    return _page(
+        request,
+        here,
+        "checking.html",
+        receipt=form.get("receipt", "")[:64].strip().upper(),
+        phone=phone,
+        phone_masked=phones.masked(phones.normalise(phone)),
+        since=since,
+        carry=here.carry | {"lang": here.language},
     )
 
 

@@ -22,9 +22,9 @@ from appliance.domain.plans import Plan
 from appliance.domain.records import WebhookLog
 from appliance.web.webhooks import LARGEST_BODY, WebhooksDoor, build_webhooks
 from tests.flows.hostile import messages, recorded, written
-from tests.story import PHONES, Story
+from tests.story import PATH_SECRET, PHONES, Story
 
-CODE, SECRET, PRICE = "VCHRCODE99", "feedface", 1
+CODE, SECRET, PRICE = "VCHRCODE99", PATH_SECRET, 1
 CALLED = [
     recorded(f"callback_{name}", CheckoutRequestID="ws_CO_0", MerchantRequestID="merchant-ws_CO_0")
     for name in ("paid_five_items", "paid_four_items", "cancelled", "no_answer")

@@ -1,0 +1,137 @@
+"""A customer names a receipt that nobody told us of: Safaricom is asked, within bounds."""
+
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
+
+from appliance.domain import payments
+from appliance.domain.errors import ApplianceError, Duplicate
+from appliance.domain.evidence import Lookup, Verdict
+from appliance.domain.payments import UNDECIDED, NotOurs, SecondPayment
+from appliance.domain.records import WebhookLog, WebhookMetadata
+from appliance.flows.cashier import Cashier
+from appliance.flows.matching import Matching
+from appliance.flows.reconcile import Reconcile
+from appliance.flows.settlement import Settlement
+from appliance.ports import Clock, Gateway, Later, Paybills, Payments
+
+log = logging.getLogger(__name__)
+
+_AGAIN_AFTER = timedelta(minutes=1)
+# Whatever a crowd or a prankster types: Daraja's own limits are not published.
+_MOST = 20
+_MOST_PURCHASES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Lets every question through once a minute, and only so many of all of them."""
+
+    clock: Clock
+    _asked: deque[tuple[float, str]] = field(default_factory=deque, repr=False)
+
+    def let(self, question: str) -> bool:
+        """Say whether this may be asked now; one that may not costs nothing."""
+        now = self.clock.monotonic()
+        while self._asked and now - self._asked[0][0] >= _AGAIN_AFTER.total_seconds():
+            self._asked.popleft()
+        if len(self._asked) >= _MOST or any(question == other for _, other in self._asked):
+            return False
+        self._asked.append((now, question))
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inquiry:
+    """Ask for the money of a receipt, and hear what Safaricom has found."""
+
+    payments: Payments
+    paybills: Paybills
+    cashier: Cashier
+    gateway: Gateway
+    settlement: Settlement
+    matching: Matching
+    reconcile: Reconcile
+    bounds: Bounds
+    clock: Clock
+    later: Later
+    token: Callable[[str], str]
+    """Makes the secret end of the address that a question is answered at."""
+
+    def begin(self, receipt: str, phone: str) -> None:
+        """Have Safaricom asked soon, unless it was a moment ago; nobody waits for the answer."""
+        if self.bounds.let(f"receipt {receipt}"):
+            self.later(partial(self._quietly, self._find_money, receipt))
+        if self.bounds.let(f"phone {phone}"):
+            self.later(partial(self._quietly, self._query_purchases, phone))
+
+    async def heard(self, webhook: WebhookLog) -> WebhookLog:
+        """Return the answer with what it decided; safe to repeat. Raises `Invalid`."""
+        lookup, payload = self.gateway.read_lookup(webhook.raw_body)
+        account, _, receipt = (webhook.asked or "").partition(" ")
+        status, payment_id = await self._believed(lookup, account, receipt)
+        if lookup.code != "0":
+            log.warning("no answer about a receipt account=%s code=%s", account, lookup.code)
+        return replace(
+            webhook,
+            status=status,
+            payment_id=payment_id,
+            payload=payload,
+            metadata=WebhookMetadata(trans_id=receipt, result_code=lookup.code),
+        )
+
+    async def _quietly(self, ask: Callable[[str], Awaitable[None]], what: str) -> None:
+        try:
+            await ask(what)
+        except ApplianceError as error:
+            log.warning("Safaricom could not be asked about a receipt code=%s", error.code)
+
+    async def _find_money(self, receipt: str) -> None:
+        """Look where proof is to be had, else ask for a hint."""
+        if await self.payments.find("mpesaReceiptNumber", receipt) is not None:
+            return
+        if await self.reconcile.sweep() is not None:
+            return
+        number = await self.cashier.paybill_number()
+        paybill = await self.paybills.find("paybillInfo.number", number)
+        if paybill is not None and paybill.has_initiator:
+            await self.gateway.look_up(number, receipt, self.token(f"{number} {receipt}"))
+
+    async def _query_purchases(self, phone: str) -> None:
+        """Ask about what this phone has not finished paying; its own next questions stay."""
+        now = self.clock.now()
+        for payment in await self.payments.page("phoneNumber", phone, _MOST_PURCHASES):
+            waits = payment.state in UNDECIDED and payment.checkout_request_id is not None
+            if not waits or now - payment.created_at < payments.SEND_WITHIN:
+                continue
+            answer = await self.gateway.query(payment)
+            if answer.verdict is Verdict.UNDECIDED:
+                continue
+            try:
+                await self.settlement.hear(payment, answer)
+            except (NotOurs, SecondPayment, Duplicate):
+                log.error("an answer about another request payment=%s", payment.id)
+
+    async def _believed(self, lookup: Lookup, account: str, receipt: str) -> tuple[str, str | None]:
+        """Return what an answer decides, and about which payment.
+
+        Only one that names our own short code as payee proves that the money came to us; any
+        other is no more than a reason to ask.
+        """
+        if lookup.code != "0":
+            return "not_found", None
+        money = lookup.money(account)
+        if money is None:
+            return "incomplete", None
+        if money.receipt != receipt:
+            return "mismatch", None
+        if not lookup.completed:
+            return "not_completed", None
+        paybill = await self.paybills.find("paybillInfo.number", account)
+        if paybill is None or (lookup.payee and lookup.payee not in paybill.short_codes):
+            return "not_ours", None
+        decision, payment = await self.matching.arrived(money, proved=bool(lookup.payee))
+        return decision, payment.id if payment and payment.voucher_id else None
