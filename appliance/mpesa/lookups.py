@@ -8,12 +8,7 @@ from appliance.domain.evidence import Lookup
 from appliance.domain.paybills import Paybill
 from appliance.mpesa import values
 
-_NAMED = (
-    "ResultDesc",
-    "OriginatorConversationID",
-    "ConversationID",
-    "TransactionID",
-)
+_NAMED = ("ResultDesc", "OriginatorConversationID", "ConversationID", "TransactionID")
 _MOST_ITEMS = 20
 _AN_ORGANISATION = "4"
 
@@ -77,10 +72,9 @@ def _party(value: object) -> str:
     return values.text(number) or ""
 
 
-def _plain(
-    found: Mapping[str, Any], code: str, items: Mapping[str, object]
-) -> dict[str, str | list[dict[str, str | None]] | None]:
+def _plain(found: Mapping[str, Any], code: str, items: Mapping[str, object]) -> dict[str, object]:
     """Return the result from known keys only: what a stranger sends never names our fields."""
-    known = {name: values.text(found.get(name)) for name in _NAMED if name in found}
-    listed = [{"Key": name, "Value": values.text(value)} for name, value in items.items()]
-    return {"ResultCode": code, **known, "ResultParameters": listed[:_MOST_ITEMS]}
+    known = {name: values.text(found.get(name)) for name in _NAMED}
+    listed = [{"Key": name, "Value": values.text(value) or ""} for name, value in items.items()]
+    said = {name: value for name, value in known.items() if value is not None}
+    return {"ResultCode": code, **said, "ResultParameters": listed[:_MOST_ITEMS]}

@@ -16,7 +16,7 @@ from appliance.flows.progress import Progress, Watch
 from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
 from appliance.ports import Clock
-from appliance.web import errors
+from appliance.web import checking, errors
 from appliance.web.pages import Pages
 from appliance.web.shelf import Shelf
 from appliance.web.visitors import Arrival, Visitors, arrival
@@ -25,8 +25,6 @@ LARGEST_BODY = 16 * 1024
 _REFRESH_SECONDS = 4
 # A prompt is usually answered by then; after it the page says so instead of counting on.
 _PATIENCE_SECONDS = 100
-# Safaricom answers a question about a receipt within seconds, or it does not answer.
-_CHECK_SECONDS = 60
 _COOL_DOWN = {"prompt_open": 120, "same_amount_wait": 120}
 
 
@@ -122,11 +120,13 @@ async def recover(request: web.Request) -> web.Response:
     try:
         voucher = await door.recover.find(receipt, phone, device)
     except Invalid as error:
-        since = _since(door, form)
-        unknown = error.reason == "receipt_unknown" and since is not None
-        if since is None or not unknown or not door.recover.ask(receipt, phone):
+        since = checking.began(form, door.clock.now())
+        if error.reason != "receipt_unknown" or since is None:
             return await _home(request, here, form=form, error=error)
-        return _checking(request, here, form, since)
+        if not door.recover.ask(receipt, phone):
+            return await _home(request, here, form=form, error=error)
+        carry = here.carry | {"lang": here.language}
+        return _page(request, here, "checking.html", carry=carry, **checking.shown(form, since))
     raise web.HTTPSeeOther(f"/wait/{voucher.token}")
 
 
@@ -182,36 +182,6 @@ async def done(request: web.Request) -> web.Response:
         continue_url=payment.continue_url if payment else None,
         message=_sentence(door, here, progress),
         random_mac=voucher.device is not None and _is_random(voucher.device.mac),
-    )
-
-
-def _since(door: PortalDoor, form: Mapping[str, str]) -> int | None:
-    """Return when this search began, by the page's own word; None once it has lasted enough.
-
-    Whoever writes something else there shortens or renews only their own waiting.
-    """
-    now, told = int(door.clock.now().timestamp()), form.get("since", "")
-    if not (told.isascii() and told.isdecimal() and len(told) <= len(str(now))):
-        return now
-    age = now - int(told)
-    if age < 0:  # the clock was set back meanwhile
-        return now
-    return int(told) if age < _CHECK_SECONDS else None
-
-
-def _checking(
-    request: web.Request, here: Arrival, form: Mapping[str, str], since: int
-) -> web.Response:
-    phone = form.get("phone", "")[:32]
-    return _page(
-        request,
-        here,
-        "checking.html",
-        receipt=form.get("receipt", "")[:64].strip().upper(),
-        phone=phone,
-        phone_masked=phones.masked(phones.normalise(phone)),
-        since=since,
-        carry=here.carry | {"lang": here.language},
     )
 
 

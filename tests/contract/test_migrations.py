@@ -264,12 +264,20 @@ name = "Shop"
 consumerKey = "key-k"
 consumerSecret = "key-s"
 passKey = "key-p"
+initiatorName = "operator"
+securityCredential = "key-i"
 """
     await asyncio.to_thread(file.write_text, text, encoding="utf-8")
     cipher = FernetCipher([KEY])
     await seed(store, file, cipher)
     document = await the(store, "100001")
     assert cipher.open(document["credentials"]["passKey"]) == "key-p"
+    assert document["credentials"]["initiatorName"] == "operator"
+    assert document["credentials"]["securityCredential"].startswith("fernet:")
+    assert cipher.open(document["credentials"]["securityCredential"]) == "key-i"
+    kept = await books(store).paybills.find("paybillInfo.number", "100001")
+    assert kept is not None
+    assert kept.has_initiator
     token = cipher.seal("token")
     await store.change("paybills", document["_id"], {"credentials.accessToken": token}, {})
     before = await the(store, "100001")
