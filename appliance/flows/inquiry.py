@@ -9,8 +9,8 @@ from functools import partial
 
 from appliance.domain import payments
 from appliance.domain.errors import ApplianceError, Duplicate
-from appliance.domain.evidence import Lookup, Verdict
-from appliance.domain.payments import UNDECIDED, NotOurs, SecondPayment
+from appliance.domain.evidence import Lookup, Received, Verdict
+from appliance.domain.payments import UNDECIDED, NotOurs, SecondPayment, State
 from appliance.domain.records import WebhookLog, WebhookMetadata
 from appliance.flows.cashier import Cashier
 from appliance.flows.matching import Matching
@@ -24,6 +24,9 @@ _AGAIN_AFTER = timedelta(minutes=1)
 # Whatever a crowd or a prankster types: Daraja's own limits are not published.
 _MOST = 20
 _MOST_PURCHASES = 10
+# A prompt lives three minutes; who pays by hand instead does so within a few more.
+_WINDOW = timedelta(minutes=10)
+_UNTOLD = "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,5 +136,20 @@ class Inquiry:
         paybill = await self.paybills.find("paybillInfo.number", account)
         if paybill is None or (lookup.payee and lookup.payee not in paybill.short_codes):
             return "not_ours", None
+        if lookup.payee and paybill.paybill_info.type == "paybill":
+            money = replace(money, reference=await self._account_of(money))
         decision, payment = await self.matching.arrived(money, proved=bool(lookup.payee))
         return decision, payment.id if payment and payment.voucher_id else None
+
+    async def _account_of(self, money: Received) -> str:
+        """Return the account that money to a paybill was paid with, as far as we can know.
+
+        No answer names it, and a paybill may take money for other things than ours. A push of
+        ours names its own; whatever else was paid is for a person to find out.
+        """
+        for payment in await self.payments.page("phoneNumber", money.msisdn, _MOST_PURCHASES):
+            open_still = payment.receipt is None and payment.state in {*UNDECIDED, State.PAID}
+            at_once = money.at is None or abs(money.at - payment.created_at) <= _WINDOW
+            if open_still and at_once and payment.amount == money.amount:
+                return payment.voucher_code
+        return _UNTOLD

@@ -158,6 +158,27 @@ async def test_an_answer_that_names_us_as_payee_proves_the_payment(account: str)
     story.check()
 
 
+async def test_money_to_the_paybill_for_who_knows_what_waits_for_a_person() -> None:
+    story = await begun()
+    await typed(story, "UKN0000000", who=1)
+    story.mpesa.pays(PHONES[1], 50, "WATER")
+    body = result(story, "UKN0000000", CreditPartyName="174379 - Shop")
+    assert await answered(story, body) == "unmatched"
+    assert sorted(states(story)) == ["pending", "unmatched"]
+    assert not await typed(story, "UKN0000000", who=1)
+
+
+async def test_money_to_a_till_buys_the_plan_of_its_price() -> None:
+    story = await begun("till")
+    await typed(story, "UKN0000000", who=1)
+    story.mpesa.pays(PHONES[1], 50, "")
+    body = result(story, "UKN0000000", CreditPartyName="5142076 - Shop")
+    assert await answered(story, body) == "completed"
+    assert await typed(story, "UKN0000000", who=1)
+    await story.work()
+    assert DEVICES[1].mac in story.router.online
+
+
 async def test_the_recorded_answer_names_no_payee_and_is_only_a_reason_to_ask() -> None:
     story = await begun()
     await typed(story, "UKN0000000")
