@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 
 from appliance.domain.debts import Owed
 from appliance.domain.devices import Device, HotspotUser, Session
-from appliance.domain.evidence import Evidence, Lookup, Received
+from appliance.domain.evidence import Evidence, Received, StatusResult
 from appliance.domain.paybills import Paybill, RouterRecord, User
 from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
@@ -130,14 +130,14 @@ class Gateway(Protocol):
         """List the payments that this account received in a time, whoever asked for them."""
         ...
 
-    async def look_up(self, paybill_number: str, receipt: str, token: str) -> None:
+    async def ask_status(self, paybill_number: str, receipt: str, token: str) -> None:
         """Ask what became of a receipt; the answer comes later, as a webhook with this token.
 
         Raise `GatewayRefused` where this account may not ask, and what every question raises.
         """
         ...
 
-    def read_lookup(self, body: str) -> tuple[Lookup, dict[str, object]]:
+    def read_status(self, body: str) -> tuple[StatusResult, dict[str, object]]:
         """Return what such an answer says, and its payload for the log; raise `Invalid`."""
         ...
 

@@ -23,7 +23,7 @@ STORES = ["sqlite", "secantus", *(["mongodb"] if REAL_MONGODB else [])]
 
 
 settings.register_profile("nightly", max_examples=10_000, deadline=None)
-settings.register_profile("usual", max_examples=100, deadline=None)
+settings.register_profile("usual", max_examples=120, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 
 

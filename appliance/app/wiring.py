@@ -12,6 +12,7 @@ from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout
 from appliance.flows.inbox import Inbox
 from appliance.flows.inquiry import Bounds, Inquiry
+from appliance.flows.lookup import Lookup
 from appliance.flows.matching import Matching
 from appliance.flows.progress import Watch
 from appliance.flows.reconcile import Reconcile
@@ -19,6 +20,7 @@ from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
 from appliance.flows.resolve import Resolve
 from appliance.flows.settlement import Settlement
+from appliance.flows.validation import Validation
 from appliance.ports import Cipher, Clock, Gateway, Handover, Router
 from appliance.settings import Settings
 from appliance.store.records import Books
@@ -72,12 +74,18 @@ def wired(
         hand_over=_of_this_router(settings.router.id, vouchers.hand),
         later=clerk.later,
     )
-    matching = Matching(
+    lookup = Lookup(
         payments=kept.payments,
         vouchers=kept.vouchers,
         initiations=kept.initiations,
         plans=kept.plans,
         paybills=kept.paybills,
+        clock=clock,
+    )
+    matching = Matching(
+        payments=kept.payments,
+        vouchers=kept.vouchers,
+        lookup=lookup,
         settlement=settlement,
         clock=clock,
         router_id=settings.router.id,
@@ -104,6 +112,7 @@ def wired(
         cashier=cashier,
         gateway=gateway,
         settlement=settlement,
+        lookup=lookup,
         matching=matching,
         reconcile=reconcile,
         bounds=Bounds(clock),
@@ -119,6 +128,7 @@ def wired(
         settlement=settlement,
         matching=matching,
         inquiry=inquiry,
+        validation=Validation(lookup),
         clock=clock,
         later=clerk.later,
     )

@@ -71,7 +71,7 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lookup:
+class StatusResult:
     """What Safaricom found about a receipt that we asked for; absent where it does not say."""
 
     code: str

@@ -8,11 +8,12 @@ from datetime import timedelta
 from functools import partial
 
 from appliance.domain import payments
-from appliance.domain.errors import ApplianceError, Duplicate
-from appliance.domain.evidence import Lookup, Received, Verdict
-from appliance.domain.payments import UNDECIDED, NotOurs, SecondPayment, State
+from appliance.domain.errors import ApplianceError
+from appliance.domain.evidence import Received, StatusResult
+from appliance.domain.payments import UNDECIDED
 from appliance.domain.records import WebhookLog, WebhookMetadata
 from appliance.flows.cashier import Cashier
+from appliance.flows.lookup import Lookup
 from appliance.flows.matching import Matching
 from appliance.flows.reconcile import Reconcile
 from appliance.flows.settlement import Settlement
@@ -24,8 +25,6 @@ _AGAIN_AFTER = timedelta(minutes=1)
 # Whatever a crowd or a prankster types: Daraja's own limits are not published.
 _MOST = 20
 _MOST_PURCHASES = 10
-# A prompt lives three minutes; who pays by hand instead does so within a few more.
-_WINDOW = timedelta(minutes=10)
 _UNTOLD = "?"
 
 
@@ -56,6 +55,7 @@ class Inquiry:
     cashier: Cashier
     gateway: Gateway
     settlement: Settlement
+    lookup: Lookup
     matching: Matching
     reconcile: Reconcile
     bounds: Bounds
@@ -73,17 +73,17 @@ class Inquiry:
 
     async def heard(self, webhook: WebhookLog) -> WebhookLog:
         """Return the answer with what it decided; safe to repeat. Raises `Invalid`."""
-        lookup, payload = self.gateway.read_lookup(webhook.raw_body)
+        result, payload = self.gateway.read_status(webhook.raw_body)
         account, _, receipt = (webhook.asked or "").partition(" ")
-        status, payment_id = await self._believed(lookup, account, receipt)
-        if lookup.code != "0":
-            log.warning("no answer about a receipt account=%s code=%s", account, lookup.code)
+        status, payment_id = await self._believed(result, account, receipt)
+        if result.code != "0":
+            log.warning("no answer about a receipt account=%s code=%s", account, result.code)
         return replace(
             webhook,
             status=status,
             payment_id=payment_id,
             payload=payload,
-            metadata=WebhookMetadata(trans_id=receipt, result_code=lookup.code),
+            metadata=WebhookMetadata(trans_id=receipt, result_code=result.code),
         )
 
     async def _quietly(self, ask: Callable[[str], Awaitable[None]], what: str) -> None:
@@ -101,45 +101,37 @@ class Inquiry:
         number = await self.cashier.paybill_number()
         paybill = await self.paybills.find("paybillInfo.number", number)
         if paybill is not None and paybill.has_initiator:
-            await self.gateway.look_up(number, receipt, self.token(f"{number} {receipt}"))
+            await self.gateway.ask_status(number, receipt, self.token(f"{number} {receipt}"))
 
     async def _query_purchases(self, phone: str) -> None:
         """Ask about what this phone has not finished paying; its own next questions stay."""
         now = self.clock.now()
         for payment in await self.payments.page("phoneNumber", phone, _MOST_PURCHASES):
-            waits = payment.state in UNDECIDED and payment.checkout_request_id is not None
-            if not waits or now - payment.created_at < payments.SEND_WITHIN:
-                continue
-            answer = await self.gateway.query(payment)
-            if answer.verdict is Verdict.UNDECIDED:
-                continue
-            try:
-                await self.settlement.hear(payment, answer)
-            except (NotOurs, SecondPayment, Duplicate):
-                log.error("an answer about another request payment=%s", payment.id)
+            if payment.state in UNDECIDED and now - payment.created_at >= payments.SEND_WITHIN:
+                await self.settlement.ask_early(payment)
 
-    async def _believed(self, lookup: Lookup, account: str, receipt: str) -> tuple[str, str | None]:
+    async def _believed(
+        self, result: StatusResult, account: str, receipt: str
+    ) -> tuple[str, str | None]:
         """Return what an answer decides, and about which payment.
 
         Only one that names our own short code as payee proves that the money came to us; any
         other is no more than a reason to ask.
         """
-        if lookup.code != "0":
-            return "not_found", None
-        money = lookup.money(account)
-        if money is None:
-            return "incomplete", None
-        if money.receipt != receipt:
-            return "mismatch", None
-        if not lookup.completed:
-            return "not_completed", None
+        money = result.money(account)
+        if result.code != "0" or money is None:
+            return ("not_found" if result.code != "0" else "incomplete"), None
+        if money.receipt != receipt or not result.completed:
+            return ("mismatch" if money.receipt != receipt else "not_completed"), None
         paybill = await self.paybills.find("paybillInfo.number", account)
-        if paybill is None or (lookup.payee and lookup.payee not in paybill.short_codes):
+        if paybill is None or (result.payee and result.payee not in paybill.short_codes):
             return "not_ours", None
-        if lookup.payee and paybill.paybill_info.type == "paybill":
+        if not result.payee:
+            return await self.matching.hinted(money), None
+        if paybill.paybill_info.type == "paybill":
             money = replace(money, reference=await self._account_of(money))
-        decision, payment = await self.matching.arrived(money, proved=bool(lookup.payee))
-        return decision, payment.id if payment and payment.voucher_id else None
+        decision, payment = await self.matching.arrived(money)
+        return decision, payment.id if payment.voucher_id else None
 
     async def _account_of(self, money: Received) -> str:
         """Return the account that money to a paybill was paid with, as far as we can know.
@@ -147,9 +139,5 @@ class Inquiry:
         No answer names it, and a paybill may take money for other things than ours. A push of
         ours names its own; whatever else was paid is for a person to find out.
         """
-        for payment in await self.payments.page("phoneNumber", money.msisdn, _MOST_PURCHASES):
-            open_still = payment.receipt is None and payment.state in {*UNDECIDED, State.PAID}
-            at_once = money.at is None or abs(money.at - payment.created_at) <= _WINDOW
-            if open_still and at_once and payment.amount == money.amount:
-                return payment.voucher_code
-        return _UNTOLD
+        purchase = (await self.lookup.purchases(money)).only
+        return _UNTOLD if purchase is None else purchase.voucher_code

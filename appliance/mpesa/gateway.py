@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from appliance.domain.errors import GatewayRefused, OutcomeUnknown
-from appliance.domain.evidence import Evidence, Lookup, Received, Source, Verdict
+from appliance.domain.evidence import Evidence, Received, Source, StatusResult, Verdict
 from appliance.domain.payments import Payment
-from appliance.mpesa import lookups, wire
+from appliance.mpesa import status, wire
 from appliance.mpesa.service import MpesaService
 
 
@@ -63,13 +63,13 @@ class MpesaGateway:
         """Return what a C2B message says, and its payload for the log; raise `Invalid`."""
         return wire.received(body)
 
-    async def look_up(self, paybill_number: str, receipt: str, token: str) -> None:
+    async def ask_status(self, paybill_number: str, receipt: str, token: str) -> None:
         """Ask what became of a receipt; the answer comes to this question's own address."""
         address = f"{self.hooks_url}/status/{token}"
         await self.service.query_transaction_status(
             paybill_number, receipt, f"{address}/result", f"{address}/timeout"
         )
 
-    def read_lookup(self, body: str) -> tuple[Lookup, dict[str, object]]:
+    def read_status(self, body: str) -> tuple[StatusResult, dict[str, object]]:
         """Return what a result says, and its payload for the log; raise `Invalid`."""
-        return lookups.result(body)
+        return status.result(body)

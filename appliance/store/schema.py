@@ -42,7 +42,7 @@ class Collection:
 PAYBILLS = Collection(
     name="paybills",
     unique=("paybillInfo.number",),
-    indexes=(("status",), ("paybillInfo.storeNumber",)),
+    indexes=(("status",), ("paybillInfo.storeNumber",), ("config.c2bShortCode",)),
     ids=frozenset({"userId"}),
     newest="_id",
     guards=("credentials.accessToken",),
@@ -81,7 +81,7 @@ PLANS = Collection(name="plans", indexes=(("active", "-order"),), newest="order"
 PAYMENTS = Collection(
     name="payments",
     unique=("mpesaReceiptNumber", "callbackHash", "openPhone"),
-    indexes=(("status", "-createdAt"), ("phoneNumber", "-createdAt")),
+    indexes=(("status", "-createdAt"), ("phoneNumber", "-createdAt"), ("awaits", "-createdAt")),
     ids=frozenset({"routerId", "voucherId", "planId"}),
     owes=True,
 )

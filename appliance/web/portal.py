@@ -26,6 +26,7 @@ _REFRESH_SECONDS = 4
 # A prompt is usually answered by then; after it the page says so instead of counting on.
 _PATIENCE_SECONDS = 100
 _COOL_DOWN = {"prompt_open": 120, "same_amount_wait": 120}
+_WITH_A_PERSON = frozenset({"wrong_amount", "person_looks"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +142,7 @@ async def wait(request: web.Request) -> web.Response:
     token = progress.voucher.token
     age = (door.clock.now() - progress.voucher.created_at).total_seconds()
     locked = progress.seconds_left if progress.state == "unknown" else 0
-    settled = progress.state == "paid" or progress.reason == "wrong_amount"
+    settled = progress.state == "paid" or progress.reason in _WITH_A_PERSON
     again = None if settled or locked or progress.state == "pending" else here.home(buy="1")
     return _page(
         request,

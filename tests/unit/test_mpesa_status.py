@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from appliance.domain.errors import Invalid
 from appliance.domain.paybills import Credentials, Paybill, PaybillInfo
-from appliance.mpesa import lookups
+from appliance.mpesa import status
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "daraja"
 KEYS = Credentials(
@@ -42,12 +42,12 @@ def result(*items: object, **changes: Any) -> str:
 
 
 def test_the_recorded_result_names_everything_but_who_got_the_money() -> None:
-    lookup, payload = lookups.result(json.dumps(recorded("status_result")))
-    assert lookup.completed
-    assert (lookup.receipt, lookup.amount) == ("MBN31H462N", Decimal(300))
-    assert (lookup.payer, lookup.payee) == ("254708374149", "")
-    assert lookup.at == datetime(2018, 2, 23, 2, 41, 12, tzinfo=UTC)
-    money = lookup.money("600782")
+    told, payload = status.result(json.dumps(recorded("status_result")))
+    assert told.completed
+    assert (told.receipt, told.amount) == ("MBN31H462N", Decimal(300))
+    assert (told.payer, told.payee) == ("254708374149", "")
+    assert told.at == datetime(2018, 2, 23, 2, 41, 12, tzinfo=UTC)
+    money = told.money("600782")
     assert money is not None
     assert (money.receipt, money.short_code, money.reference) == ("MBN31H462N", "600782", "")
     said = payload["Result"]
@@ -56,28 +56,28 @@ def test_the_recorded_result_names_everything_but_who_got_the_money() -> None:
 
 
 def test_a_question_has_the_fields_that_safaricom_prints() -> None:
-    body = lookups.question(PAYBILL, "NEF61H8J60", "https://a.example/r", "https://a.example/t")
+    body = status.question(PAYBILL, "NEF61H8J60", "https://a.example/r", "https://a.example/t")
     assert body.keys() == recorded("status").keys() - {"OriginalConversationID"}
     assert (body["CommandID"], body["TransactionID"]) == ("TransactionStatusQuery", "NEF61H8J60")
     assert (body["PartyA"], body["IdentifierType"]) == ("174379", "4")
 
 
 def test_a_till_asks_as_its_store() -> None:
-    assert lookups.question(TILL, "NEF61H8J60", "https://a", "https://b")["PartyA"] == "600984"
+    assert status.question(TILL, "NEF61H8J60", "https://a", "https://b")["PartyA"] == "600984"
 
 
 def test_the_first_of_two_values_counts_and_an_empty_one_is_none() -> None:
     body = result({"Key": "Amount"}, {"Key": "Amount", "Value": "1"}, TransactionReason=None)
-    assert lookups.result(body)[0].amount == 300
+    assert status.result(body)[0].amount == 300
 
 
 def test_one_parameter_alone_needs_no_list() -> None:
     message = recorded("status_result")
     one = {"Key": "ReceiptNo", "Value": "MBN31H462N"}
     message["Result"]["ResultParameters"]["ResultParameter"] = one
-    lookup, _ = lookups.result(json.dumps(message))
-    assert lookup.receipt == "MBN31H462N"
-    assert lookup.money("174379") is None
+    told, _ = status.result(json.dumps(message))
+    assert told.receipt == "MBN31H462N"
+    assert told.money("174379") is None
 
 
 @pytest.mark.parametrize(
@@ -94,17 +94,17 @@ def test_one_parameter_alone_needs_no_list() -> None:
     ],
 )
 def test_a_party_is_the_number_in_front_of_its_name(name: object, number: str) -> None:
-    assert lookups.result(result(CreditPartyName=name))[0].payee == number
+    assert status.result(result(CreditPartyName=name))[0].payee == number
 
 
-@pytest.mark.parametrize("status", ["Failed", "Reversed", "", None, "completedly", 0])
-def test_only_completed_money_has_moved(status: object) -> None:
-    assert not lookups.result(result(TransactionStatus=status))[0].completed
+@pytest.mark.parametrize("said", ["Failed", "Reversed", "", None, "completedly", 0])
+def test_only_completed_money_has_moved(said: object) -> None:
+    assert not status.result(result(TransactionStatus=said))[0].completed
 
 
 def test_a_failure_found_nothing() -> None:
-    lookup, _ = lookups.result(json.dumps(recorded("reversal_failed")))
-    assert (lookup.code, lookup.completed, lookup.receipt) == ("R000002", False, None)
+    told, _ = status.result(json.dumps(recorded("reversal_failed")))
+    assert (told.code, told.completed, told.receipt) == ("R000002", False, None)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_failure_found_nothing() -> None:
 )
 def test_what_is_no_result_is_refused(body: str) -> None:
     with pytest.raises(Invalid):
-        lookups.result(body)
+        status.result(body)
 
 
 @given(
@@ -128,5 +128,5 @@ def test_what_is_no_result_is_refused(body: str) -> None:
 )
 def test_no_shape_of_the_parameters_is_too_strange(parameters: object) -> None:
     body = json.dumps({"Result": {"ResultCode": 0, "ResultParameters": parameters}})
-    lookup, _ = lookups.result(body)
-    assert lookup.code == "0"
+    told, _ = status.result(body)
+    assert told.code == "0"

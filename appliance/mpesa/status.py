@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from appliance.domain.errors import Invalid
-from appliance.domain.evidence import Lookup
+from appliance.domain.evidence import StatusResult
 from appliance.domain.paybills import Paybill
 from appliance.mpesa import values
 
@@ -30,7 +30,7 @@ def question(paybill: Paybill, receipt: str, result_url: str, timeout_url: str) 
     }
 
 
-def result(body: str) -> tuple[Lookup, dict[str, object]]:
+def result(body: str) -> tuple[StatusResult, dict[str, object]]:
     """Return what a result says, and its known parts for the log. Raises `Invalid`.
 
     Parameters come as a list or as one object, in any order and some of them twice; the first
@@ -44,7 +44,7 @@ def result(body: str) -> tuple[Lookup, dict[str, object]]:
     if code is None:
         raise Invalid("callback_without_result")
     items = _items(found.get("ResultParameters"))
-    lookup = Lookup(
+    found_out = StatusResult(
         code=code,
         status=values.text(items.get("TransactionStatus")) or "",
         receipt=values.receipt(items.get("ReceiptNo")),
@@ -53,7 +53,7 @@ def result(body: str) -> tuple[Lookup, dict[str, object]]:
         payee=_party(items.get("CreditPartyName")),
         at=values.moment(values.text(items.get("FinalisedTime")) or ""),
     )
-    return lookup, {"Result": _plain(found, code, items)}
+    return found_out, {"Result": _plain(found, code, items)}
 
 
 def _items(parameters: object) -> dict[str, object]:
