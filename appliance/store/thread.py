@@ -101,7 +101,7 @@ class Mover:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._jobs = 0
-        self._asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._asked: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="sqlite-mover", daemon=True)
         self._thread.start()
 
@@ -109,12 +109,12 @@ class Mover:
         """Count what the log took; now and then it is time to move it."""
         self._jobs += jobs
         if self._jobs >= _JOBS_BETWEEN_MOVES:
+            self._asked.put(self._jobs)
             self._jobs = 0
-            self._asked.put(True)
 
     def close(self) -> None:
         """Finish what is under way."""
-        self._asked.put(False)
+        self._asked.put(0)
         self._thread.join()
 
     def _run(self) -> None:
