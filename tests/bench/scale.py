@@ -27,10 +27,10 @@ from tests.bench.figures import compared
 
 FEW = 1_000
 MANY = {"sqlite": 1_000_000, "mongodb": 100_000}
-_TIMES = 2_000
+_TIMES = 5_000
 _ROUND = 100
-_LONGEST_SECONDS = 60.0
-_LONGEST_ROUND_SECONDS = 10.0
+_LONGEST_SECONDS = 40.0
+_LONGEST_ROUND_SECONDS = 5.0
 _UNDECIDED = 20
 Verb = Callable[[], Awaitable[float]]
 _NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
