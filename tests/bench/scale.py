@@ -68,7 +68,7 @@ async def fill(store: Store, file: Path, count: int) -> None:
     if isinstance(store, MongoStore):
         target = await store._of(PAYMENTS.name)
         every = documents(count)
-        while batch := [_stored(PAYMENTS.name, document) for document in islice(every, 1_000)]:
+        while batch := [_stored(PAYMENTS.name, document) for document in islice(every, 200)]:
             await target.insert_many(batch)
     else:
         await asyncio.to_thread(_fill_file, file, count)
