@@ -102,7 +102,7 @@ class StoredRecords(Generic[R]):
         later = {"owed.at": now + _PARKED, "owed.lastError": "unreadable"}
         as_read = {"owed.at": codec.at(document, "owed.at"), "version": document.get("version")}
         try:
-            await self._store.change(self._name, document["_id"], later, as_read)
+            await self._store.change(self._name, str(document["_id"]), later, as_read)
         except Conflict:
             return False
         return True

@@ -167,11 +167,13 @@ def _create(connection: sqlite3.Connection, collection: Collection) -> None:
         f"CREATE TABLE IF NOT EXISTS {name} (_id TEXT PRIMARY KEY, doc TEXT NOT NULL{columns})"
     )
     wanted, there = _indexes(collection), _indexes_there(connection, collection)
-    for label in [label for label, made in there.items() if wanted.get(label) != made]:
-        connection.execute(f'DROP INDEX "{label}"')
+    for label, made in there.items():
+        if wanted.get(label) != made:
+            connection.execute(f'DROP INDEX "{label}"')
     _fit_columns(connection, collection)
-    for label in [label for label, made in wanted.items() if there.get(label) != made]:
-        connection.execute(wanted[label])
+    for label, made in wanted.items():
+        if there.get(label) != made:
+            connection.execute(made)
 
 
 def _indexes(collection: Collection) -> dict[str, str]:
