@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from appliance.domain import accounts
+from appliance.domain.devices import Device, Session
 from appliance.domain.errors import ClockInDoubt, Conflict, RouterRefused, RouterUnreachable
 from appliance.domain.vouchers import State, Voucher
 from appliance.flows import usage
@@ -87,6 +88,8 @@ class Drift:
         now, voucher = self.clock.now(), listed
         if voucher.owed is None:  # as an earlier version left it
             voucher = await evolve(self.vouchers, voucher, lambda v: v.with_end(now))
+        if listed.state is State.READY and listed.code in counted.sessions:
+            voucher = await self._found(voucher, counted.sessions[listed.code])
         if entry is not None and reading is not None and voucher.metered:
             voucher = await self.usage.count(voucher, reading)
         if not voucher.usable(self.clock.certain()):
@@ -96,6 +99,15 @@ class Drift:
         elif reading is not None and not accounts.fits(entry, voucher, now, reading):
             await self.router.set_limits(accounts.after(voucher, now, reading))
             repairs.limits += 1
+
+    async def _found(self, voucher: Voucher, sessions: list[Session]) -> Voucher:
+        """Start a voucher that somebody is in with behind our back, from when they came in."""
+        first = max(sessions, key=lambda session: session.uptime)
+        since, certain = self.clock.now() - first.uptime, self.clock.certain() is not None
+        device = Device(first.mac, first.ip)
+        return await evolve(
+            self.vouchers, voucher, lambda v: v.found(since, device, certain=certain)
+        )
 
     async def _put_back(self, repairs: Repairs, listed: Voucher) -> None:
         """Add a user that the router has lost, or never had: its counters start at zero there."""

@@ -43,7 +43,7 @@ async def read(router: Router) -> Counted:
         for name, entry in entries.items()
         if _same(before[name], after[name])
     }
-    return Counted(entries, readings, after)
+    return Counted(entries, readings, {name: found for name, found in after.items() if found})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

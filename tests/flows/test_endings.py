@@ -9,6 +9,7 @@ import pytest
 
 from appliance.domain import debts
 from appliance.domain.debts import Kind
+from appliance.domain.devices import HotspotUser
 from appliance.domain.vouchers import State
 from tests.box import CAPPED, FAMILY, HOUR, METERED, Box
 
@@ -182,6 +183,31 @@ async def test_nothing_is_counted_from_half_an_answer(box: Box) -> None:
         assert (await box.latest(voucher)).used_seconds == 0
 
 
+@pytest.mark.parametrize("reading", [1, 2])
+async def test_a_session_that_ends_while_it_is_read_is_neither_doubled_nor_lost(
+    box: Box, reading: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = box.device()
+    voucher = await box.online(device, METERED)
+    box.pass_by(minutes=20)
+    await box.usage.poll()
+    box.pass_by(minutes=20)
+    command, said = box.api._pool.command, 0
+
+    async def leaving(*words: str) -> list[dict[str, str]]:
+        nonlocal said
+        answer = await command(*words)
+        said += 1
+        if said == reading:
+            box.router.hotspot.leave(device.ip)
+        return answer
+
+    monkeypatch.setattr(box.api._pool, "command", leaving)
+    assert await box.usage.poll() == 0
+    assert await box.usage.poll() == 0
+    assert 2_400 <= (await box.latest(voucher)).used_seconds < 2_410
+
+
 async def test_the_router_is_asked_nothing_while_all_ends_by_the_clock(box: Box) -> None:
     await box.online(box.device())
     box.router.faults.set({"refuse": True})
@@ -310,3 +336,22 @@ async def test_wherever_the_process_dies_the_end_and_the_renewal_are_made_good(
     assert running.state is State.ACTIVE
     assert running.seconds_left(box.clock.now()) >= 3_600 - 3 * debts.LEASE.total_seconds()
     assert len(box.router.hotspot.logins) == 2
+
+
+async def test_a_voucher_revoked_and_cut_off_while_its_device_is_let_in_stays_cut_off(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = box.device()
+    voucher = await box.sold(device)
+    ensure_user = box.api.ensure_user
+
+    async def overtaken(user: HotspotUser) -> None:
+        await box.access.end(await box.amend.revoke(voucher.code))
+        await ensure_user(user)
+
+    monkeypatch.setattr(box.api, "ensure_user", overtaken)
+    await box.work()
+    after = await box.latest(voucher)
+    assert (after.state, after.owed) == (State.REVOKED, None)
+    assert box.in_with(device) is None
+    assert not box.on_router(voucher)
