@@ -42,6 +42,12 @@ class _Menu(BaseModel):
     """Not established."""
     api_login_makes_cookie: bool = False
     """Whether a login by API leaves a mac-cookie: not established."""
+    console_times: Literal["clock", "units"] = "clock"
+    """Whether a script sees a length of time as `01:00:00` or as `1h`."""
+    question_mark_escape: bool = False
+    """Whether version 7 takes `\\?` in a string: not established."""
+    early_serialize: bool = False
+    """Whether `:serialize` is there before 7.16, without its options: not established."""
 
 
 class Faults:

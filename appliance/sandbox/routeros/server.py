@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from appliance.sandbox.addresses import HOST
-from appliance.sandbox.routeros import config
 from appliance.sandbox.routeros.api import Account, ApiSession
-from appliance.sandbox.routeros.clock import RouterClock
+from appliance.sandbox.routeros.device import Device
 from appliance.sandbox.routeros.faults import Faults
-from appliance.sandbox.routeros.hotspot import Hotspot
-from appliance.sandbox.routeros.menus import all_menus
+from appliance.sandbox.routeros.versions import NEWEST
+from appliance.sandbox.routeros.versions import Name as VersionName
 from appliance.sandbox.routeros.web import HotspotWeb
 
 _ACCOUNTS = (
@@ -34,6 +33,7 @@ class RouterOptions:
     latency: float = 0.0
     pages: Mapping[str, str] = field(default_factory=dict)
     name: str = "MikroTik"
+    version: VersionName = NEWEST
 
 
 class PretendRouter:
@@ -41,11 +41,11 @@ class PretendRouter:
 
     def __init__(self, options: RouterOptions) -> None:
         self.faults = Faults(options.latency)
-        self.clock = RouterClock()
-        self.hotspot = Hotspot(config.fresh(), self.clock, self.faults)
+        self.device = Device(self.faults, options.name, options.version)
+        self.clock = self.device.clock
+        self.hotspot = self.device.hotspot
         self.api_port = 0
         self.web_port = 0
-        self._menus = all_menus(self.hotspot, options.name)
         self._accounts = {account.name: account for account in _ACCOUNTS}
         self._sessions: dict[ApiSession, asyncio.Future[None]] = {}
         self._down = False
@@ -56,8 +56,7 @@ class PretendRouter:
         """Lose power for so long: hosts, sessions and their counters are gone."""
         self._down = True
         self._hang_up()
-        self.hotspot.power_cut()
-        self.clock.reboot()
+        self.device.power_cut()
         await asyncio.sleep(seconds)
         self._down = False
 
@@ -67,7 +66,7 @@ class PretendRouter:
 
     async def serve_api(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one API client."""
-        session = ApiSession(reader, writer, self._menus, self._accounts, self.faults)
+        session = ApiSession(reader, writer, self.device, self._accounts)
         if self._down or self.faults.menu.refuse or len(self._sessions) >= _MOST_SESSIONS:
             session.abort()
             return

@@ -1,12 +1,27 @@
 """Rows of one menu: what may be set, how it reads back, and the ids that never repeat."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from itertools import count
 
 from appliance.sandbox.routeros import traps
 from appliance.sandbox.routeros.values import Kind
 
 Row = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """What is unusual about a table."""
+
+    needs: frozenset[str] = frozenset({"write"})
+    """The policies for changing it."""
+    hidden: frozenset[str] = frozenset()
+    """What is taken and never shown."""
+    built_in: bool = False
+    """Its rows are there from the start and can only be set."""
+    keeps: Callable[[Row], str | None] = lambda row: None
+    """Why a row cannot be removed."""
 
 
 class Table:
@@ -19,14 +34,35 @@ class Table:
         defaults: Mapping[str, str] | None = None,
         required: Iterable[str] = ("name",),
         twin: Callable[[Row, Row], str | None] = lambda old, new: None,
+        manners: Manners | None = None,
     ) -> None:
         """Take each argument's kind; `twin` says why two rows may not stand side by side."""
         self.rows: dict[str, Row] = {}
+        self.manners = manners or Manners()
         self._kinds = kinds
         self._defaults = dict(defaults or {})
         self._required = tuple(required)
         self._twin = twin
         self._ids = count(1)
+
+    @property
+    def arguments(self) -> list[str]:
+        """Return what may be set."""
+        return list(self._kinds)
+
+    @property
+    def defaults(self) -> Mapping[str, str]:
+        """Return what a new row begins with."""
+        return self._defaults
+
+    def shown(self, row: Row) -> Row:
+        """Return what of a row may be looked at."""
+        hidden = self.manners.hidden
+        return {n: v for n, v in row.items() if n not in hidden} if hidden else row
+
+    def checked(self, row: Row, given: Mapping[str, str]) -> Row:
+        """Return the row with these properties set."""
+        return self._with(dict(row), given)
 
     def add(self, given: Mapping[str, str]) -> str:
         """Keep a new row and return its id."""
@@ -48,7 +84,12 @@ class Table:
 
     def remove(self, row_ids: Iterable[str]) -> None:
         """Forget these rows, or none of them."""
-        for row_id in [self._existing(row_id) for row_id in row_ids]:
+        going = [self._existing(row_id) for row_id in row_ids]
+        for row_id in going:
+            why = self.manners.keeps(self.rows[row_id])
+            if why is not None:
+                raise traps.Trap(f"failure: {why}")
+        for row_id in going:
             self.rows.pop(row_id, None)
 
     def row(self, row_id: str) -> Row:
@@ -86,7 +127,7 @@ class Table:
                 raise traps.bad_value(name)
             else:
                 row[name] = shown
-        return row
+        return {name: row[name] for name in [*self._kinds, *row] if name in row}
 
     def _refuse_twins(self, row: Row, row_id: str | None) -> None:
         for other_id, other in self.rows.items():
