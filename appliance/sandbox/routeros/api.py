@@ -5,23 +5,14 @@ import socket
 import struct
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 from appliance.sandbox.routeros import sentences, traps
+from appliance.sandbox.routeros.accounts import Account
 from appliance.sandbox.routeros.actions import Answer, Request
 from appliance.sandbox.routeros.device import Device
 
 _LATE_SECONDS = 30
 _RUBBISH = b"\xf9\x00rubbish\xff\xff"
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Somebody who may sign in, with the policies of the group."""
-
-    name: str
-    password: str = field(repr=False)
-    policies: frozenset[str] = frozenset({"read", "write", "api"})
 
 
 class Cut(Exception):
@@ -36,12 +27,10 @@ class ApiSession:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         device: Device,
-        accounts: Mapping[str, Account],
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._device = device
-        self._accounts = accounts
         self._faults = device.faults
         self._account: Account | None = None
 
@@ -104,13 +93,16 @@ class ApiSession:
             return [_trap(trap), ["!done"]]
 
     def _login(self, given: Mapping[str, str]) -> list[list[str]]:
-        account = self._accounts.get(given.get("name", ""))
-        if account is None or account.password != given.get("password", ""):
-            raise traps.bad_login()
-        if "api" not in account.policies:
+        name, password = given.get("name", ""), given.get("password", "")
+        account = self._device.accounts.with_password(name, password, self._peer())
+        if account is None or "api" not in account.policies:
             raise traps.bad_login()
         self._account = account
         return [["!done"]]
+
+    def _peer(self) -> str:
+        address: str = self._writer.get_extra_info("peername")[0]
+        return address
 
     def _answer(self, command: str, words: list[str], account: Account) -> Answer:
         path, _, name = command.rpartition("/")

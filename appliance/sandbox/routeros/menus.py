@@ -1,21 +1,59 @@
 """Every menu of the device, by its path."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from appliance.sandbox.routeros import system, traps, values
-from appliance.sandbox.routeros.actions import Action, Answer, Menu, Request, live, on_rows, stored
+from appliance.sandbox.routeros.accounts import Accounts
+from appliance.sandbox.routeros.actions import (
+    Action,
+    Answer,
+    Menu,
+    Request,
+    live,
+    on_rows,
+    setting,
+    stored,
+)
+from appliance.sandbox.routeros.clock import RouterClock
 from appliance.sandbox.routeros.hotspot import Hotspot, LoginRefused
 from appliance.sandbox.routeros.live import ACTIVE, COOKIE, HOST, Live
+from appliance.sandbox.routeros.services import Services, SshSettings
 from appliance.sandbox.routeros.tables import Row
 from appliance.sandbox.routeros.versions import Version
 
 _LOGIN = frozenset({"user", "password", "ip", "mac-address", "domain"})
 
 
-def all_menus(hotspot: Hotspot, version: Version, identity: Row) -> dict[str, Menu]:
+class Parts(Protocol):
+    """What the menus are about."""
+
+    version: Version
+    clock: RouterClock
+    identity: Row
+    accounts: Accounts
+    services: Services
+    ssh: SshSettings
+    hotspot: Hotspot
+
+
+def all_menus(device: Parts) -> dict[str, Menu]:
     """Return every menu by its path."""
-    return {**_hotspot(hotspot), **system.menus(hotspot, version, identity)}
+    return {
+        **_hotspot(device.hotspot),
+        **_access(device),
+        **system.menus(device.hotspot, device.version, device.identity),
+    }
+
+
+def _access(device: Parts) -> dict[str, Menu]:
+    return {
+        "/ip/service": stored(device.services.table),
+        "/ip/ssh": setting(device.ssh.row, device.ssh.kinds),
+        "/user": stored(device.accounts.users),
+        "/user/group": stored(device.accounts.groups),
+        "/user/ssh-keys": stored(device.accounts.keys),
+    }
 
 
 def _hotspot(hotspot: Hotspot) -> dict[str, Menu]:

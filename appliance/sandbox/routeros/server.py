@@ -4,23 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from aiohttp import web
 
 from appliance.sandbox.addresses import HOST
-from appliance.sandbox.routeros.api import Account, ApiSession
+from appliance.sandbox.routeros.api import ApiSession
 from appliance.sandbox.routeros.device import Device
 from appliance.sandbox.routeros.faults import Faults
+from appliance.sandbox.routeros.hostkeys import fingerprint, host_key
+from appliance.sandbox.routeros.ssh import SshDoor
 from appliance.sandbox.routeros.versions import NEWEST
 from appliance.sandbox.routeros.versions import Name as VersionName
 from appliance.sandbox.routeros.web import HotspotWeb
-
-_ACCOUNTS = (
-    Account("appliance", "sandbox"),
-    Account("reader", "sandbox", frozenset({"read", "api"})),
-)
-_MOST_SESSIONS = 20
-"""`max-sessions` of the API service: a client that leaks connections runs into it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +26,10 @@ class RouterOptions:
     host: str = HOST
     api_port: int = 8728
     web_port: int = 8091
+    ssh_port: int | None = None
+    """None: no SSH."""
+    keys_dir: Path | None = None
+    """Where its SSH host key is kept; without it, every start makes a new one."""
     latency: float = 0.0
     pages: Mapping[str, str] = field(default_factory=dict)
     name: str = "MikroTik"
@@ -46,7 +46,9 @@ class PretendRouter:
         self.hotspot = self.device.hotspot
         self.api_port = 0
         self.web_port = 0
-        self._accounts = {account.name: account for account in _ACCOUNTS}
+        self.ssh_port = 0
+        self.ssh_fingerprint = ""
+        self._ssh: SshDoor | None = None
         self._sessions: dict[ApiSession, asyncio.Future[None]] = {}
         self._down = False
         self._restart: asyncio.Task[None] | None = None
@@ -66,8 +68,9 @@ class PretendRouter:
 
     async def serve_api(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one API client."""
-        session = ApiSession(reader, writer, self.device, self._accounts)
-        if self._down or self.faults.menu.refuse or len(self._sessions) >= _MOST_SESSIONS:
+        session = ApiSession(reader, writer, self.device)
+        address = writer.get_extra_info("peername")[0]
+        if self._down or self.faults.menu.refuse or not self._admits("api", address):
             session.abort()
             return
         self._sessions[session] = serving = asyncio.ensure_future(session.serve())
@@ -79,14 +82,31 @@ class PretendRouter:
             self._sessions.pop(session, None)
             writer.close()
 
+    async def open_ssh(self, host: str, port: int, kept_in: Path | None) -> None:
+        """Let people in by SSH as well."""
+        old = not self.device.version.seven
+        key = await asyncio.to_thread(host_key, kept_in, rsa_only=old)
+        self.ssh_fingerprint = fingerprint(key.asbytes())
+        self._ssh = SshDoor(self.device, key, self.is_away)
+        self.ssh_port = self._ssh.open(host, port)
+        self.device.services.listens("ssh", self.ssh_port)
+
     async def close(self) -> None:
         """Hang up on everybody."""
+        if self._ssh is not None:
+            await self._ssh.close()
         under_way = [*self._sessions.values(), *([self._restart] if self._restart else [])]
         for task in under_way:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
 
+    def _admits(self, service: str, address: str) -> bool:
+        services = self.device.services
+        return services.admits(service, address) and not services.full(service, len(self._sessions))
+
     def _react(self) -> None:
+        if self.faults.menu.ssh_refuse and self._ssh is not None:
+            self._ssh.hang_up()
         if self.faults.menu.refuse:
             self._hang_up()
         seconds = self.faults.take_reboot()
@@ -96,6 +116,8 @@ class PretendRouter:
     def _hang_up(self) -> None:
         for session in list(self._sessions):
             session.abort()
+        if self._ssh is not None and self._down:
+            self._ssh.hang_up()
 
 
 @asynccontextmanager
@@ -112,6 +134,9 @@ async def pretend_router(options: RouterOptions) -> AsyncIterator[PretendRouter]
         listener = web.TCPSite(runner, options.host, options.web_port)
         await listener.start()
         router.api_port = server.sockets[0].getsockname()[1]
+        router.device.services.listens("api", router.api_port)
+        if options.ssh_port is not None:
+            await router.open_ssh(options.host, options.ssh_port, options.keys_dir)
         router.web_port = runner.addresses[0][1]
         yield router
     finally:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
 
-from appliance.sandbox.routeros import traps
+from appliance.sandbox.routeros import traps, values
 from appliance.sandbox.routeros.values import Kind
 
 Row = dict[str, str]
@@ -60,7 +60,7 @@ class Table:
         hidden = self.manners.hidden
         return {n: v for n, v in row.items() if n not in hidden} if hidden else row
 
-    def checked(self, row: Row, given: Mapping[str, str]) -> Row:
+    def checked(self, row: Mapping[str, str], given: Mapping[str, str]) -> Row:
         """Return the row with these properties set."""
         return self._with(dict(row), given)
 
@@ -69,7 +69,7 @@ class Table:
         for name in self._required:
             if name not in given:
                 raise traps.missing(name)
-        row = self._with(dict(self._defaults), given)
+        row = self.checked(self._defaults, given)
         self._refuse_twins(row, None)
         row_id = self._new_id()
         self.rows[row_id] = row
@@ -77,7 +77,7 @@ class Table:
 
     def set(self, row_ids: Iterable[str], given: Mapping[str, str]) -> None:
         """Change these rows, or none of them."""
-        newer = {row_id: self._with(dict(self.row(row_id)), given) for row_id in row_ids}
+        newer = {row_id: self.checked(self.row(row_id), given) for row_id in row_ids}
         for row_id, row in newer.items():
             self._refuse_twins(row, row_id)
         self.rows.update(newer)
@@ -134,6 +134,16 @@ class Table:
             why = self._twin(other, row) if other_id != row_id else None
             if why is not None:
                 raise traps.Trap(f"failure: {why}")
+
+
+def naming(table: Table) -> Kind:
+    """Return the kind that names a row of another table: by id, in full, or by its beginning."""
+
+    def kind(name: str, value: str) -> str | None:
+        row = table.rows.get(value)
+        return row["name"] if row is not None else values.resolved(name, value, table.names())
+
+    return kind
 
 
 def same_name(kind: str) -> Callable[[Row, Row], str | None]:

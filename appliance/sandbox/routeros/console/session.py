@@ -23,13 +23,17 @@ class Session:
     device: Device
     policies: frozenset[str]
     said: list[str] = field(default_factory=list)
+    refused: bool = False
+    """The last line was refused, or ended in a refusal."""
 
     def run(self, line: str) -> str:
         """Return everything that the line prints; a refusal is printed like anything else."""
         self.said.clear()
+        self.refused = True
         try:
             self._one_line(line)
             self._machine().run(self.parser(line).script(), Variables())
+            self.refused = False
         except ConsoleError as error:
             self.said.append(str(error))
         except traps.Trap as trap:
