@@ -10,6 +10,7 @@ from aiohttp import web
 
 from appliance.sandbox.addresses import HOST
 from appliance.sandbox.routeros.api import ApiSession
+from appliance.sandbox.routeros.console.door import ConsoleDoor
 from appliance.sandbox.routeros.device import Device
 from appliance.sandbox.routeros.faults import Faults
 from appliance.sandbox.routeros.hostkeys import fingerprint, host_key
@@ -30,6 +31,8 @@ class RouterOptions:
     """None: no SSH."""
     keys_dir: Path | None = None
     """Where its SSH host key is kept; without it, every start makes a new one."""
+    console_socket: Path | None = None
+    """A unix socket for another SSH server; None: there is none."""
     latency: float = 0.0
     pages: Mapping[str, str] = field(default_factory=dict)
     name: str = "MikroTik"
@@ -49,6 +52,7 @@ class PretendRouter:
         self.ssh_port = 0
         self.ssh_fingerprint = ""
         self._ssh: SshDoor | None = None
+        self._console = ConsoleDoor(self.device)
         self._sessions: dict[ApiSession, asyncio.Future[None]] = {}
         self._down = False
         self._restart: asyncio.Task[None] | None = None
@@ -91,8 +95,13 @@ class PretendRouter:
         self.ssh_port = self._ssh.open(host, port)
         self.device.services.listens("ssh", self.ssh_port)
 
+    async def open_console(self, path: Path) -> None:
+        """Let another SSH server hand its commands in."""
+        await self._console.open(path)
+
     async def close(self) -> None:
         """Hang up on everybody."""
+        await self._console.close()
         if self._ssh is not None:
             await self._ssh.close()
         under_way = [*self._sessions.values(), *([self._restart] if self._restart else [])]
@@ -137,6 +146,8 @@ async def pretend_router(options: RouterOptions) -> AsyncIterator[PretendRouter]
         router.device.services.listens("api", router.api_port)
         if options.ssh_port is not None:
             await router.open_ssh(options.host, options.ssh_port, options.keys_dir)
+        if options.console_socket is not None:
+            await router.open_console(options.console_socket)
         router.web_port = runner.addresses[0][1]
         yield router
     finally:
