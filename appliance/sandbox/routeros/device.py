@@ -3,6 +3,7 @@
 from appliance.sandbox.routeros import config
 from appliance.sandbox.routeros.accounts import Accounts
 from appliance.sandbox.routeros.actions import Answer, Menu, Request, perform
+from appliance.sandbox.routeros.certificates import Certificates
 from appliance.sandbox.routeros.clock import RouterClock
 from appliance.sandbox.routeros.faults import Faults
 from appliance.sandbox.routeros.hotspot import Hotspot
@@ -24,7 +25,8 @@ class Device:
         self.clock = RouterClock()
         self.identity: Row = {"name": name}
         self.accounts = Accounts(self.version)
-        self.services = Services(self.version)
+        self.certificates = Certificates(self.clock)
+        self.services = Services(self.version, self.certificates.named)
         self.ssh = SshSettings(self.version)
         self.hotspot = Hotspot(config.fresh(), self.clock, faults)
         self.menus: dict[str, Menu] = all_menus(self)

@@ -50,6 +50,10 @@ class _Menu(BaseModel):
     """Not established."""
     api_login_makes_cookie: bool = False
     """Whether a login by API leaves a mac-cookie: not established."""
+    old_login: bool = False
+    """Whether the API signs in as before 6.43: a challenge, and its answer."""
+    too_many_sessions: Literal["reset", "closed"] = "reset"
+    """How the API turns away a client too many: not established."""
     ssh_error_status: int = Field(default=0, ge=0, le=1)
     """The exit status of a command over SSH that was refused; seen as 0, not established for 6."""
     ssh_only_sha1: bool = False

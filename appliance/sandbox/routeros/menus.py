@@ -15,6 +15,7 @@ from appliance.sandbox.routeros.actions import (
     setting,
     stored,
 )
+from appliance.sandbox.routeros.certificates import Certificates
 from appliance.sandbox.routeros.clock import RouterClock
 from appliance.sandbox.routeros.hotspot import Hotspot, LoginRefused
 from appliance.sandbox.routeros.live import ACTIVE, COOKIE, HOST, Live
@@ -32,6 +33,7 @@ class Parts(Protocol):
     clock: RouterClock
     identity: Row
     accounts: Accounts
+    certificates: Certificates
     services: Services
     ssh: SshSettings
     hotspot: Hotspot
@@ -48,6 +50,7 @@ def all_menus(device: Parts) -> dict[str, Menu]:
 
 def _access(device: Parts) -> dict[str, Menu]:
     return {
+        "/certificate": stored(device.certificates.table, {"sign": _sign(device.certificates)}),
         "/ip/service": stored(device.services.table),
         "/ip/ssh": setting(device.ssh.row, device.ssh.kinds),
         "/user": stored(device.accounts.users),
@@ -105,3 +108,14 @@ def _login(hotspot: Hotspot) -> Action:
         return Answer()
 
     return Action(command, _LOGIN)
+
+
+def _sign(certificates: Certificates) -> Action:
+    def command(request: Request) -> Answer:
+        name = request.attributes.get("number") or request.attributes.get("numbers")
+        if name is None:
+            raise traps.missing("number")
+        certificates.sign(name, request.attributes.get("ca"))
+        return Answer()
+
+    return Action(command, frozenset({"number", "numbers", ".id", "ca", "name"}), loose=("number",))

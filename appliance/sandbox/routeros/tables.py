@@ -100,6 +100,17 @@ class Table:
         """Return the first row of this name, with its id."""
         return next((item for item in self.rows.items() if item[1].get("name") == name), None)
 
+    def named_row(self, name: str) -> Row:
+        """Return the row of this name, which is there."""
+        return self.rows[self.id_of(name)]
+
+    def id_of(self, name: str) -> str:
+        """Return the id of the row of this name; raise the router's refusal without one."""
+        found = self.named(name)
+        if found is None:
+            raise traps.no_item()
+        return found[0]
+
     def names(self) -> list[str]:
         """Return every row's name."""
         return [row["name"] for row in self.rows.values()]
