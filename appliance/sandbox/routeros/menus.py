@@ -1,6 +1,6 @@
 """Every menu of the device, by its path."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from appliance.sandbox.routeros import system, traps, values
@@ -17,9 +17,13 @@ from appliance.sandbox.routeros.actions import (
 )
 from appliance.sandbox.routeros.certificates import Certificates
 from appliance.sandbox.routeros.clock import RouterClock
+from appliance.sandbox.routeros.faults import Faults
+from appliance.sandbox.routeros.files import Files
 from appliance.sandbox.routeros.hotspot import Hotspot, LoginRefused
 from appliance.sandbox.routeros.live import ACTIVE, COOKIE, HOST, Live
+from appliance.sandbox.routeros.network import Network
 from appliance.sandbox.routeros.services import Services, SshSettings
+from appliance.sandbox.routeros.system import DeviceMode
 from appliance.sandbox.routeros.tables import Row
 from appliance.sandbox.routeros.versions import Version
 
@@ -31,7 +35,13 @@ class Parts(Protocol):
 
     version: Version
     clock: RouterClock
+    faults: Faults
     identity: Row
+    ntp: Row
+    on_reboot: Callable[[], None]
+    network: Network
+    files: Files
+    mode: DeviceMode
     accounts: Accounts
     certificates: Certificates
     services: Services
@@ -44,7 +54,9 @@ def all_menus(device: Parts) -> dict[str, Menu]:
     return {
         **_hotspot(device.hotspot),
         **_access(device),
-        **system.menus(device.hotspot, device.version, device.identity),
+        **device.network.menus(),
+        "/file": device.files.menu(),
+        **system.menus(device, device.mode),
     }
 
 

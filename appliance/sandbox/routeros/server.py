@@ -9,11 +9,13 @@ from pathlib import Path
 from aiohttp import web
 
 from appliance.sandbox.addresses import HOST
+from appliance.sandbox.routeros.console import scripts
 from appliance.sandbox.routeros.console.door import ConsoleDoor
 from appliance.sandbox.routeros.device import Device
 from appliance.sandbox.routeros.doors import ApiDoor, SecureApiDoor
 from appliance.sandbox.routeros.faults import Faults
 from appliance.sandbox.routeros.hostkeys import fingerprint, host_key
+from appliance.sandbox.routeros.pages import Pages
 from appliance.sandbox.routeros.ssh import SshDoor
 from appliance.sandbox.routeros.versions import NEWEST
 from appliance.sandbox.routeros.versions import Name as VersionName
@@ -46,6 +48,7 @@ class PretendRouter:
     def __init__(self, options: RouterOptions) -> None:
         self.faults = Faults(options.latency)
         self.device = Device(self.faults, options.name, options.version)
+        self.device.install("", scripts.menu(self.device))
         self.clock = self.device.clock
         self.hotspot = self.device.hotspot
         self.api_port = 0
@@ -59,6 +62,7 @@ class PretendRouter:
         self._down = False
         self._restart: asyncio.Task[None] | None = None
         self.faults.on_change = self._react
+        self.device.on_reboot = self._restart_soon
 
     async def reboot(self, seconds: float = 0.0) -> None:
         """Lose power for so long: hosts, sessions and their counters are gone."""
@@ -120,7 +124,8 @@ class PretendRouter:
             await console.open(self._options.console_socket)
 
     async def _open_web(self, stack: AsyncExitStack) -> None:
-        site = HotspotWeb(self.hotspot, self.faults, self._options.pages, self._options.name)
+        pages = Pages(self.device.files, self.hotspot.config, self._options.pages)
+        site = HotspotWeb(self.hotspot, self.faults, pages, self._options.name)
         runner = web.AppRunner(site.application(self.is_away), access_log=None)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -139,7 +144,10 @@ class PretendRouter:
             self._hang_up_apis()
         seconds = self.faults.take_reboot()
         if seconds is not None:
-            self._restart = asyncio.ensure_future(self.reboot(seconds))
+            self._restart_soon(seconds)
+
+    def _restart_soon(self, seconds: float = 0.0) -> None:
+        self._restart = asyncio.ensure_future(self.reboot(seconds))
 
     def _hang_up(self) -> None:
         self._hang_up_apis()

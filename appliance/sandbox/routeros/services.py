@@ -45,6 +45,7 @@ class Services:
     def listens(self, name: str, port: int) -> None:
         """Remember where a service really listens."""
         self.table.set([self.table.id_of(name)], {"port": str(port)})
+        self.table.originals[self.table.id_of(name)]["port"] = str(port)
 
     def admits(self, name: str, address: str) -> bool:
         """Say whether a connection from there is taken up."""
