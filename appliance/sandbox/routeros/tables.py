@@ -108,6 +108,10 @@ class Table:
         """Return the row of this name, which is there."""
         return self.rows[self.id_of(name)]
 
+    def row_of(self, which: str) -> Row:
+        """Return the row with this id or this name."""
+        return self.rows.get(which) or self.named_row(which)
+
     def id_of(self, name: str) -> str:
         """Return the id of the row of this name; raise the router's refusal without one."""
         found = self.named(name)
