@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from appliance.sandbox.routeros import traps, values
-from appliance.sandbox.routeros.tables import Row, Table, same_name
+from appliance.sandbox.routeros.network import Network
+from appliance.sandbox.routeros.tables import Row, Table, naming, same_name
 from appliance.sandbox.routeros.values import Kind
 
 SERVER = "hotspot1"
@@ -47,7 +48,7 @@ class Config:
         return method in self.server_profile().get("login-by", "").split(",")
 
 
-def fresh() -> Config:
+def fresh(network: Network) -> Config:
     """Return a router with one hotspot on it, as its setup leaves it."""
     user_profiles = Table(
         _USER_PROFILE, defaults=_USER_PROFILE_DEFAULTS, twin=same_name("user profile")
@@ -58,9 +59,9 @@ def fresh() -> Config:
     servers = Table(
         {
             "name": values.text,
-            "interface": values.text,
-            "profile": _naming(server_profiles),
-            "address-pool": values.text,
+            "interface": network.interface,
+            "profile": naming(server_profiles),
+            "address-pool": network.pool,
             "addresses-per-mac": values.count_or_unlimited,
             "idle-timeout": values.time_or_none,
             "keepalive-timeout": values.time_or_none,
@@ -87,7 +88,10 @@ def fresh() -> Config:
     user_profiles.add({"name": "default"})
     server_profiles.add({"name": "default"})
     server_profiles.add({"name": "hsprof1", "login-by": "cookie,http-chap,http-pap"})
-    servers.add({"name": SERVER, "interface": "bridge", "profile": "hsprof1", "disabled": "no"})
+    for profiles in (user_profiles, server_profiles):
+        profiles.named_row("default")["default"] = "true"
+    server = {"name": SERVER, "interface": "bridge", "profile": "hsprof1"}
+    servers.add({**server, "address-pool": "hs-pool-1", "disabled": "no"})
     config.users.add({"name": "admin", "password": "not-a-voucher"})
     return config
 
@@ -97,7 +101,7 @@ def _users(profiles: Table, servers: Table) -> Table:
         "name": _user_name,
         "password": values.text,
         "otp-secret": values.text,
-        "profile": _naming(profiles),
+        "profile": naming(profiles),
         "server": partial(_server, servers),
         "limit-uptime": values.limit_time,
         "limit-bytes-in": values.whole_number,
@@ -134,16 +138,6 @@ def _user_name(name: str, value: str) -> str | None:
     if _MAC_NAME.fullmatch(value):
         raise traps.Trap(f"failure: invalid username ({value}): this MAC address is not yours")
     return value
-
-
-def _naming(table: Table) -> Kind:
-    """Return the kind that names a row of another table: by id, in full, or by its beginning."""
-
-    def kind(name: str, value: str) -> str | None:
-        row = table.rows.get(value)
-        return row["name"] if row is not None else values.resolved(name, value, table.names())
-
-    return kind
 
 
 def _server(servers: Table, name: str, value: str) -> str | None:
