@@ -163,6 +163,14 @@ async def test_a_router_without_power_is_not_there(router: PretendRouter, client
     rebooting.cancel()
 
 
+async def test_letters_beyond_ascii_arrive_or_are_lost(
+    router: PretendRouter, client: Client
+) -> None:
+    assert (await client.say(':put "caf\u00e9"', password="sandbox")).out == "caf\u00e9\r\n"
+    router.faults.set({"ssh_loses_letters": True})
+    assert (await client.say(':put "caf\u00e9"', password="sandbox")).out == "caf\r\n"
+
+
 # Files
 
 

@@ -1,6 +1,7 @@
 """Every menu of the device, by its path."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from appliance.sandbox.routeros import system, traps, values
@@ -55,7 +56,7 @@ class Parts(Protocol):
 def all_menus(device: Parts) -> dict[str, Menu]:
     """Return every menu by its path."""
     return {
-        **_hotspot(device.hotspot),
+        **_hotspot(device.hotspot, device.version),
         **_access(device),
         **device.network.menus(),
         "/file": device.files.menu(),
@@ -75,11 +76,17 @@ def _access(device: Parts) -> dict[str, Menu]:
     }
 
 
-def _hotspot(hotspot: Hotspot) -> dict[str, Menu]:
+def _hotspot(hotspot: Hotspot, version: Version) -> dict[str, Menu]:
     config = hotspot.config
+    pages_again = Action(lambda request: Answer(), frozenset({"directory", "numbers"}))
+    of_server = {"reset-html": pages_again} if version.seven else {}
+    of_profile = {} if version.seven else {"reset-html-directory": pages_again}
+    servers = stored(config.servers)
     return {
-        "/ip/hotspot": stored(config.servers),
-        "/ip/hotspot/profile": stored(config.server_profiles),
+        "/ip/hotspot": stored(
+            config.servers, {"add": _add_server(hotspot, servers.actions["add"]), **of_server}
+        ),
+        "/ip/hotspot/profile": stored(config.server_profiles, of_profile),
         "/ip/hotspot/user": stored(config.users, {"reset-counters": _reset(hotspot)}),
         "/ip/hotspot/user/profile": stored(config.user_profiles),
         "/ip/hotspot/ip-binding": stored(config.bindings),
@@ -99,6 +106,16 @@ def _live(hotspot: Hotspot, rows: Live[Any], more: Mapping[str, Action]) -> Menu
 def _reset(hotspot: Hotspot) -> Action:
     counters = {"uptime": "0s", "bytes-in": "0", "bytes-out": "0"}
     return on_rows(lambda row_id: hotspot.config.users.row(row_id).update(counters))
+
+
+def _add_server(hotspot: Hotspot, add: Action) -> Action:
+    """Return `add` with the default of `disabled` that the device is told to have."""
+
+    def command(request: Request) -> Answer:
+        usual = {"disabled": "yes" if hotspot.faults.menu.hotspot_add_disabled else "no"}
+        return add.run(replace(request, attributes={**usual, **request.attributes}))
+
+    return replace(add, run=command)
 
 
 def _login(hotspot: Hotspot) -> Action:

@@ -78,7 +78,7 @@ class SshDoor:
         if faults.once_within("ssh_cut_before_command", line):
             return _reset(visitor.transport)
         session = Session(self._device, visitor.policies)
-        said = session.run(line)
+        said = session.run(_garbled(line) if faults.menu.ssh_loses_letters else line)
         await asyncio.sleep(faults.latency)
         if faults.once_within("ssh_cut_after_command", line):
             return _reset(visitor.transport)
@@ -215,6 +215,11 @@ class _Visitor(paramiko.ServerInterface):
         log = self._device.log
         self.ask(lambda: log.account(account.name, self._address, "ssh", "in"))
         return common.AUTH_SUCCESSFUL
+
+
+def _garbled(line: str) -> str:
+    """Return a line without its letters beyond ASCII."""
+    return "".join(filter(str.isascii, line))
 
 
 def _answer(channel: paramiko.Channel, said: bytes, status: int) -> None:
