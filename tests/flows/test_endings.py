@@ -1,5 +1,6 @@
 """A voucher's time runs out, and whoever was in with it is out, whatever breaks in between."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -206,6 +207,26 @@ async def test_a_session_that_ends_while_it_is_read_is_neither_doubled_nor_lost(
     assert await box.usage.poll() == 0
     assert await box.usage.poll() == 0
     assert 2_400 <= (await box.latest(voucher)).used_seconds < 2_410
+
+
+async def test_two_who_count_at_the_same_time_count_once(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    voucher = await box.online(box.device(), METERED)
+    command, began = box.api._pool.command, box.router.clock.monotonic()
+
+    async def slowly(*words: str) -> list[dict[str, str]]:
+        answer = await command(*words)
+        box.router.clock.pass_by(timedelta(seconds=10))
+        await asyncio.sleep(0)
+        return answer
+
+    monkeypatch.setattr(box.api._pool, "command", slowly)
+    for _ in range(5):
+        await asyncio.gather(box.usage.poll(), box.drift.repair(), box.usage.of_one(voucher))
+    passed = box.router.clock.monotonic() - began
+    used = (await box.latest(voucher)).used_seconds
+    assert passed - 40 <= used <= passed
 
 
 async def test_the_router_is_asked_nothing_while_all_ends_by_the_clock(box: Box) -> None:
