@@ -28,6 +28,7 @@ from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
 from appliance.flows.resolve import Resolve
 from appliance.flows.settlement import Settlement
+from appliance.flows.usage import Usage
 from appliance.flows.validation import Validation
 from appliance.store.records import books
 from appliance.worker import Worker
@@ -158,6 +159,12 @@ class Story:
             vouchers=self.books.vouchers,
             seats=self.books.seats,
             router=self.router,
+            usage=Usage(
+                vouchers=self.books.vouchers,
+                router=self.router,
+                clock=self.clock,
+                router_id="router",
+            ),
             clock=self.clock,
         )
         self.recover = Recover(

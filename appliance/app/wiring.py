@@ -76,7 +76,10 @@ def wired(
     cipher: Cipher,
 ) -> tuple[Flows, Workers]:
     """Join flows and workers: what a flow owes, its worker pays."""
-    access = Access(vouchers=kept.vouchers, seats=kept.seats, router=router, clock=clock)
+    usage = Usage(vouchers=kept.vouchers, router=router, clock=clock, router_id=settings.router.id)
+    access = Access(
+        vouchers=kept.vouchers, seats=kept.seats, router=router, usage=usage, clock=clock
+    )
     vouchers = Worker("voucher", kept.vouchers, access.pay, clock)
     clerk, asker = Clerk(vouchers.idle), Clerk(vouchers.idle)
     settlement = Settlement(
@@ -165,7 +168,6 @@ def wired(
         clock=clock,
         router_id=settings.router.id,
     )
-    usage = Usage(vouchers=kept.vouchers, router=router, clock=clock, router_id=settings.router.id)
     flows = Flows(
         checkout=checkout,
         redeem=redeem,

@@ -1,5 +1,6 @@
 """A voucher's time runs out, and whoever was in with it is out, whatever breaks in between."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -206,6 +207,32 @@ async def test_a_session_that_ends_while_it_is_read_is_neither_doubled_nor_lost(
     assert await box.usage.poll() == 0
     assert await box.usage.poll() == 0
     assert 2_400 <= (await box.latest(voucher)).used_seconds < 2_410
+
+
+async def test_an_old_reading_never_follows_a_newer_one(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    voucher = await box.online(box.device(), METERED)
+    box.pass_by(minutes=10)
+    command, said = box.api._pool.command, 0
+    others = list[asyncio.Task[object]]()
+
+    async def overtaken(*words: str) -> list[dict[str, str]]:
+        """Let somebody else count between this reading's last command and its way to the books."""
+        nonlocal said
+        answer, said = await command(*words), said + 1
+        if said == 3:
+            box.pass_by(minutes=10)
+            others.append(asyncio.create_task(box.usage.of_one(voucher)))
+            while not (others[0].done() or box.usage.turn._waiters):
+                await asyncio.sleep(0)
+        return answer
+
+    monkeypatch.setattr(box.api._pool, "command", overtaken)
+    await box.usage.poll()
+    await asyncio.gather(*others)
+    await box.usage.poll()
+    assert 1_200 <= (await box.latest(voucher)).used_seconds < 1_210
 
 
 async def test_the_router_is_asked_nothing_while_all_ends_by_the_clock(box: Box) -> None:
