@@ -28,7 +28,9 @@ _TIMEX_BYTES = 256
 class Evidence(Protocol):
     """Whether a time server was heard; asked outside the event loop."""
 
-    def __call__(self, *, jumped: bool) -> bool: ...
+    def __call__(self, *, jumped: bool) -> bool:
+        """Say so; what was known before a jump no longer counts."""
+        ...
 
 
 class SystemClock:
