@@ -159,24 +159,31 @@ def perform(
 
 
 def _kept(table: Table) -> dict[str, Action]:
-    def remove(request: Request) -> Answer:
+    manners = table.manners
+    actions = printing(lambda key, value: _rows(table, key, value))
+    if not manners.only_added:
+        actions |= _changing(table)
+    if not manners.built_in:
+        actions |= {"add": _adding(table), "remove": _removing(table)}
+    if manners.ordered:
+        actions["move"] = _moving(table)
+    if manners.takes_unset:
+        actions["unset"] = _unsetting(table)
+    return actions
+
+
+def _rows(table: Table, key: str, value: str | None) -> Iterable[Row]:
+    for row_id, row in table.rows.items():
+        if value is None or (row_id if key == ".id" else row.get(key)) == value:
+            yield {".id": row_id, **table.shown(row)}
+
+
+def _removing(table: Table) -> Action:
+    def command(request: Request) -> Answer:
         table.remove(request.row_ids)
         return Answer()
 
-    def rows(_: str, __: str | None) -> Iterable[Row]:
-        return ({".id": row_id, **table.shown(row)} for row_id, row in table.rows.items())
-
-    actions = printing(rows)
-    if not table.manners.only_added:
-        actions |= _changing(table)
-    if not table.manners.built_in:
-        actions["add"] = _adding(table)
-        actions["remove"] = Action(remove, _ROW, table.manners.needs, _NUMBERS)
-    if table.manners.ordered:
-        actions["move"] = _moving(table)
-    if table.manners.takes_unset:
-        actions["unset"] = _unsetting(table)
-    return actions
+    return Action(command, _ROW, table.manners.needs, _NUMBERS)
 
 
 def _changing(table: Table) -> dict[str, Action]:

@@ -178,8 +178,8 @@ class Table:
 
     def _refuse_twins(self, row: Row, row_id: str | None) -> None:
         for other_id, other in self.rows.items():
-            why = self._twin(other, row) if other_id != row_id else None
-            if why is not None:
+            why = self._twin(other, row)
+            if why is not None and other_id != row_id:
                 raise traps.Trap(f"failure: {why}")
 
 
