@@ -10,13 +10,16 @@ from appliance.domain.evidence import Evidence, Received
 from appliance.domain.payments import NotOurs, Payment, SecondPayment, State
 from appliance.domain.records import WebhookLog, WebhookMetadata
 from appliance.flows.evolve import evolve
+from appliance.flows.inquiry import Inquiry
 from appliance.flows.matching import Matching
 from appliance.flows.settlement import Settlement
+from appliance.flows.validation import Validation
 from appliance.ports import Clock, Gateway, Initiations, Later, Payments, WebhookLogs
 
 log = logging.getLogger(__name__)
 
 STK_CALLBACK, C2B_CONFIRMATION = "stk_callback", "c2b_confirmation"
+STATUS_RESULT, STATUS_TIMEOUT = "status_result", "status_timeout"
 
 # What a webhook's reader sees; the first two words are the owner's other programs'.
 _STATUS = {
@@ -37,6 +40,8 @@ class Inbox:
     gateway: Gateway
     settlement: Settlement
     matching: Matching
+    inquiry: Inquiry
+    validation: Validation
     clock: Clock
     later: Later
 
@@ -55,13 +60,17 @@ class Inbox:
             money, _ = self.gateway.read_confirmation(body)
         except Invalid:
             return None
-        return await self.matching.expected(money)
+        return await self.validation.against(money)
 
     async def _read(self, webhook: WebhookLog) -> WebhookLog:
         if webhook.type == C2B_CONFIRMATION:
             money, payload = self.gateway.read_confirmation(webhook.raw_body)
-            status, payment = await self.matching.arrived(money, proved=webhook.proved)
-            found = payment.id if payment.voucher_id else None
+            found = None
+            if webhook.proved:
+                status, payment = await self.matching.arrived(money)
+                found = payment.id if payment.voucher_id else None
+            else:
+                status = await self.matching.hinted(money)
             return replace(
                 webhook,
                 status=status,
@@ -69,6 +78,10 @@ class Inbox:
                 payload=payload,
                 metadata=_of_confirmation(money),
             )
+        if webhook.type == STATUS_RESULT:
+            return await self.inquiry.heard(webhook)
+        if webhook.type == STATUS_TIMEOUT:
+            return replace(webhook, status="timed_out")
         evidence, payload = self.gateway.read_callback(webhook.raw_body)
         status = await self._of_callback(webhook, evidence)
         return replace(webhook, status=status, payload=payload, metadata=_of_stk(evidence, payload))
@@ -78,7 +91,7 @@ class Inbox:
         if payment is None:
             return "payment_not_found"
         if not webhook.proved:
-            await self.settlement.ask(payment)
+            await self.settlement.ask_early(payment)
             return "asked"
         try:
             after = await self.matching.believe(payment, evidence)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
 from appliance.domain.errors import Invalid
-from appliance.mpesa.wire import EAST_AFRICA
+from appliance.mpesa.values import EAST_AFRICA
 
 _RECEIPT, _TIME, _STATUS, _PAID_IN = (
     "receipt no",
@@ -25,6 +25,14 @@ class Line:
     receipt: str
     amount: Decimal
     at: datetime
+
+
+def text_of(file: bytes) -> str:
+    """Return an exported file's text: UTF-8, else what a spreadsheet on Windows saves."""
+    try:
+        return file.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return file.decode("cp1252", errors="replace")
 
 
 def read(text: str) -> list[Line]:
@@ -50,10 +58,15 @@ def _lines(rows: Iterator[list[str]], places: dict[str, int]) -> Iterator[Line]:
 
 
 def _amount(text: str) -> Decimal | None:
+    if not text:
+        return None
     try:
-        return Decimal(text.replace(",", "")) if text else None
+        amount = Decimal(text.replace(",", ""))
     except InvalidOperation:
-        raise Invalid(f"{text!r} in the column Paid In is not an amount") from None
+        amount = Decimal("NaN")
+    if not amount.is_finite():
+        raise Invalid(f"{text!r} in the column Paid In is not an amount")
+    return amount
 
 
 def _moment(text: str) -> datetime:

@@ -5,10 +5,11 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
+from cryptography.fernet import Fernet
 
 from appliance.domain.errors import (
     Conflict,
@@ -18,7 +19,11 @@ from appliance.domain.errors import (
     SalesClosed,
 )
 from appliance.domain.paybills import Credentials, Paybill, PaybillInfo
+from appliance.domain.secrets import InClear
 from appliance.mpesa import MpesaService
+from appliance.mpesa.cipher import FernetCipher
+from appliance.mpesa.service import Acknowledged
+from appliance.ports import Cipher
 from tests.conftest import HandClock
 
 PAYBILL = Paybill(
@@ -27,6 +32,7 @@ PAYBILL = Paybill(
     credentials=Credentials(consumer_key="key", consumer_secret="secret", pass_key="pass"),
 )
 ACCEPTED = {"ResponseCode": "0", "CheckoutRequestID": "ws_CO_1", "MerchantRequestID": "2-3"}
+TAKEN = {"ResponseCode": "0", "OriginatorConversationID": "1-2-3", "ConversationID": "AG_1"}
 Handler = Callable[[httpx.Request], Awaitable[httpx.Response]]
 
 
@@ -70,11 +76,14 @@ class Daraja:
 
 
 def service(
-    daraja: Daraja, clock: HandClock, paybills: OnePaybill | None = None
+    daraja: Daraja,
+    clock: HandClock,
+    paybills: OnePaybill | None = None,
+    cipher: Cipher | None = None,
 ) -> tuple[MpesaService, httpx.AsyncClient]:
     http = httpx.AsyncClient(transport=httpx.MockTransport(daraja))
     kept: Any = paybills or OnePaybill()
-    return MpesaService(kept, http, clock), http
+    return MpesaService(kept, http, clock, cipher=cipher or InClear()), http
 
 
 async def push(mpesa: MpesaService, **more: Any) -> Any:
@@ -246,3 +255,127 @@ async def test_a_missing_or_inactive_paybill_sells_nothing(clock: HandClock) -> 
         with pytest.raises(SalesClosed, match="999 is missing"):
             await mpesa.get_valid_access_token("999")
     assert daraja.tokens == 0
+
+
+async def ask(mpesa: MpesaService) -> Acknowledged:
+    return await mpesa.query_transaction_status(
+        "174379", "NEF61H8J60", "https://pay.example/r", "https://pay.example/t"
+    )
+
+
+def with_initiator(credential: str = "Y2lwaGVy") -> OnePaybill:
+    keys = replace(PAYBILL.credentials, initiator_name="operator", security_credential=credential)
+    return OnePaybill(replace(PAYBILL, credentials=keys))
+
+
+async def test_a_question_about_a_receipt_is_acknowledged(clock: HandClock) -> None:
+    daraja = Daraja(httpx.Response(200, json=TAKEN))
+    mpesa, http = service(daraja, clock, with_initiator())
+    async with http:
+        said = await ask(mpesa)
+    assert (said.originator_conversation_id, said.conversation_id) == ("1-2-3", "AG_1")
+    (sent,) = daraja.pushes
+    assert (sent["Initiator"], sent["SecurityCredential"]) == ("operator", "Y2lwaGVy")
+    assert (sent["TransactionID"], sent["PartyA"]) == ("NEF61H8J60", "174379")
+    assert (sent["ResultURL"], sent["QueueTimeOutURL"]) == (
+        "https://pay.example/r",
+        "https://pay.example/t",
+    )
+
+
+async def test_a_sealed_credential_is_opened_only_to_be_sent(clock: HandClock) -> None:
+    cipher = FernetCipher([Fernet.generate_key().decode()])
+    daraja = Daraja(httpx.Response(200, json=TAKEN))
+    paybills = with_initiator(cipher.seal("Y2lwaGVy"))
+    mpesa, http = service(daraja, clock, paybills, cipher)
+    async with http:
+        await ask(mpesa)
+    assert daraja.pushes[0]["SecurityCredential"] == "Y2lwaGVy"
+    stored = paybills.paybill.credentials.security_credential
+    assert stored is not None
+    assert stored.startswith("fernet:")
+    assert "fernet" not in repr(paybills.paybill)
+
+
+async def test_without_an_initiator_nothing_is_sent(clock: HandClock) -> None:
+    daraja = Daraja(httpx.Response(200, json=TAKEN))
+    mpesa, http = service(daraja, clock)
+    async with http:
+        with pytest.raises(GatewayRefused, match="initiatorName"):
+            await ask(mpesa)
+    assert (daraja.pushes, daraja.tokens) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "meaning"),
+    [
+        (400, error("400.002.02", "Bad Request - Invalid SecurityCredential"), GatewayRefused),
+        (200, {"ResponseCode": "1"}, GatewayRefused),
+        (200, {"ConversationID": "AG_1"}, OutcomeUnknown),
+        (500, error("500.003.02", "System is busy"), GatewayRefused),
+        (500, error("500.003.1001", "Internal Server Error"), OutcomeUnknown),
+        (403, {}, GatewayUnavailable),
+    ],
+)
+async def test_a_question_fails_like_every_other_call(
+    clock: HandClock, status: int, body: dict[str, Any], meaning: type[Exception]
+) -> None:
+    daraja = Daraja(httpx.Response(status, json=body))
+    mpesa, http = service(daraja, clock, with_initiator())
+    async with http:
+        with pytest.raises(meaning):
+            await ask(mpesa)
+    assert len(daraja.pushes) == 1
+
+
+async def test_a_token_that_status_refuses_in_its_own_words_is_replaced_once(
+    clock: HandClock,
+) -> None:
+    daraja = Daraja(httpx.Response(400, json=error("400.003.01", "Invalid Access Token")))
+    mpesa, http = service(daraja, clock, with_initiator())
+    async with http:
+        with pytest.raises(GatewayRefused, match="token refused twice"):
+            await ask(mpesa)
+    assert (daraja.tokens, len(daraja.pushes)) == (2, 2)
+
+
+class Lists:
+    """Answers pulls with pages, the unreadable rows of them counted as the real one does."""
+
+    def __init__(self, pages: dict[str, list[object]], *, deaf: bool = False) -> None:
+        self.pages = pages
+        self.deaf = deaf
+        self.offsets: list[str] = []
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/oauth/v1/generate":
+            return httpx.Response(200, json={"access_token": "token", "expires_in": "3599"})
+        offset = json.loads(request.content)["OffSetValue"]
+        self.offsets.append(offset)
+        rows = self.pages.get("0" if self.deaf else offset, [])
+        return httpx.Response(200, json={"ResponseCode": "1000", "Response": [rows]})
+
+
+def row(receipt: str) -> dict[str, str]:
+    return {"transactionId": receipt, "amount": "10.00", "msisdn": "254712345678"}
+
+
+@pytest.mark.parametrize(
+    ("deaf", "offsets", "receipts"),
+    [
+        (False, ["0", "3", "5"], ["UKN7K2M9Q1", "UKN7K2M9Q2", "UKN7K2M9Q3"]),
+        (True, ["0", "3"], ["UKN7K2M9Q1", "UKN7K2M9Q2"]),
+    ],
+)
+async def test_a_pull_counts_rows_it_cannot_read_and_ends_where_a_page_brings_nothing_new(
+    clock: HandClock, *, deaf: bool, offsets: list[str], receipts: list[str]
+) -> None:
+    first = [row("UKN7K2M9Q1"), {"amount": "10.00"}, row("UKN7K2M9Q2")]
+    pages: dict[str, list[object]] = {"0": [*first], "3": ["x", row("UKN7K2M9Q3")]}
+    lists, kept = Lists(pages, deaf=deaf), cast("Any", OnePaybill())
+    async with httpx.AsyncClient(transport=httpx.MockTransport(lists)) as http:
+        now = clock.now()
+        mpesa = MpesaService(kept, http, clock)
+        found = await mpesa.pull_transactions("174379", now - timedelta(hours=1), now)
+    assert lists.offsets == offsets
+    assert [money.receipt for money in found] == receipts
