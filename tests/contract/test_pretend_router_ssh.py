@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import paramiko
 import pytest
 
 from appliance.sandbox.routeros.server import PretendRouter, RouterOptions, pretend_router
@@ -169,6 +170,23 @@ async def test_letters_beyond_ascii_arrive_or_are_lost(
     assert (await client.say(':put "caf\u00e9"', password="sandbox")).out == "caf\u00e9\r\n"
     router.faults.set({"ssh_loses_letters": True})
     assert (await client.say(':put "caf\u00e9"', password="sandbox")).out == "caf\r\n"
+
+
+async def test_many_at_once_are_served_and_one_too_many_is_not(
+    router: PretendRouter, client: Client
+) -> None:
+    said = await asyncio.gather(
+        *(client.say(f":put {number}", password="sandbox") for number in range(10))
+    )
+    assert [one.out for one in said] == [f"{number}\r\n" for number in range(10)]
+    table = router.device.services.table
+    table.set([table.id_of("ssh")], {"max-sessions": "1"})
+    standing = await asyncio.to_thread(paramiko.Transport, ("127.0.0.1", router.ssh_port))
+    try:
+        await asyncio.to_thread(standing.start_client)
+        assert (await client.say(":put 1", password="sandbox")).status == 255
+    finally:
+        await asyncio.to_thread(standing.close)
 
 
 # Files
