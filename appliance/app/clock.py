@@ -28,7 +28,9 @@ _TIMEX_BYTES = 256
 class Evidence(Protocol):
     """Whether a time server was heard; asked outside the event loop."""
 
-    def __call__(self, *, jumped: bool) -> bool: ...
+    def __call__(self, *, jumped: bool) -> bool:
+        """Say so; after a jump, of the time since."""
+        ...
 
 
 class SystemClock:
