@@ -199,3 +199,20 @@ async def test_services_cannot_be_added_or_removed(router: PretendRouter, api: A
     rows = {row["name"]: row for row in await say(api, "/ip/service/print")}
     assert rows["telnet"]["disabled"] is rows["ftp"]["disabled"] is True
     assert rows["api"]["max-sessions"] == 20
+
+
+async def test_rules_of_the_firewall_are_checked_and_kept_in_order(
+    router: PretendRouter, api: AsyncApi
+) -> None:
+    rules = "/ip/firewall/filter"
+    await say(api, f"{rules}/add", "=chain=input", "=action=drop", "=in-interface=ether1")
+    add = "add chain=input action=accept protocol=tcp dst-port=8728 src-address=10.5.50.2"
+    assert at_console(router, f"{rules} {add} place-before=[find action=drop]") == ""
+    assert [row["action"] for row in await say(api, f"{rules}/print")] == ["accept", "drop"]
+    wrong = await refused(api, f"{rules}/add", "=chain=input", "=action=allow")
+    assert wrong == "input does not match any value of action"
+    assert at_console(router, "/ip firewall export").splitlines()[3:] == [
+        "/ip firewall filter",
+        "add chain=input dst-port=8728 protocol=tcp src-address=10.5.50.2",
+        "add action=drop chain=input in-interface=ether1",
+    ]

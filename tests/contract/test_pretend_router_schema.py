@@ -19,6 +19,7 @@ Node = Mapping[str, Any]
 
 @pytest.fixture(scope="module")
 def schema() -> Node:
+    pytest.importorskip("routeros_lsp")
     raw = files("routeros_lsp").joinpath("data", "routeros-7.21.4.json.gz").read_bytes()
     root: Node = json.loads(gzip.decompress(raw))["root"]
     return root

@@ -13,6 +13,7 @@ from tests.secure_shell import SSH, Client
 pytestmark = pytest.mark.skipif(SSH is None, reason="needs ssh")
 
 USERS = "/ip/hotspot/user"
+PARAMIKO_HAS_SHA1 = paramiko.__version__ < "5"
 
 
 @pytest.fixture
@@ -135,7 +136,8 @@ async def test_version_6_has_an_rsa_key_and_old_algorithms_may_be_all_there_is(
         assert (await client.say(":put 1", password="sandbox")).status == 255
         kex = ("-o", "KexAlgorithms=+diffie-hellman-group14-sha1")
         lenient = (*kex, "-o", "HostKeyAlgorithms=+ssh-rsa")
-        assert (await client.say(":put 1", password="sandbox", options=lenient)).out == "1\r\n"
+        said = await client.say(":put 1", password="sandbox", options=lenient)
+        assert (said.out == "1\r\n") is PARAMIKO_HAS_SHA1
 
 
 @pytest.mark.parametrize(

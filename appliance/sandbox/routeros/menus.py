@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from appliance.sandbox.routeros import system, traps, values
+from appliance.sandbox.routeros import firewall, system, traps, values
 from appliance.sandbox.routeros.accounts import Accounts
 from appliance.sandbox.routeros.actions import (
     POLICY,
@@ -59,6 +59,7 @@ def all_menus(device: Parts) -> dict[str, Menu]:
         **_hotspot(device.hotspot, device.version),
         **_access(device),
         **device.network.menus(),
+        **firewall.menus(device.network.interface),
         "/file": device.files.menu(),
         "/log": device.log.menu(),
         **system.menus(device, device.mode),

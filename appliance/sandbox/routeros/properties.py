@@ -18,7 +18,7 @@ def _rate(name: str, value: str) -> str | None:
     return value
 
 
-def _protocol(name: str, value: str) -> str | None:
+def protocol(name: str, value: str) -> str | None:
     """Take an IP protocol, or all but one."""
     sign = "!" if value.startswith("!") else ""
     rest = value.removeprefix("!")
@@ -126,7 +126,7 @@ WALLED_GARDEN_IP: dict[str, Kind] = {
     "dst-address-list": values.text,
     "src-address": values.addresses,
     "src-address-list": values.text,
-    "protocol": _protocol,
+    "protocol": protocol,
     "dst-port": values.ports,
     "server": values.text,
     "action": values.one_of("accept", "drop", "reject"),
