@@ -23,7 +23,7 @@ STORES = ["sqlite", "secantus", *(["mongodb"] if REAL_MONGODB else [])]
 
 
 settings.register_profile("nightly", max_examples=10_000, deadline=None)
-settings.register_profile("usual", max_examples=100, deadline=None)
+settings.register_profile("usual", max_examples=120, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 
 
@@ -43,9 +43,13 @@ class HandClock:
     """A clock that a test moves by hand."""
 
     moment: datetime = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+    sure: bool = True
 
     def now(self) -> datetime:
         return self.moment
+
+    def certain(self) -> datetime | None:
+        return self.moment if self.sure else None
 
     def monotonic(self) -> float:
         return self.moment.timestamp()

@@ -1,20 +1,16 @@
 """One box and one M-Pesa in memory, for tests that run thousands of stories."""
 
-import hashlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from appliance.domain import debts, ids
-from appliance.domain.devices import Device, HotspotUser, Session
-from appliance.domain.errors import ApplianceError, Invalid, OutcomeUnknown
-from appliance.domain.evidence import Evidence, Received, Source, Verdict
+from appliance.domain.errors import ApplianceError, Invalid
 from appliance.domain.paybills import Credentials, Paybill, PaybillInfo
-from appliance.domain.payments import Payment, State
+from appliance.domain.payments import NEEDS_A_PERSON, State
 from appliance.domain.plans import Plan
 from appliance.domain.records import WebhookLog
 from appliance.domain.secrets import InClear
@@ -23,110 +19,35 @@ from appliance.flows.access import Access
 from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout, Order
 from appliance.flows.inbox import C2B_CONFIRMATION, STK_CALLBACK, Inbox
+from appliance.flows.lookup import Lookup
 from appliance.flows.matching import Matching
 from appliance.flows.resolve import Resolve
 from appliance.flows.settlement import Settlement
-from appliance.mpesa import wire
+from appliance.flows.validation import Validation
 from appliance.store.records import books
 from appliance.worker import Worker
 from tests.conftest import HandClock
+from tests.gate import DEVICES, OpenGate
 from tests.memory_store import MemoryStore
+from tests.mpesa_truth import Mpesa, named
 
 PHONES = ("254712345001", "254712345002")
-DEVICES = (Device("02:00:00:00:00:01", "127.0.1.1"), Device("02:00:00:00:00:02", "127.0.1.2"))
 PRICES = {"hour": 10, "day": 50}
 SHORT_CODES = {"paybill": "174379", "till": "5142076"}
 
 
-@dataclass
-class Prompt:
-    """What M-Pesa knows of one push."""
+class AmbushedStore(MemoryStore):
+    """A store where something may happen between a look and the write that follows from it."""
 
-    checkout: str
-    phone: str
-    amount: int
-    reference: str
-    token: str
-    result: int | None = None
-    receipt: str | None = None
+    ambush: Callable[[], Awaitable[None]] | None = None
 
-
-@dataclass
-class Mpesa:
-    """The truth: who was prompted, and what money moved."""
-
-    short_code: str
-    prompts: list[Prompt] = field(default_factory=list)
-    money: dict[str, tuple[str, int, str]] = field(default_factory=dict)
-    """Receipt to phone, amount and reference."""
-    lose_answers: bool = False
-
-    async def push(self, payment: Payment, token: str, not_after: float) -> tuple[str, str]:
-        checkout = f"ws_CO_{len(self.prompts)}"
-        prompt = Prompt(checkout, payment.phone, payment.amount, payment.voucher_code, token)
-        self.prompts.append(prompt)
-        if self.lose_answers:
-            raise OutcomeUnknown("lost")
-        return checkout, f"merchant-{checkout}"
-
-    async def query(self, payment: Payment) -> Evidence:
-        for prompt in self.prompts:
-            if prompt.checkout == payment.checkout_request_id and prompt.result is not None:
-                return wire.query_evidence(
-                    {"ResultCode": str(prompt.result), "CheckoutRequestID": prompt.checkout}
-                )
-        return Evidence(
-            source=Source.STK_QUERY, verdict=Verdict.UNDECIDED, code="4999", reason="checking"
-        )
-
-    async def pull(self, paybill_number: str, start: datetime, end: datetime) -> list[Received]:
-        return [
-            Received(
-                source=Source.PULL,
-                receipt=receipt,
-                amount=Decimal(amount),
-                short_code=paybill_number,
-                reference=reference,
-                msisdn=phone,
-            )
-            for receipt, (phone, amount, reference) in self.money.items()
-        ]
-
-    def read_callback(self, body: str) -> tuple[Evidence, dict[str, object]]:
-        return wire.callback_evidence(body)
-
-    def read_confirmation(self, body: str) -> tuple[Received, dict[str, object]]:
-        return wire.received(body)
-
-    def pays(self, phone: str, amount: int, reference: str) -> str:
-        receipt = f"UKN{len(self.money):07d}"
-        self.money[receipt] = (phone, amount, reference)
-        return receipt
-
-
-class OpenGate:
-    """A router that lets in whom it is told to, and remembers whom."""
-
-    def __init__(self) -> None:
-        self.users: set[str] = set()
-        self.online: dict[str, str] = {}
-
-    async def host(self, *, ip: str | None = None, mac: str | None = None) -> Device | None:
-        return next((d for d in DEVICES if mac in {None, d.mac} and ip in {None, d.ip}), None)
-
-    async def ensure_user(self, user: HotspotUser) -> None:
-        self.users.add(user.name)
-
-    async def sessions(self, *, user: str | None = None, mac: str | None = None) -> list[Session]:
-        return [
-            Session(name, at, "127.0.1.1", timedelta())
-            for at, name in self.online.items()
-            if mac in {None, at} and user in {None, name}
-        ]
-
-    async def login(self, user: str, device: Device) -> None:
-        assert user in self.users
-        self.online[device.mac] = user
+    async def change(
+        self, collection: str, record_id: str, changes: Mapping[str, Any], when: Mapping[str, Any]
+    ) -> None:
+        if self.ambush is not None:
+            ambush, self.ambush = self.ambush, None
+            await ambush()
+        await super().change(collection, record_id, changes, when)
 
 
 class Story:
@@ -137,10 +58,11 @@ class Story:
         self.mpesa = Mpesa(SHORT_CODES[account])
         self.account = account
         self.router = OpenGate()
-        self.store = MemoryStore()
+        self.store = AmbushedStore()
         self.books = books(self.store, "router")
         self.errands: list[Callable[[], Awaitable[object]]] = []
         self.gates: list[Voucher] = []
+        self.by_a_person: set[str] = set()
         self.settlement = Settlement(
             payments=self.books.payments,
             vouchers=self.books.vouchers,
@@ -150,12 +72,18 @@ class Story:
             hand_over=self.gates.append,
             later=self.errands.append,
         )
-        self.matching = Matching(
+        lookup = Lookup(
             payments=self.books.payments,
             vouchers=self.books.vouchers,
             initiations=self.books.initiations,
             plans=self.books.plans,
             paybills=self.books.paybills,
+            clock=self.clock,
+        )
+        self.matching = Matching(
+            payments=self.books.payments,
+            vouchers=self.books.vouchers,
+            lookup=lookup,
             settlement=self.settlement,
             clock=self.clock,
             router_id="router",
@@ -167,6 +95,7 @@ class Story:
             gateway=self.mpesa,
             settlement=self.settlement,
             matching=self.matching,
+            validation=Validation(lookup),
             clock=self.clock,
             later=self.errands.append,
         )
@@ -196,7 +125,12 @@ class Story:
             clock=self.clock,
             router_id="router",
         )
-        self.access = Access(vouchers=self.books.vouchers, router=self.router, clock=self.clock)
+        self.access = Access(
+            vouchers=self.books.vouchers,
+            seats=self.books.seats,
+            router=self.router,
+            clock=self.clock,
+        )
 
     async def open(self) -> None:
         info = PaybillInfo(
@@ -228,8 +162,8 @@ class Story:
         except ApplianceError:
             return
 
-    async def decide(self, which: int, result: int) -> None:
-        """Answer one prompt at the phone: 0 pays."""
+    async def decide(self, which: int, result: int, more: int = 0) -> None:
+        """Answer one prompt at the phone: 0 pays, at times another amount than was asked for."""
         waiting = [prompt for prompt in self.mpesa.prompts if prompt.result is None]
         if not waiting:
             return
@@ -237,7 +171,15 @@ class Story:
         prompt.result = result
         if result == 0:
             reference = "" if self.account == "till" else prompt.reference
-            prompt.receipt = self.mpesa.pays(prompt.phone, prompt.amount, reference)
+            prompt.moved = prompt.amount + more
+            prompt.receipt = self.mpesa.pays(prompt.phone, prompt.moved, reference)
+
+    async def daraja(self, how: str) -> None:
+        self.mpesa.away = how == "away"
+
+    async def ambush(self, name: str, *arguments: Any) -> None:
+        """Have this happen right before the next write."""
+        self.store.ambush = lambda: getattr(self, name)(*arguments)
 
     async def by_hand(self, who: int, amount: int, word: str) -> None:
         reference = word
@@ -259,7 +201,7 @@ class Story:
             "ResultDesc": "x",
         }
         if prompt.receipt is not None:
-            values = {"Amount": prompt.amount, "MpesaReceiptNumber": prompt.receipt}
+            values = {"Amount": prompt.moved, "MpesaReceiptNumber": prompt.receipt}
             said["CallbackMetadata"] = {
                 "Item": [{"Name": name, "Value": value} for name, value in values.items()]
             }
@@ -271,27 +213,32 @@ class Story:
             return
         receipt = list(self.mpesa.money)[which % len(self.mpesa.money)]
         phone, amount, reference = self.mpesa.money[receipt]
-        hashed = hashlib.sha256(phone.encode()).hexdigest()
-        said = {
-            "TransID": receipt,
-            "TransAmount": f"{amount}.00",
-            "BusinessShortCode": self.mpesa.short_code,
-            "BillRefNumber": reference,
-            "MSISDN": f"2547 ***** {phone[-3:]}" if payer == "masked" else hashed,
-        }
-        await self.hooked(C2B_CONFIRMATION, json.dumps(said), None)
+        await self._confirmed(receipt, amount, reference, named(phone, payer), proved=True)
 
-    async def pull(self) -> None:
+    async def forgery(self, which: int, amount: int) -> None:
+        """Let a stranger tell of money that never moved, on the address everybody knows."""
+        if not self.mpesa.prompts:
+            return
+        prompt = self.mpesa.prompts[which % len(self.mpesa.prompts)]
+        reference = "" if self.account == "till" else prompt.reference
+        await self._confirmed(f"FORGED{which}", amount, reference, prompt.phone, proved=False)
+
+    async def pull(self, payer: str = "whole") -> None:
         now = self.clock.now()
-        for money in await self.mpesa.pull(self.mpesa.short_code, now, now):
+        for money in await self.mpesa.pull(self.mpesa.short_code, now, now, payer):
             await self.matching.arrived(money)
 
     async def resolve(self, which: int, how: str) -> None:
         """Let a person decide about money that waits."""
-        waiting = await self.books.payments.page("status", State.UNMATCHED.value, 10)
+        waiting = [
+            payment
+            for state in sorted(NEEDS_A_PERSON)
+            for payment in await self.books.payments.page("status", state.value, 10)
+        ]
         if not waiting:
             return
         payment = waiting[which % len(waiting)]
+        self.by_a_person.add(payment.id)
         with suppress(Invalid):
             if how == "refunded":
                 await self.person.as_refunded(payment.id, "by hand")
@@ -311,7 +258,7 @@ class Story:
         for worker in (
             Worker("webhook", self.books.webhooks, self.inbox.settle, self.clock),
             Worker("payment", self.books.payments, self.settlement.pay, self.clock),
-            Worker("voucher", self.books.vouchers, self.access.grant, self.clock),
+            Worker("voucher", self.books.vouchers, self.access.pay, self.clock),
         ):
             await worker.step()
 
@@ -325,6 +272,7 @@ class Story:
 
     async def finish(self) -> None:
         """Let every prompt end, everything be told by one path at least, and all debts be paid."""
+        self.store.ambush, self.mpesa.away = None, False
         for prompt in self.mpesa.prompts:
             prompt.result = 1032 if prompt.result is None else prompt.result
         for _ in range(14):
@@ -333,7 +281,21 @@ class Story:
             self.clock.pass_by(timedelta(minutes=30))
             await self.work()
 
-    async def hooked(self, kind: str, body: str, payment_id: str | None) -> None:
+    async def _confirmed(
+        self, receipt: str, amount: int, reference: str, msisdn: str, *, proved: bool
+    ) -> None:
+        said = {
+            "TransID": receipt,
+            "TransAmount": f"{amount}.00",
+            "BusinessShortCode": self.mpesa.short_code,
+            "BillRefNumber": reference,
+            "MSISDN": msisdn,
+        }
+        await self.hooked(C2B_CONFIRMATION, json.dumps(said), None, proved=proved)
+
+    async def hooked(
+        self, kind: str, body: str, payment_id: str | None, *, proved: bool = True
+    ) -> None:
         now = self.clock.now()
         webhook = WebhookLog(
             id=ids.new_id(),
@@ -342,6 +304,7 @@ class Story:
             timestamp=now,
             raw_body=body,
             payment_id=payment_id,
+            proved=proved,
             owed=debts.owing(debts.Kind.SETTLE, now),
         )
         await self.books.webhooks.insert(webhook)
@@ -357,12 +320,15 @@ class Story:
         kept = [p["mpesaReceiptNumber"] for p in self.payments() if "mpesaReceiptNumber" in p]
         assert sorted(kept) == sorted(self.mpesa.money)
         paid = [p for p in self.payments() if p["status"] == State.PAID]
+        odd = {ids.fingerprint(p.token) for p in self.mpesa.prompts if p.moved != p.amount}
         for payment in paid:
+            if "mpesaReceiptNumber" not in payment and payment["callbackHash"] in odd:
+                continue  # a query proved it before anybody told of the amount, as none ever does
             _, amount, _ = self.mpesa.money[payment["mpesaReceiptNumber"]]
             voucher = self.store.collections["vouchers"][payment["voucherId"]]
-            asked_for = "callbackHash" in payment  # else a person may have given it away
-            assert amount == payment["amount"]
-            assert not asked_for or amount == voucher["plan"]["price"]
+            assert amount == Decimal(payment.get("received", payment["amount"]))
+            if payment["_id"] not in self.by_a_person:
+                assert payment["amount"] == voucher["plan"]["price"]
             assert voucher["paymentId"] == payment["_id"]
             assert voucher["status"] in {*USABLE, "expired"}
             assert "owed" not in payment
@@ -370,4 +336,15 @@ class Story:
         assert len(sold) == len(paid)
         for voucher in self.store.collections["vouchers"].values():
             assert (voucher["status"] != "unpaid") == (voucher["_id"] in sold)
-            assert voucher["code"] not in self.router.users or voucher["_id"] in sold
+            assert voucher["code"] not in self.router.entries or voucher["_id"] in sold
+            assert voucher["status"] != "expired" or voucher["code"] not in self.router.entries
+        assert set(self.router.online.values()) <= self.router.entries.keys()
+        self._check_that_who_paid_was_served()
+
+    def _check_that_who_paid_was_served(self) -> None:
+        asked_for = {p["callbackHash"]: p for p in self.payments() if "callbackHash" in p}
+        for prompt in self.mpesa.prompts:
+            payment = asked_for[ids.fingerprint(prompt.token)]
+            if prompt.moved == prompt.amount and not self.by_a_person:
+                assert payment["status"] == State.PAID
+            assert "openPhone" not in payment

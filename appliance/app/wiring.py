@@ -6,16 +6,21 @@ from appliance.domain.payments import Payment
 from appliance.domain.records import WebhookLog
 from appliance.domain.vouchers import Voucher
 from appliance.flows.access import Access
+from appliance.flows.amend import Amend
 from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout
+from appliance.flows.drift import Drift
 from appliance.flows.inbox import Inbox
+from appliance.flows.lookup import Lookup
 from appliance.flows.matching import Matching
-from appliance.flows.progress import Watch
+from appliance.flows.progress import Progress, Watch
 from appliance.flows.reconcile import Reconcile
 from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
 from appliance.flows.resolve import Resolve
 from appliance.flows.settlement import Settlement
+from appliance.flows.usage import Usage
+from appliance.flows.validation import Validation
 from appliance.ports import Cipher, Clock, Gateway, Handover, Router
 from appliance.settings import Settings
 from appliance.store.records import Books
@@ -44,6 +49,17 @@ class Flows:
     inbox: Inbox
     reconcile: Reconcile
     resolve: Resolve
+    amend: Amend
+    usage: Usage
+    drift: Drift
+
+
+class _Watch(Watch):
+    """Shows a running voucher as running, whatever it owes at its end."""
+
+    def of(self, voucher: Voucher, payment: Payment | None) -> Progress:
+        """Return how this purchase stands."""
+        return super().of(voucher.without_end(), payment)
 
 
 def wired(
@@ -55,8 +71,8 @@ def wired(
     cipher: Cipher,
 ) -> tuple[Flows, Workers]:
     """Join flows and workers: what a flow owes, its worker pays."""
-    access = Access(vouchers=kept.vouchers, router=router, clock=clock)
-    vouchers = Worker("voucher", kept.vouchers, access.grant, clock)
+    access = Access(vouchers=kept.vouchers, seats=kept.seats, router=router, clock=clock)
+    vouchers = Worker("voucher", kept.vouchers, access.pay, clock)
     clerk = Clerk(vouchers.idle)
     settlement = Settlement(
         payments=kept.payments,
@@ -67,12 +83,18 @@ def wired(
         hand_over=_of_this_router(settings.router.id, vouchers.hand),
         later=clerk.later,
     )
-    matching = Matching(
+    lookup = Lookup(
         payments=kept.payments,
         vouchers=kept.vouchers,
         initiations=kept.initiations,
         plans=kept.plans,
         paybills=kept.paybills,
+        clock=clock,
+    )
+    matching = Matching(
+        payments=kept.payments,
+        vouchers=kept.vouchers,
+        lookup=lookup,
         settlement=settlement,
         clock=clock,
         router_id=settings.router.id,
@@ -84,6 +106,7 @@ def wired(
         gateway=gateway,
         settlement=settlement,
         matching=matching,
+        validation=Validation(lookup),
         clock=clock,
         later=clerk.later,
     )
@@ -108,16 +131,18 @@ def wired(
     )
     redeem = Redeem(
         vouchers=kept.vouchers,
+        seats=kept.seats,
         router=router,
         access=access,
         clock=clock,
         router_id=settings.router.id,
     )
+    usage = Usage(vouchers=kept.vouchers, router=router, clock=clock, router_id=settings.router.id)
     flows = Flows(
         checkout=checkout,
         redeem=redeem,
         recover=Recover(payments=kept.payments, vouchers=kept.vouchers, redeem=redeem),
-        watch=Watch(payments=kept.payments, vouchers=kept.vouchers, clock=clock),
+        watch=_Watch(payments=kept.payments, vouchers=kept.vouchers, clock=clock),
         cashier=cashier,
         inbox=inbox,
         reconcile=Reconcile(
@@ -133,6 +158,16 @@ def wired(
             vouchers=kept.vouchers,
             plans=kept.plans,
             settlement=settlement,
+            clock=clock,
+            router_id=settings.router.id,
+        ),
+        amend=Amend(vouchers=kept.vouchers, router=router, clock=clock),
+        usage=usage,
+        drift=Drift(
+            vouchers=kept.vouchers,
+            router=router,
+            access=access,
+            usage=usage,
             clock=clock,
             router_id=settings.router.id,
         ),

@@ -5,7 +5,6 @@ wherever they stand, and so is the end of a CheckoutRequestID, which is one too.
 """
 
 import json
-import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,12 @@ from typing import Any
 import click
 
 from appliance import app, settings
+from appliance.cli.privacy import without_phones
 from appliance.cli.running import config_option, json_option, once
 from appliance.domain.records import InitiationStatus
 from appliance.store.port import Document
 from appliance.store.schema import INITIATIONS, WEBHOOKS, Collection
 
-_PHONE = re.compile(r"(?<!\d)(\+?254|0)?([17]\d{2})\d{3}(\d{3})(?!\d)")
-_CHECKOUT = "CheckoutRequestID"
-_PHONE_DIGITS = 9
 # Raw bodies hold names and numbers in every shape: they are shown in full or not at all.
 _BODIES = ("rawBody", "payload")
 _limit = click.option(
@@ -45,7 +42,14 @@ def list_initiations(
 ) -> None:
     """List STK pushes, the newest first."""
     found = once(_newest(settings.load(config), INITIATIONS, "status", status, limit))
-    columns = ("createdAt", "status", "Amount", "PhoneNumber", "AccountReference", _CHECKOUT)
+    columns = (
+        "createdAt",
+        "status",
+        "Amount",
+        "PhoneNumber",
+        "AccountReference",
+        "CheckoutRequestID",
+    )
     _print(found, columns, full=full, as_json=as_json)
 
 
@@ -96,23 +100,9 @@ def _cell(value: Any) -> str:
 
 
 def _hidden(document: Document) -> Document:
-    return {name: _mask(name, value) for name, value in document.items() if name not in _BODIES}
-
-
-def _mask(name: str, value: Any) -> Any:
-    """Return the value without anybody's phone number; what is nobody's stays as it is."""
-    if name == "_id" or name.endswith("Id"):
-        return value
-    if isinstance(value, dict):
-        return {inner: _mask(inner, one) for inner, one in value.items()}
-    if isinstance(value, list):
-        return [_mask(name, one) for one in value]
-    if not isinstance(value, str | int) or isinstance(value, bool):
-        return value
-    if name == _CHECKOUT:
-        return f"{str(value)[:-_PHONE_DIGITS]}•••"
-    hidden = _PHONE.sub(r"\1\2•••\3", str(value))
-    return value if hidden == str(value) else hidden
+    return {
+        name: without_phones(name, value) for name, value in document.items() if name not in _BODIES
+    }
 
 
 def _as_text(value: object) -> str:

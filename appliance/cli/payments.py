@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from appliance import app, settings
+from appliance.cli.privacy import without_phones
 from appliance.cli.running import FILE, config_option, json_option, once
 from appliance.domain.payments import Payment, State
 from appliance.flows.reconcile import FURTHEST, Held
@@ -121,26 +122,27 @@ def resolve(
 @payments.command("reconcile")
 @config_option
 @click.option("--csv", "file", type=FILE, help="An M-Pesa statement; else Safaricom is asked.")
+@click.option("--paybill", help="Of this number; else the one this box sells through.")
 @click.option("--hours", default=_HOURS, show_default=True, type=click.IntRange(1, _HOURS))
 @json_option
-def reconcile(config: Path | None, file: Path | None, hours: int, *, as_json: bool) -> None:
+def reconcile(
+    config: Path | None, file: Path | None, paybill: str | None, hours: int, *, as_json: bool
+) -> None:
     """Hold Safaricom's books against ours; exit 1 where they differ. Nothing is changed."""
     loaded = settings.load(config)
-    lines = None if file is None else statement.read(file.read_text(encoding="utf-8-sig"))
+    lines = None if file is None else statement.read(statement.text_of(file.read_bytes()))
 
     async def work() -> Held:
         async with app.open_flows(loaded) as flows:
-            clock, end = flows.reconcile.clock, timedelta(minutes=1)
+            number = paybill or await flows.cashier.paybill_number()
+            now, back = flows.reconcile.clock.now(), timedelta(hours=hours)
             if lines is None:
-                back = timedelta(hours=hours)
-                number = await flows.cashier.paybill_number()
                 found = await flows.reconcile.listed(number, back)
                 theirs = [(money.receipt, money.amount) for money in found]
-                now = clock.now()
-                return await flows.reconcile.held_against(theirs, now - back, now + end)
-            times = [line.at for line in lines] or [clock.now()]
+                return await flows.reconcile.held_against(number, theirs, now - back, now)
+            times = [line.at for line in lines] or [now]
             theirs = [(line.receipt, line.amount) for line in lines]
-            return await flows.reconcile.held_against(theirs, min(times) - end, max(times) + end)
+            return await flows.reconcile.held_against(number, theirs, min(times), max(times))
 
     held = once(work())
     shown = {name: list(getattr(held, name)) for name in Held.__slots__}
@@ -161,8 +163,9 @@ def _shown(payment: Payment) -> dict[str, Any]:
         "createdAt": payment.created_at.isoformat(),
         "state": str(payment.state),
         "amount": payment.amount,
+        "received": payment.received,
         "receipt": payment.receipt,
-        "reference": payment.voucher_code or None,
+        "reference": without_phones("reference", payment.voucher_code) or None,
         "reason": payment.reason,
         "paybill": payment.paybill_number,
         "plan": payment.plan_id or None,

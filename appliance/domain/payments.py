@@ -40,6 +40,7 @@ class State(StrEnum):
 
 
 UNDECIDED = frozenset({State.INITIATING, State.PENDING, State.UNKNOWN})
+_MONEY_CAME = frozenset({State.PAID, State.DISPUTED, State.UNMATCHED, State.REFUNDED})
 NEEDS_A_PERSON = frozenset({State.DISPUTED, State.UNMATCHED})
 
 
@@ -49,6 +50,10 @@ class NotOurs(Exception):
 
 class SecondPayment(Exception):
     """The purchase was paid with another receipt: this is other money."""
+
+
+class Decided(Exception):
+    """A person has decided about this money already: nothing else may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +71,8 @@ class Payment:
     """Of unmatched money, what the payer typed instead."""
     amount: int
     """Whole shillings: the price, or of unmatched money what came."""
+    received: str | None = None
+    """What came, as a decimal, where that is not `amount`."""
     phone: str = ""
     msisdn: str | None = None
     """The payer as a C2B message names them: hashed or masked."""
@@ -82,6 +89,8 @@ class Payment:
     reason: str | None = None
     late_asks: int = 0
     """How many of the late questions have been answered, if with nothing."""
+    asked_early_at: datetime | None = None
+    """When somebody unproved last made us ask before it was due."""
     receipt: str | None = None
     paid_at: datetime | None = None
     owed: Owed | None = None
@@ -91,6 +100,17 @@ class Payment:
     def locked_until(self) -> datetime:
         """When another push to this phone becomes safe, if nothing is heard before."""
         return self.created_at + UNDECIDED_FOR
+
+    @property
+    def asked_for(self) -> bool:
+        """Say whether this is a purchase, not money that came by itself."""
+        return self.callback_hash is not None
+
+    @property
+    def awaits(self) -> str | None:
+        """Name the account and the price while a receipt for them may come; stored, never read."""
+        waiting = self.receipt is None and self.state in {*UNDECIDED, State.PAID}
+        return awaiting(self.paybill_number, self.amount) if waiting else None
 
     def prompted(self, checkout_request_id: str) -> "Payment":
         """Return the payment after Safaricom took the push; the callback may have been faster.
@@ -119,6 +139,22 @@ class Payment:
             return after
         return replace(after, **_next_question(after, now))
 
+    def asked_early(self, now: datetime) -> "Payment":
+        """Return the payment as about to be asked for before it is due; not twice within a moment.
+
+        The questions planned for it stay as they are: a stranger's hint uses none of them up.
+        """
+        last = self.asked_early_at
+        if self.state not in UNDECIDED or (last is not None and now - last < _ASK_EVERY):
+            return self
+        return replace(self, asked_early_at=now)
+
+    def unanswerable(self, now: datetime) -> "Payment":
+        """Return the payment after a question nobody answered; in time its phone is free again."""
+        if self.state not in UNDECIDED or now < self.locked_until:
+            return self
+        return replace(self, state=State.UNKNOWN, reason="checking", open_phone=None)
+
     def heard(self, evidence: Evidence, now: datetime) -> "Payment":
         """Return the payment as this evidence leaves it; the same news twice changes nothing.
 
@@ -142,8 +178,21 @@ class Payment:
         return self._closed(State.FAILED, reason, now)
 
     def merged(self) -> "Payment":
-        """Return unmatched money after its purchase was found: the receipt goes there."""
+        """Return unmatched money after its purchase was found: the receipt goes there.
+
+        Raises `Decided` when it is no longer anybody's guess whose it is.
+        """
+        if self.state is State.MERGED:
+            return self
+        if self.state is not State.UNMATCHED or self.asked_for:
+            raise Decided
         return replace(self, state=State.MERGED, receipt=None)
+
+    def unmerged(self, receipt: str) -> "Payment":
+        """Return money whose purchase did not take it after all: it waits for a person again."""
+        if self.state is not State.MERGED:
+            return self
+        return replace(self, state=State.UNMATCHED, receipt=receipt)
 
     def given_for(self, voucher: Voucher, now: datetime) -> "Payment":
         """Return money that waited for a person as the payment of this voucher."""
@@ -155,35 +204,46 @@ class Payment:
             paid_at=self.paid_at or now,
         )
 
-    def not_needed(self) -> "Payment":
-        """Return the payment after its voucher went to another: a person decides."""
-        return replace(self, state=State.UNMATCHED, reason="paid_already", owed=None)
+    def not_needed(self, voucher_id: str) -> "Payment":
+        """Return the payment after this voucher of it went to another: a person decides."""
+        if self.state is not State.PAID or self.voucher_id != voucher_id:
+            return self
+        return replace(self, state=State.UNMATCHED, reason="paid_already")
 
     def returned(self, note: str) -> "Payment":
         """Return the payment after a person gave the money back."""
         return replace(self, state=State.REFUNDED, reason=note[:200], owed=None)
 
-    def concluded(self, state: State) -> "Payment":
-        """Return the payment after its outcome `state` was carried out.
+    def concluded(self, done: "Payment") -> "Payment":
+        """Return the payment after the outcome it had as `done` was carried out.
 
         An outcome that changed meanwhile, as a late success does, still has to be carried out.
         """
-        if self.state is not state or self.owed is None or self.owed.kind is not Kind.CONCLUDE:
+        same = self.state is done.state and self.voucher_id == done.voucher_id
+        if not same or self.owed is None or self.owed.kind is not Kind.CONCLUDE:
             return self
         return replace(self, owed=None)
 
     def _paid(self, evidence: Evidence, now: datetime) -> "Payment":
-        if self.state in {State.PAID, State.DISPUTED, State.REFUNDED}:
+        right = evidence.amount is None or evidence.amount == self.amount
+        received = None if right else str(evidence.amount)
+        if self.state is State.MERGED:
+            raise SecondPayment
+        if self.state in _MONEY_CAME:
             if evidence.receipt is None or evidence.receipt == self.receipt:
                 return self
             if self.receipt is not None:
                 raise SecondPayment
-            return replace(self, receipt=evidence.receipt)
-        right = evidence.amount is None or evidence.amount == self.amount
-        state = State.PAID if right else State.DISPUTED
+            return replace(self, receipt=evidence.receipt, received=received)
         known = self.checkout_request_id or evidence.checkout_request_id
-        closed = self._closed(state, None if right else "wrong_amount", now)
-        return replace(closed, receipt=evidence.receipt, checkout_request_id=known, paid_at=now)
+        state, reason = (State.PAID, None) if right else (State.DISPUTED, "wrong_amount")
+        return replace(
+            self._closed(state, reason, now),
+            receipt=evidence.receipt,
+            received=received,
+            checkout_request_id=known,
+            paid_at=now,
+        )
 
     def _failed(self, evidence: Evidence, now: datetime) -> "Payment":
         if self.state not in UNDECIDED:
@@ -215,6 +275,11 @@ def _next_question(payment: Payment, now: datetime) -> dict[str, Any]:
         "late_asks": payment.late_asks + 1 if left else payment.late_asks,
         "owed": None if at is None else Owed(Kind.ASK, at),
     }
+
+
+def awaiting(paybill_number: str, amount: int) -> str:
+    """Return the name under which purchases wait for the receipt of this much on this account."""
+    return f"{paybill_number}/{amount}"
 
 
 def first_ask(now: datetime) -> Owed:

@@ -8,7 +8,7 @@ from appliance.domain.errors import Invalid
 _LONGEST = 32
 _SEPARATORS = re.compile(r"[\s().-]+")
 _HASH = re.compile("[0-9a-f]{64}")
-_MASK = re.compile(r"(\d{3,6})\*+(\d{2,4})", re.ASCII)
+_MASK = re.compile(r"(?:\+?254|0)?([17]\d{0,4})\*+(\d{2,4})", re.ASCII)
 _KENYAN_MOBILE = re.compile(r"(?:\+?254|0)?([17][0-9]{8})", re.ASCII)
 
 
@@ -25,18 +25,26 @@ def normalise(text: str) -> str:
     return "254" + found.group(1)
 
 
+def readable(msisdn: str) -> bool:
+    """Say whether a payer is named in a form that can be compared with a number."""
+    given = _given(msisdn)
+    return any(form.fullmatch(given) for form in (_HASH, _MASK, _KENYAN_MOBILE))
+
+
 def fits(phone: str, msisdn: str) -> bool:
     """Say whether a payer as Safaricom names them can be this number.
 
-    The name is the number itself, its SHA-256, or a mask like `2547 ***** 126`.
+    The name is the number in any form, the SHA-256 of one, or a mask like `2547 ***** 126`.
     """
-    given = _SEPARATORS.sub("", msisdn).lower()
+    given = _given(msisdn)
     if _HASH.fullmatch(given):
-        return hashlib.sha256(phone.encode()).hexdigest() == given
+        forms = (phone, f"+{phone}", local(phone), phone[3:])
+        return any(hashlib.sha256(form.encode()).hexdigest() == given for form in forms)
     mask = _MASK.fullmatch(given)
     if mask is not None:
-        return phone.startswith(mask[1]) and phone.endswith(mask[2])
-    return given == phone
+        return phone[3:].startswith(mask[1]) and phone.endswith(mask[2])
+    number = _KENYAN_MOBILE.fullmatch(given)
+    return number is not None and phone == "254" + number[1]
 
 
 def local(phone: str) -> str:
@@ -47,3 +55,7 @@ def local(phone: str) -> str:
 def masked(phone: str) -> str:
     """Return the number as its owner recognises it and a neighbour does not: `0712 ••• 678`."""
     return f"0{phone[3:6]} ••• {phone[-3:]}"
+
+
+def _given(msisdn: str) -> str:
+    return _SEPARATORS.sub("", msisdn).lower()

@@ -12,6 +12,7 @@ from appliance.domain.records import WebhookLog, WebhookMetadata
 from appliance.flows.evolve import evolve
 from appliance.flows.matching import Matching
 from appliance.flows.settlement import Settlement
+from appliance.flows.validation import Validation
 from appliance.ports import Clock, Gateway, Initiations, Later, Payments, WebhookLogs
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class Inbox:
     gateway: Gateway
     settlement: Settlement
     matching: Matching
+    validation: Validation
     clock: Clock
     later: Later
 
@@ -55,13 +57,17 @@ class Inbox:
             money, _ = self.gateway.read_confirmation(body)
         except Invalid:
             return None
-        return await self.matching.expected(money)
+        return await self.validation.against(money)
 
     async def _read(self, webhook: WebhookLog) -> WebhookLog:
         if webhook.type == C2B_CONFIRMATION:
             money, payload = self.gateway.read_confirmation(webhook.raw_body)
-            status, payment = await self.matching.arrived(money, proved=webhook.proved)
-            found = payment.id if payment.voucher_id else None
+            found = None
+            if webhook.proved:
+                status, payment = await self.matching.arrived(money)
+                found = payment.id if payment.voucher_id else None
+            else:
+                status = await self.matching.hinted(money)
             return replace(
                 webhook,
                 status=status,
@@ -78,7 +84,7 @@ class Inbox:
         if payment is None:
             return "payment_not_found"
         if not webhook.proved:
-            await self.settlement.ask(payment)
+            await self.settlement.ask_early(payment)
             return "asked"
         try:
             after = await self.matching.believe(payment, evidence)

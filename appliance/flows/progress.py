@@ -16,7 +16,14 @@ _NAMES = {
     payments.State.DISPUTED: ("unknown", "wrong_amount"),
     payments.State.FAILED: ("failed", "not_completed"),
     payments.State.CANCELLED: ("cancelled", "cancelled"),
+    payments.State.UNMATCHED: ("unknown", "person_looks"),
+    payments.State.MERGED: ("unknown", "person_looks"),
+    payments.State.REFUNDED: ("failed", "refunded"),
 }
+# What a person wrote down, or must look at, is not for the customer's eyes.
+_BY_A_PERSON = frozenset(
+    {payments.State.UNMATCHED, payments.State.MERGED, payments.State.REFUNDED, payments.State.PAID}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +52,9 @@ class Watch:
         if voucher is None:
             return None
         payment = await self.payments.get(voucher.payment_id) if voucher.payment_id else None
+        if payment is not None and payment.voucher_id not in {"", voucher.id}:
+            # A person gave the money another voucher than the one it was for.
+            voucher = await self.vouchers.get(payment.voucher_id) or voucher
         return self.of(voucher, payment)
 
     async def undecided(self, known: list[Voucher]) -> Voucher | None:
@@ -59,22 +69,23 @@ class Watch:
         """Return how this purchase stands."""
         now = self.clock.now()
         if voucher.state is State.UNPAID and payment is not None:
-            if payment.state is payments.State.PAID:
-                voucher = voucher.paid(now, payment.id, payment.device)  # it is about to be
-            else:
+            if payment.state is not payments.State.PAID or payment.voucher_id != voucher.id:
                 return self._undecided(voucher, payment, now)
-        state, reason = _state(voucher, now)
-        left = voucher.seconds_left(now)
+            seconds = int(voucher.plan.duration.total_seconds())  # it is about to be paid
+            state, reason, left = "paid", "paid_connecting", seconds
+        else:
+            state, reason = _state(voucher, now)
+            left = voucher.seconds_left(now)
         return Progress(
             state=state, reason=reason, voucher=voucher, payment=payment, seconds_left=left
         )
 
     def _undecided(self, voucher: Voucher, payment: Payment, now: datetime) -> Progress:
-        state, reason = _NAMES[payment.state]
+        state, reason = _NAMES.get(payment.state, ("unknown", "person_looks"))
         wait = (payment.locked_until - now).total_seconds() if payment.open_phone else 0
         return Progress(
             state=state,
-            reason=payment.reason or reason,
+            reason=reason if payment.state in _BY_A_PERSON else payment.reason or reason,
             voucher=voucher,
             payment=payment,
             seconds_left=max(0, int(wait)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from appliance.domain.errors import ApplianceError
+from appliance.domain.errors import ApplianceError, StoreUnavailable
 from appliance.domain.evidence import Received
 from appliance.domain.payments import Payment, State
 from appliance.flows.cashier import Cashier
@@ -62,10 +62,7 @@ class Reconcile:
             return None
         news = 0
         for money in await self.listed(number, back):
-            decision, payment = await self.matching.arrived(money)
-            if decision != "already_known":
-                news += 1
-                log.warning("nobody told of this payment=%s decision=%s", payment.id, decision)
+            news += await self._is_news(money)
         return news
 
     async def sweep_quietly(self, back: timedelta = _OVERLAP) -> None:
@@ -75,44 +72,65 @@ class Reconcile:
         except ApplianceError as error:
             log.warning("pull sweep put off code=%s", error.code)
 
+    async def _is_news(self, money: Received) -> bool:
+        """Settle one row; a row that cannot be settled now never keeps the others waiting."""
+        try:
+            decision, payment = await self.matching.arrived(money)
+        except StoreUnavailable:
+            raise
+        except ApplianceError as error:
+            log.error("a listed payment is not settled code=%s why=%s", error.code, error)
+            return False
+        if decision == "already_known":
+            return False
+        log.warning("nobody told of this payment=%s decision=%s", payment.id, decision)
+        return True
+
     async def listed(self, number: str, back: timedelta) -> list[Received]:
         """Return what Safaricom lists for the time up to now."""
         now = self.clock.now()
         return await self.gateway.pull(number, now - back, now)
 
     async def held_against(
-        self, theirs: Iterable[tuple[str, Decimal]], since: datetime, until: datetime
+        self,
+        paybill_number: str,
+        theirs: Iterable[tuple[str, Decimal]],
+        since: datetime,
+        until: datetime,
     ) -> Held:
-        """Compare receipts and amounts with ours of the same time."""
+        """Compare an account's receipts and amounts of a time with ours of the same time."""
         listed = list(theirs)
         counted = Counter(receipt for receipt, _ in listed)
         amounts = dict(listed)
-        ours = {p.receipt: p for p in await self._ours(since, until) if p.receipt is not None}
+        found = await self._ours(paybill_number, since, until)
+        ours = {payment.receipt: payment for payment in found if payment.receipt is not None}
         for receipt in amounts.keys() - ours.keys():
             known = await self.payments.find("mpesaReceiptNumber", receipt)
             if known is not None:
                 ours[receipt] = known
         both = amounts.keys() & ours.keys()
+        differ = (r for r in both if amounts[r] != _came(ours[r]))
         return Held(
             matched=tuple(sorted(both)),
             missing_here=tuple(sorted(amounts.keys() - ours.keys())),
             missing_there=tuple(sorted(ours.keys() - amounts.keys())),
             doubled=tuple(sorted(receipt for receipt, count in counted.items() if count > 1)),
-            amounts_differ=tuple(
-                sorted(
-                    receipt
-                    for receipt in both
-                    if ours[receipt].state is not State.DISPUTED
-                    and int(amounts[receipt]) != ours[receipt].amount
-                )
-            ),
+            amounts_differ=tuple(sorted(differ)),
         )
 
-    async def _ours(self, since: datetime, until: datetime) -> list[Payment]:
+    async def _ours(self, paybill_number: str, since: datetime, until: datetime) -> list[Payment]:
+        """Return what must be on Safaricom's list: its money moved between order and news."""
         states = (State.PAID, State.UNMATCHED, State.DISPUTED, State.REFUNDED)
-        found = [
+        return [
             payment
             for state in states
             for payment in await self.payments.page("status", state.value, _MOST)
+            if payment.paybill_number == paybill_number
+            and payment.paid_at is not None
+            and since <= min(payment.created_at, payment.paid_at)
+            and max(payment.created_at, payment.paid_at) <= until
         ]
-        return [p for p in found if p.paid_at is not None and since <= p.paid_at <= until]
+
+
+def _came(payment: Payment) -> Decimal:
+    return Decimal(payment.received or payment.amount)

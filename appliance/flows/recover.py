@@ -22,8 +22,12 @@ class Recover:
     vouchers: Vouchers
     redeem: Redeem
 
-    async def find(self, receipt: str, phone: str, device: Device | None) -> Voucher:
+    async def find(
+        self, receipt: str, phone: str, device: Device | None, *, move: bool = False
+    ) -> Voucher:
         """Return the voucher this receipt paid for, on its way to this device.
+
+        `move` is as for a typed code.
 
         One answer for every miss: nobody learns whether a phone or a receipt is known here.
         """
@@ -34,7 +38,7 @@ class Recover:
         if payment is None or payment.state is not State.PAID or not _paid_by(payment, number):
             raise Invalid("receipt_unknown", "receipt")
         voucher = await load(self.vouchers, payment.voucher_id)
-        return await self.redeem.by_code(voucher.code, device)
+        return await self.redeem.by_code(voucher.code, device, move=move)
 
 
 def _paid_by(payment: Payment, phone: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from appliance.domain import ids, vouchers
 from appliance.domain.errors import Invalid
 from appliance.domain.payments import NEEDS_A_PERSON, Payment
+from appliance.domain.payments import State as Paid
 from appliance.domain.vouchers import State, Voucher
 from appliance.flows.evolve import evolve, load
 from appliance.flows.settlement import Settlement
@@ -70,8 +71,10 @@ class Resolve:
         voucher = await evolve(self.vouchers, voucher, lambda v: v.given_to(payment.id))
         after = await self._decided(payment, lambda p: p.given_for(voucher, now))
         await self.settlement.conclude(after)
-        paid = await load(self.vouchers, voucher.id)
-        return await load(self.payments, after.id), await self._due_now(paid)
+        after = await load(self.payments, after.id)
+        if after.state is not Paid.PAID or after.voucher_id != voucher.id:
+            raise Invalid("this voucher was paid by another payment meanwhile: decide again")
+        return after, await self._due_now(await load(self.vouchers, voucher.id))
 
     async def _due_now(self, voucher: Voucher) -> Voucher:
         """Let whichever process opens gates here do it at once, not when our lease runs out."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from appliance.domain.debts import Kind
-from appliance.domain.errors import Duplicate
+from appliance.domain.errors import ApplianceError, Duplicate
 from appliance.domain.evidence import Evidence
-from appliance.domain.payments import Payment, State
+from appliance.domain.payments import NotOurs, Payment, State
 from appliance.domain.vouchers import PaidByAnother, Voucher
 from appliance.flows.evolve import evolve, recall
 from appliance.ports import (
@@ -68,12 +68,35 @@ class Settlement:
         if initiation is not None and initiation.checkout_request_id is not None:
             name = initiation.checkout_request_id
             payment = await evolve(self.payments, payment, lambda p: p.prompted(name))
-        answer = await self.gateway.query(payment)
+        try:
+            answer = await self.gateway.query(payment)
+        except ApplianceError:
+            now = self.clock.now()
+            await evolve(self.payments, payment, lambda p: p.unanswerable(now))
+            raise
         now = self.clock.now()
         after = await evolve(self.payments, payment, lambda p: p.asked(answer, now))
         await self.carry_out(after)
         if after.state is State.UNKNOWN:
             await self._tell_initiation(after)
+
+    async def ask_early(self, payment: Payment) -> None:
+        """Query before it is due, since somebody who proves nothing says that there is news."""
+        now, ours = self.clock.now(), list[Payment]()
+        payment = await evolve(
+            self.payments, payment, lambda p: p.asked_early(now), then=ours.append
+        )
+        if not ours:
+            return
+        try:
+            answer = await self.gateway.query(payment)
+        except ApplianceError as error:  # its own questions are still planned
+            log.warning("no early answer payment=%s code=%s", payment.id, error.code)
+            return
+        try:
+            await self.hear(payment, answer)
+        except NotOurs:
+            log.error("the answer is about another push payment=%s", payment.id)
 
     async def carry_out(self, payment: Payment) -> None:
         """Open the gate for an outcome just stored, and leave the rest to the books."""
@@ -81,17 +104,18 @@ class Settlement:
             return
         log.info("payment %s payment=%s", payment.state, payment.id)
         if payment.state is State.PAID:
-            await self._deliver(payment)
+            payment = await self._delivered(payment)
         self.later(partial(self.conclude, payment))
 
     async def conclude(self, payment: Payment) -> None:
         """Carry the payment's outcome to its voucher and its initiation."""
         if payment.state is State.PAID:
-            await self._deliver(payment)
+            payment = await self._delivered(payment)
         await self._tell_initiation(payment)
-        await evolve(self.payments, payment, lambda p: p.concluded(payment.state))
+        await evolve(self.payments, payment, lambda p: p.concluded(payment))
 
-    async def _deliver(self, payment: Payment) -> None:
+    async def _delivered(self, payment: Payment) -> Payment:
+        """Return the payment, its voucher paid; where that is another's, it waits for a person."""
         now = self.clock.now()
         voucher = await recall(self.vouchers, payment.voucher_id)
         try:
@@ -103,7 +127,8 @@ class Settlement:
             )
         except PaidByAnother:
             log.warning("money waits for a person, its voucher is paid payment=%s", payment.id)
-            await evolve(self.payments, payment, Payment.not_needed)
+            return await evolve(self.payments, payment, lambda p: p.not_needed(payment.voucher_id))
+        return payment
 
     async def _tell_initiation(self, payment: Payment) -> None:
         """Let the push's own record follow; other programs read it, access never waits for it."""

@@ -136,15 +136,18 @@ class MpesaService:
         Raises `GatewayRefused` where the account has no right to it, and what every call raises.
         """
         paybill = await self._paybill(paybill_number)
-        found: list[Received] = []
-        while len(found) < _MOST_PULLED:
-            body = wire.pull_query(paybill.c2b_short_code, start, end, len(found))
+        found: dict[str, Received] = {}
+        offset = 0
+        while offset < _MOST_PULLED:
+            body = wire.pull_query(paybill.c2b_short_code, start, end, offset)
             answer = await self._call(paybill, "/pulltransactions/v1/query", body)
-            rows = wire.pulled(answer, paybill_number)
-            if not rows:
+            rows, listed = wire.pulled(answer, paybill_number)
+            news = {money.receipt: money for money in listed if money.receipt not in found}
+            if not rows or (listed and not news):  # the end, or the same page again
                 break
-            found += rows
-        return found
+            found |= news
+            offset += rows
+        return list(found.values())
 
     async def _call(
         self, paybill: Paybill, path: str, body: dict[str, str], not_after: float = math.inf

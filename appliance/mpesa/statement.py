@@ -27,6 +27,14 @@ class Line:
     at: datetime
 
 
+def text_of(file: bytes) -> str:
+    """Return an exported file's text: UTF-8, else what a spreadsheet on Windows saves."""
+    try:
+        return file.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return file.decode("cp1252", errors="replace")
+
+
 def read(text: str) -> list[Line]:
     """Return the completed payments to us; raise `Invalid` where this is no statement."""
     rows = csv.reader(text.lstrip("\ufeff").splitlines())
@@ -50,10 +58,15 @@ def _lines(rows: Iterator[list[str]], places: dict[str, int]) -> Iterator[Line]:
 
 
 def _amount(text: str) -> Decimal | None:
+    if not text:
+        return None
     try:
-        return Decimal(text.replace(",", "")) if text else None
+        amount = Decimal(text.replace(",", ""))
     except InvalidOperation:
-        raise Invalid(f"{text!r} in the column Paid In is not an amount") from None
+        amount = Decimal("NaN")
+    if not amount.is_finite():
+        raise Invalid(f"{text!r} in the column Paid In is not an amount")
+    return amount
 
 
 def _moment(text: str) -> datetime:

@@ -93,11 +93,18 @@ def callback_evidence(body: str) -> tuple[Evidence, dict[str, object]]:
     items = _items(callback.get("CallbackMetadata"))
     verdict, reason = results.of_callback(code)
     checkout, amount = text(callback.get("CheckoutRequestID")), _amount(items.get("Amount"))
-    garbled = (checkout is None and callback.get("CheckoutRequestID") is not None) or (
-        amount is None and items.get("Amount") is not None
+    receipt = _receipt(items.get("MpesaReceiptNumber"))
+    named = (
+        callback.get("CheckoutRequestID"),
+        items.get("Amount"),
+        items.get("MpesaReceiptNumber"),
+    )
+    garbled = any(
+        read is None and given is not None
+        for read, given in zip((checkout, amount, receipt), named, strict=True)
     )
     if verdict is Verdict.PAID and garbled:
-        # Named, but not as ours or as the price: a query finds out, within seconds.
+        # Named, but not as anything we can use: a query finds out, within seconds.
         raise Invalid("callback_garbled")
     evidence = Evidence(
         source=Source.STK_CALLBACK,
@@ -106,7 +113,7 @@ def callback_evidence(body: str) -> tuple[Evidence, dict[str, object]]:
         reason=reason,
         checkout_request_id=checkout,
         merchant_request_id=text(callback.get("MerchantRequestID")),
-        receipt=text(items.get("MpesaReceiptNumber")),
+        receipt=receipt,
         amount=amount,
         phone=text(items.get("PhoneNumber")),
     )
@@ -160,20 +167,18 @@ def pull_query(short_code: str, start: datetime, end: datetime, offset: int) -> 
     }
 
 
-def pulled(answer: Mapping[str, Any], short_code: str) -> list[Received]:
-    """Return the payments of a pull's answer; rows without receipt or amount are left out.
+def pulled(answer: Mapping[str, Any], short_code: str) -> tuple[int, list[Received]]:
+    """Return how many rows a pull's answer has, and the payments of those that can be read.
 
     The list is nested twice, or a text that looks like an empty one.
     """
     rows: Any = answer.get("Response")
     while isinstance(rows, list) and len(rows) == 1 and isinstance(rows[0], list):
         rows = rows[0]
-    found = (
-        (_row(row, short_code) for row in rows if isinstance(row, dict))
-        if isinstance(rows, list)
-        else ()
-    )
-    return [money for money in found if money is not None]
+    if not isinstance(rows, list):
+        return 0, []
+    found = (_row(row, short_code) for row in rows if isinstance(row, dict))
+    return len(rows), [money for money in found if money is not None]
 
 
 def text(value: object) -> str | None:

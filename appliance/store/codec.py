@@ -44,11 +44,16 @@ _NAMES: dict[type, dict[str, str]] = {
         "bill_ref_number": "BillRefNumber",
     },
 }
+# Worked out by the record, stored so that it can be searched by, never read back.
+_DERIVED: dict[type, tuple[str, ...]] = {Payment: ("awaits",)}
 
 
 def document(record: object) -> Document:
     """Return the record as stored; what is None is absent."""
     made = _encode(record)
+    for name in _DERIVED.get(type(record), ()):
+        if (value := getattr(record, name)) is not None:
+            made[_camel(name)] = value
     made["_id"] = made.pop("id")
     if not made.get("version"):
         made.pop("version", None)  # as other programs write: counted from our first change on

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar, cast
 
+from appliance.domain.devices import Seat
 from appliance.domain.errors import Unreadable
 from appliance.domain.paybills import Paybill, RouterRecord, User
 from appliance.domain.payments import Payment
@@ -123,6 +124,7 @@ class Books:
 
     payments: StoredRecords[Payment]
     vouchers: StoredRecords[Voucher]
+    seats: StoredRecords[Seat]
     initiations: StoredRecords[Initiation]
     webhooks: StoredRecords[WebhookLog]
     paybills: StoredRecords[Paybill]
@@ -136,6 +138,7 @@ def books(store: Store, router_id: str | None = None) -> Books:
     return Books(
         payments=StoredRecords(store, schema.PAYMENTS, Payment),
         vouchers=StoredRecords(store, schema.VOUCHERS, Voucher, scope=router_id),
+        seats=StoredRecords(store, schema.SEATS, Seat),
         initiations=StoredRecords(store, schema.INITIATIONS, Initiation),
         webhooks=StoredRecords(store, schema.WEBHOOKS, WebhookLog),
         paybills=StoredRecords(store, schema.PAYBILLS, Paybill),

@@ -42,7 +42,7 @@ class Collection:
 PAYBILLS = Collection(
     name="paybills",
     unique=("paybillInfo.number",),
-    indexes=(("status",), ("paybillInfo.storeNumber",)),
+    indexes=(("status",), ("paybillInfo.storeNumber",), ("config.c2bShortCode",)),
     ids=frozenset({"userId"}),
     newest="_id",
     guards=("credentials.accessToken",),
@@ -81,7 +81,7 @@ PLANS = Collection(name="plans", indexes=(("active", "-order"),), newest="order"
 PAYMENTS = Collection(
     name="payments",
     unique=("mpesaReceiptNumber", "callbackHash", "openPhone"),
-    indexes=(("status", "-createdAt"), ("phoneNumber", "-createdAt")),
+    indexes=(("status", "-createdAt"), ("phoneNumber", "-createdAt"), ("awaits", "-createdAt")),
     ids=frozenset({"routerId", "voucherId", "planId"}),
     owes=True,
 )
@@ -93,6 +93,7 @@ VOUCHERS = Collection(
     owes=True,
     scope="routerId",
 )
+SEATS = Collection(name="seats", ids=frozenset({"voucherId"}), newest="_id")
 MIGRATIONS = Collection(name="migrations", newest="appliedAt")
 """What has been done to the documents of earlier versions and other programs."""
 
@@ -107,6 +108,7 @@ COLLECTIONS = {
         PLANS,
         PAYMENTS,
         VOUCHERS,
+        SEATS,
         MIGRATIONS,
     )
 }

@@ -16,7 +16,7 @@ from appliance.flows.progress import Progress, Watch
 from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
 from appliance.ports import Clock
-from appliance.web import errors
+from appliance.web import errors, moving
 from appliance.web.pages import Pages
 from appliance.web.shelf import Shelf
 from appliance.web.visitors import Arrival, Visitors, arrival
@@ -26,6 +26,7 @@ _REFRESH_SECONDS = 4
 # A prompt is usually answered by then; after it the page says so instead of counting on.
 _PATIENCE_SECONDS = 100
 _COOL_DOWN = {"prompt_open": 120, "same_amount_wait": 120}
+_WITH_A_PERSON = frozenset({"wrong_amount", "person_looks"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +105,7 @@ async def redeem(request: web.Request) -> web.Response:
     door, here = _here(request, form)
     device = await door.visitors.device(request)
     try:
-        voucher = await door.redeem.by_code(form.get("code", ""), device)
+        voucher = await door.redeem.by_code(form.get("code", ""), device, move=moving.wanted(form))
     except Invalid as error:
         return await _home(request, here, form=form, error=error)
     raise web.HTTPSeeOther(f"/wait/{voucher.token}")
@@ -117,7 +118,9 @@ async def recover(request: web.Request) -> web.Response:
     door, here = _here(request, form)
     device = await door.visitors.device(request)
     try:
-        voucher = await door.recover.find(form.get("receipt", ""), form.get("phone", ""), device)
+        voucher = await door.recover.find(
+            form.get("receipt", ""), form.get("phone", ""), device, move=moving.wanted(form)
+        )
     except Invalid as error:
         return await _home(request, here, form=form, error=error)
     raise web.HTTPSeeOther(f"/wait/{voucher.token}")
@@ -134,7 +137,7 @@ async def wait(request: web.Request) -> web.Response:
     token = progress.voucher.token
     age = (door.clock.now() - progress.voucher.created_at).total_seconds()
     locked = progress.seconds_left if progress.state == "unknown" else 0
-    settled = progress.state == "paid" or progress.reason == "wrong_amount"
+    settled = progress.state == "paid" or progress.reason in _WITH_A_PERSON
     again = None if settled or locked or progress.state == "pending" else here.home(buy="1")
     return _page(
         request,
@@ -258,6 +261,7 @@ async def _home(
         carry=here.carry | {"lang": here.language},
         form={name: typed.get(name, "")[:64] for name in ("plan", "phone", "code", "receipt")},
         problem=problem,
+        move=moving.offer(request.path, typed, error),
         notice=notice,
         device_known=device is not None,
         ready=_ready(door, known or []),

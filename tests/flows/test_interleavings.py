@@ -14,30 +14,39 @@ from tests.story import PRICES, SHORT_CODES, Story
 
 WHO = st.integers(0, 1)
 ANY = st.integers(0, 7)
+PAYER = st.sampled_from(["masked", "hashed", "local", "nobody", "unreadable"])
+NEWS = st.one_of(
+    st.tuples(st.just("callback"), ANY),
+    st.tuples(st.just("callback"), ANY),
+    st.tuples(st.just("confirmation"), ANY, PAYER),
+    st.tuples(st.just("confirmation"), ANY, PAYER),
+    st.tuples(st.just("forgery"), ANY, st.sampled_from([10, 50])),
+    st.tuples(st.just("pull"), st.sampled_from(["whole", "local", "unreadable"])),
+    st.tuples(st.just("resolve"), ANY, st.sampled_from(["refunded", "voucher", "plan"])),
+)
 EVENTS = st.one_of(
     st.tuples(
         st.just("order"), WHO, st.sampled_from(sorted(PRICES)), st.sampled_from(["heard", "lost"])
     ),
     st.tuples(st.just("decide"), ANY, st.sampled_from([0, 0, 0, 1032, 1037, 2001])),
+    st.tuples(st.just("decide"), ANY, st.just(0), st.sampled_from([0, -3, 40])),
     st.tuples(
         st.just("by_hand"),
         WHO,
         st.sampled_from([10, 50, 7]),
         st.sampled_from(["CODE", "WIFI", "SHOES"]),
     ),
-    st.tuples(st.just("callback"), ANY),
-    st.tuples(st.just("callback"), ANY),
-    st.tuples(st.just("confirmation"), ANY, st.sampled_from(["masked", "hashed"])),
-    st.tuples(st.just("confirmation"), ANY, st.sampled_from(["masked", "hashed"])),
-    st.tuples(st.just("pull")),
-    st.tuples(st.just("resolve"), ANY, st.sampled_from(["refunded", "voucher", "plan"])),
+    NEWS,
+    NEWS,
+    NEWS.map(lambda news: ("ambush", *news)),
+    st.tuples(st.just("daraja"), st.sampled_from(["away", "there"])),
     st.tuples(st.just("work")),
     st.tuples(st.just("crash")),
     st.tuples(st.just("wait"), st.sampled_from([1, 30, 300, 4000])),
 )
 
 
-@given(st.sampled_from(sorted(SHORT_CODES)), st.lists(EVENTS, max_size=30))
+@given(st.sampled_from(sorted(SHORT_CODES)), st.lists(EVENTS, min_size=8, max_size=32))
 def test_money_and_access_agree_whatever_the_order(
     account: str, events: list[tuple[Any, ...]]
 ) -> None:

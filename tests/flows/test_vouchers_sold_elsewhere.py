@@ -45,14 +45,14 @@ async def story() -> Story:
 
 async def test_its_price_may_come_in_and_pays_it_however_its_code_was_read() -> None:
     told = await story()
-    assert await told.matching.expected(money(10)) is None
-    assert await told.matching.expected(money(9)) == "amount"
+    assert await told.inbox.validation.against(money(10)) is None
+    assert await told.inbox.validation.against(money(9)) == "amount"
     decision, payment = await told.matching.arrived(money(10))
     assert (decision, payment.state, payment.voucher_code) == ("completed", State.PAID, CODE)
     voucher = await told.books.vouchers.find("code", CODE)
     assert voucher is not None
     assert (voucher.state, voucher.payment_id) == (VoucherState.PAID, payment.id)
-    assert await told.matching.expected(money(10)) == "account"
+    assert await told.inbox.validation.against(money(10)) == "account"
 
 
 async def test_of_two_who_pay_it_at_once_one_has_it_and_the_other_waits_for_a_person() -> None:

@@ -87,7 +87,8 @@ async def test_a_person_gives_a_voucher_for_money_that_named_nothing(
 
 
 async def test_a_refund_is_written_down_once(world: World) -> None:
-    waiting = await money_for_a_person(world, (7, "SHOES"))
+    waiting = await money_for_a_person(world, (7, "0722000111"))
+    assert "0722000111" not in await command(world, "payments", "list")
     note = "sent back by hand, 24 November"
     back = await as_json(world, "payments", "resolve", waiting[7], "--refunded", note)
     assert back["state"] == "refunded"
@@ -96,6 +97,7 @@ async def test_a_refund_is_written_down_once(world: World) -> None:
     shown = await command(world, "payments", "show", waiting[7])
     assert note in shown
     assert "254712345077" not in shown
+    assert "0722000111" not in shown
     await command(world, *words, code=2)
     await command(world, "payments", "show", "nothing", code=1)
 
@@ -137,3 +139,5 @@ async def test_a_statement_and_a_list_are_held_against_the_books(
     rows.pop(2)
     file.write_text("\n".join(rows), encoding="utf-8")
     assert json.loads(await command(world, *words))["matched"] == [receipt]
+    other = await command(world, *words[:-1], "--paybill", "5142076", "--json")
+    assert json.loads(other)["missing_there"] == []

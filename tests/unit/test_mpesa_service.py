@@ -5,7 +5,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -246,3 +246,45 @@ async def test_a_missing_or_inactive_paybill_sells_nothing(clock: HandClock) -> 
         with pytest.raises(SalesClosed, match="999 is missing"):
             await mpesa.get_valid_access_token("999")
     assert daraja.tokens == 0
+
+
+class Lists:
+    """Answers pulls with pages, the unreadable rows of them counted as the real one does."""
+
+    def __init__(self, pages: dict[str, list[object]], *, deaf: bool = False) -> None:
+        self.pages = pages
+        self.deaf = deaf
+        self.offsets: list[str] = []
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/oauth/v1/generate":
+            return httpx.Response(200, json={"access_token": "token", "expires_in": "3599"})
+        offset = json.loads(request.content)["OffSetValue"]
+        self.offsets.append(offset)
+        rows = self.pages.get("0" if self.deaf else offset, [])
+        return httpx.Response(200, json={"ResponseCode": "1000", "Response": [rows]})
+
+
+def row(receipt: str) -> dict[str, str]:
+    return {"transactionId": receipt, "amount": "10.00", "msisdn": "254712345678"}
+
+
+@pytest.mark.parametrize(
+    ("deaf", "offsets", "receipts"),
+    [
+        (False, ["0", "3", "5"], ["UKN7K2M9Q1", "UKN7K2M9Q2", "UKN7K2M9Q3"]),
+        (True, ["0", "3"], ["UKN7K2M9Q1", "UKN7K2M9Q2"]),
+    ],
+)
+async def test_a_pull_counts_rows_it_cannot_read_and_ends_where_a_page_brings_nothing_new(
+    clock: HandClock, *, deaf: bool, offsets: list[str], receipts: list[str]
+) -> None:
+    first = [row("UKN7K2M9Q1"), {"amount": "10.00"}, row("UKN7K2M9Q2")]
+    pages: dict[str, list[object]] = {"0": [*first], "3": ["x", row("UKN7K2M9Q3")]}
+    lists, kept = Lists(pages, deaf=deaf), cast("Any", OnePaybill())
+    async with httpx.AsyncClient(transport=httpx.MockTransport(lists)) as http:
+        now = clock.now()
+        mpesa = MpesaService(kept, http, clock)
+        found = await mpesa.pull_transactions("174379", now - timedelta(hours=1), now)
+    assert lists.offsets == offsets
+    assert [money.receipt for money in found] == receipts

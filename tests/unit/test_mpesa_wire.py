@@ -204,7 +204,7 @@ def test_a_receipt_is_text_and_no_number(receipt: object) -> None:
     with pytest.raises(Invalid):
         wire.received(json.dumps(said))
     row = {"transactionId": receipt, "amount": "5"}
-    assert wire.pulled({"Response": [[row]]}, "174379") == []
+    assert wire.pulled({"Response": [[row]]}, "174379") == (1, [])
 
 
 def test_a_confirmation_needs_no_more_than_receipt_amount_and_short_code() -> None:
@@ -222,8 +222,9 @@ def test_a_pulls_list_is_nested_twice_or_empty_in_words() -> None:
         "billreference": "WIFI",
         "msisdn": 722,
     }
-    (money,) = wire.pulled({"Response": [[row, {"amount": "1"}, "x"]]}, "600000")
+    rows, (money,) = wire.pulled({"Response": [[row, {"amount": "1"}, "x"]]}, "600000")
+    assert rows == 3
     assert (money.receipt, money.amount, money.msisdn) == ("YZLYRESRG1", Decimal("168.00"), "722")
     empty: tuple[object, ...] = ("[[]]", [[]], [], None, {"a": 1})
     for nothing in empty:
-        assert wire.pulled({"Response": nothing}, "600000") == []
+        assert wire.pulled({"Response": nothing}, "600000") == (0, [])

@@ -149,5 +149,5 @@ def test_a_push_that_left_though_it_was_given_up_is_asked_about() -> None:
 def test_an_outcome_that_changed_meanwhile_still_has_to_be_carried_out() -> None:
     failed = PENDING.heard(FAILED, NOON)
     revived = failed.heard(PAID, NOON)
-    assert revived.concluded(State.FAILED) is revived
-    assert revived.concluded(State.PAID).owed is None
+    assert revived.concluded(failed) is revived
+    assert revived.concluded(revived).owed is None

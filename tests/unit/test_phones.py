@@ -1,3 +1,5 @@
+import hashlib
+
 import pytest
 
 from appliance.domain import phones
@@ -48,3 +50,24 @@ def test_anything_else_is_refused(typed: str) -> None:
 
 def test_a_masked_number_is_known_to_its_owner_only() -> None:
     assert phones.masked("254712345678") == "0712 ••• 678"
+
+
+HASH = hashlib.sha256(b"254712345678").hexdigest()
+LOCAL_HASH = hashlib.sha256(b"0712345678").hexdigest()
+
+
+WHOLE = ("254712345678", "+254712345678", "0712345678", "712345678")
+MASKED = ("2547 ***** 678", "0712***678", "7*****78")
+
+
+@pytest.mark.parametrize("payer", [*WHOLE, *MASKED, HASH, HASH.upper(), LOCAL_HASH])
+def test_a_payer_is_known_in_every_form(payer: str) -> None:
+    assert phones.readable(payer)
+    assert phones.fits("254712345678", payer)
+    assert not phones.fits("254113345999", payer)
+
+
+@pytest.mark.parametrize("payer", ["", "N/A", "722", "2547*****", "1" * 64 + "x"])
+def test_what_cannot_be_compared_is_not_readable_and_fits_nobody(payer: str) -> None:
+    assert not phones.readable(payer)
+    assert not phones.fits("254712345678", payer)

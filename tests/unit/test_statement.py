@@ -35,9 +35,17 @@ def test_only_completed_money_that_came_in_counts() -> None:
         ("", "not an M-Pesa statement"),
         ("a,b\n1,2\n", "not an M-Pesa statement"),
         (HEAD + "UKN7K2M9QX,2026-11-23 15:02:11,x,Completed,ten,,,,,\n", "Paid In"),
+        (HEAD + "UKN7K2M9QX,2026-11-23 15:02:11,x,Completed,NaN,,,,,\n", "Paid In"),
         (HEAD + "UKN7K2M9QX,yesterday,x,Completed,10.00,,,,,\n", "Completion Time"),
     ],
 )
 def test_what_is_no_statement_is_refused_in_words(text: str, word: str) -> None:
     with pytest.raises(Invalid, match=word):
         statement.read(text)
+
+
+def test_a_file_that_a_spreadsheet_saved_is_read_too() -> None:
+    windows = TEXT.replace("MWANGAZA WI-FI", "CAFÉ ZÚRI").lstrip("\ufeff").encode("cp1252")
+    (line,) = statement.read(statement.text_of(windows))
+    assert line.receipt == "UKN7K2M9QX"
+    assert statement.read(statement.text_of(TEXT.encode())) == [line]

@@ -1,0 +1,118 @@
+"""Whose money this may be: by the account that was typed, or by amount, time and payer."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from appliance.domain import ids, phones
+from appliance.domain.evidence import Received
+from appliance.domain.payments import Payment, State, awaiting
+from appliance.domain.plans import Plan
+from appliance.domain.vouchers import State as VoucherState
+from appliance.domain.vouchers import Voucher
+from appliance.ports import Clock, Initiations, Paybills, Payments, Plans, Vouchers
+
+# A prompt lives three minutes, and its money is told of within a few more.
+_WINDOW = timedelta(minutes=10)
+# A list of past payments reaches back two days, and its times are in a zone nobody has established.
+_LONG_WINDOW = timedelta(hours=48)
+_MOST_CANDIDATES = 200
+_MOST_PLANS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """The purchases that some money can be for."""
+
+    fitting: tuple[Payment, ...] = ()
+    doubtful: bool = False
+    """Whether it may be for another purchase as well: then nothing new is sold for it."""
+
+    @property
+    def only(self) -> Payment | None:
+        """Return the one purchase there is, if there is one."""
+        return self.fitting[0] if len(self.fitting) == 1 else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """Reads and decides nothing."""
+
+    payments: Payments
+    vouchers: Vouchers
+    initiations: Initiations
+    plans: Plans
+    paybills: Paybills
+    clock: Clock
+
+    async def account(self, money: Received) -> str | None:
+        """Return our paybill or till of this short code.
+
+        A till is also known by its store, and either by what its C2B URLs were registered for.
+        """
+        paybill = await self.paybills.find("paybillInfo.number", money.short_code)
+        if paybill is not None:
+            return paybill.paybill_info.number
+        for path in ("paybillInfo.storeNumber", "config.c2bShortCode"):
+            for other in await self.paybills.page(path, money.short_code, 1):
+                return other.paybill_info.number
+        return None
+
+    async def purchases(self, money: Received) -> Candidates:
+        """Return the purchases of this account that the money can be for; usually one, or none."""
+        named = await self.named(money.reference)
+        if named is not None:
+            return Candidates(fitting=(named,) if named.amount == money.amount else ())
+        return Candidates() if money.reference else await self._waiting(money)
+
+    async def named(self, reference: str) -> Payment | None:
+        """Return the purchase whose code was given as account: by its push, else by its voucher."""
+        for code in ids.readings(reference) if reference else ():
+            for initiation in await self.initiations.page("AccountReference", code, 1):
+                return await self.payments.get(initiation.payment_id)
+            voucher = await self.vouchers.find("code", code)
+            if voucher is not None:
+                mine = voucher.payment_id
+                return None if mine is None else await self.payments.get(mine)
+        return None
+
+    async def unpaid_voucher(self, reference: str) -> Voucher | None:
+        """Return the unpaid voucher that this reference names."""
+        for code in ids.readings(reference) if reference else ():
+            voucher = await self.vouchers.find("code", code)
+            if voucher is not None:
+                return voucher if voucher.state is VoucherState.UNPAID else None
+        return None
+
+    async def sold_by_hand(self, reference: str) -> list[Plan]:
+        """Return the plans that this account word buys; a till has no word, so any of them."""
+        active = await self.plans.page("active", value=True, limit=_MOST_PLANS)
+        words = [plan for plan in active if plan.account_word]
+        typed = "".join(reference.split()).casefold()
+        if not typed:
+            return words
+        return [plan for plan in words if (plan.account_word or "").casefold() == typed]
+
+    async def _waiting(self, money: Received) -> Candidates:
+        """Return the purchases that wait for this much on this account, by time and payer.
+
+        Of several of one payer that are known to be paid and only lack a receipt, one is as right
+        as the next. A payer that nobody can read fits only where nothing is opened by it: a
+        purchase that is paid already.
+        """
+        account = await self.account(money)
+        if account is None or money.amount != int(money.amount):
+            return Candidates()
+        at = money.at or self.clock.now()
+        window = _WINDOW if money.at is not None else _LONG_WINDOW
+        key = awaiting(account, int(money.amount))
+        listed = await self.payments.page("awaits", key, _MOST_CANDIDATES)
+        near = [payment for payment in listed if -window <= at - payment.created_at <= window]
+        full = len(listed) == _MOST_CANDIDATES
+        if not phones.readable(money.msisdn):
+            paid = [payment for payment in near if payment.state is State.PAID]
+            fitting = tuple(paid) if len(paid) == 1 else ()
+            return Candidates(fitting=fitting, doubtful=full or bool(near))
+        theirs = [payment for payment in near if phones.fits(payment.phone, money.msisdn)]
+        paid = [payment for payment in theirs if payment.state is State.PAID]
+        fitting = tuple(paid[-1:] or theirs)
+        return Candidates(fitting=fitting, doubtful=full or len(theirs) > 1)
