@@ -1,7 +1,6 @@
 """A few lasting connections to the router's API, thrown away at the first doubt."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -10,12 +9,11 @@ from librouteros.exceptions import LibRouterosError
 
 from appliance.domain.errors import RouterRefused, RouterUnreachable
 from appliance.router import wire
+from appliance.router.patience import Patience
 from appliance.router.sentences import Broken, Conversation
 from appliance.router.tls import Mode, Stranger, context, recognise
 
 _TROUBLE = (Broken, LibRouterosError, Stranger, OSError, EOFError, TimeoutError, ValueError)
-_FIRST_WAIT = 0.25
-_LONGEST_WAIT = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +43,7 @@ class Pool:
         self._tls = context(address.tls)
         self._free = asyncio.Semaphore(size)
         self._idle: list[Conversation] = []
-        self._failures = 0
-        self._closed_until = 0.0
+        self.patience = Patience()
 
     async def command(self, *words: str) -> list[wire.Row]:
         """Send one sentence and return its rows; raise `RouterRefused` or `RouterUnreachable`."""
@@ -74,12 +71,12 @@ class Pool:
                 conversation.hang_up()
                 self._hang_up_idle()
                 if isinstance(error, TimeoutError):
-                    self._failed()  # it takes connections and answers nobody: do not queue for it
+                    self.patience.failed()  # it takes connections and answers nobody: do not queue for it
                 raise RouterUnreachable(_said(error)) from error
             except BaseException:
                 conversation.hang_up()
                 raise
-            self._failures = 0
+            self.patience.worked()
             self._idle.append(conversation)
 
     @asynccontextmanager
@@ -101,23 +98,17 @@ class Pool:
             if conversation.is_usable():
                 return conversation
             conversation.hang_up()
-        if asyncio.get_running_loop().time() < self._closed_until:
+        if not self.patience.is_over():
             raise RouterUnreachable("waiting before the next attempt")
         try:
             async with asyncio.timeout(self._address.timeout):
                 return await self._connect()
         except RouterRefused as error:
-            self._failed()
+            self.patience.failed()
             raise RouterUnreachable(f"sign-in refused: {error}") from error
         except _TROUBLE as error:
-            self._failed()
+            self.patience.failed()
             raise RouterUnreachable(_said(error)) from error
-
-    def _failed(self) -> None:
-        self._failures = min(self._failures + 1, 10)
-        longest = min(_FIRST_WAIT * 2**self._failures, _LONGEST_WAIT)
-        wait = random.uniform(longest / 2, longest)  # noqa: S311 # jitter
-        self._closed_until = asyncio.get_running_loop().time() + wait
 
     def _hang_up_idle(self) -> None:
         while self._idle:

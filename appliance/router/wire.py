@@ -27,9 +27,7 @@ def duration(text: str) -> timedelta:
     clock = _CLOCK.fullmatch(text)
     if clock is not None:
         weeks, days, hours, minutes, seconds = (int(part or 0) for part in clock.groups())
-        return timedelta(
-            weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds
-        )
+        return timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
     parts = _PARTS.findall(text)
     if "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f"not a RouterOS time: {text!r}")

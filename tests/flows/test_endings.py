@@ -68,7 +68,7 @@ async def test_while_the_router_is_away_the_cut_waits_and_is_not_forgotten(box: 
     assert after.owed is not None
     assert after.owed.kind is Kind.END
     box.router.faults.set({})
-    box.pool._closed_until = 0.0
+    box.pool.patience.until = 0.0
     await box.work()
     assert (await box.latest(voucher)).owed is None
     assert not box.on_router(voucher)
@@ -186,7 +186,7 @@ async def test_the_router_is_asked_nothing_while_all_ends_by_the_clock(box: Box)
     await box.online(box.device())
     box.router.faults.set({"refuse": True})
     assert await box.usage.poll() == 0
-    assert box.pool._failures == 0
+    assert box.pool.patience.failures == 0
 
 
 async def test_the_next_paid_voucher_takes_over_at_the_end_of_the_first(box: Box) -> None:
