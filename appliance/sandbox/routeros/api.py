@@ -40,9 +40,12 @@ class ApiSession:
 
     async def serve(self) -> None:
         """Answer until somebody hangs up."""
-        with suppress(EOFError, sentences.BrokenStream, ConnectionError, Cut):
+        try:
             while True:
                 await self._obey(await sentences.read_sentence(self._reader))
+        except (EOFError, sentences.BrokenStream, ConnectionError, Cut):
+            if self._account is not None:
+                self._device.log.account(self._account.name, self._peer(), "api", "out")
 
     def abort(self) -> None:
         """Reset the connection, as a router that went away does."""
@@ -124,6 +127,7 @@ class ApiSession:
         if account is None or "api" not in account.policies:
             raise refusal
         self._account = account
+        self._device.log.account(account.name, self._peer(), "api", "in")
         return [["!done"]]
 
     def _peer(self) -> str:
