@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 
 from appliance.domain.debts import Owed
 from appliance.domain.devices import Device, Entry, HotspotUser, Seat, Session
-from appliance.domain.evidence import Evidence, Received
+from appliance.domain.evidence import Evidence, Received, StatusResult
 from appliance.domain.paybills import Paybill, RouterRecord, User
 from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
@@ -133,6 +133,17 @@ class Gateway(Protocol):
 
     async def pull(self, paybill_number: str, start: datetime, end: datetime) -> list[Received]:
         """List the payments that this account received in a time, whoever asked for them."""
+        ...
+
+    async def ask_status(self, paybill_number: str, receipt: str, token: str) -> None:
+        """Ask what became of a receipt; the answer comes later, as a webhook with this token.
+
+        Raise `GatewayRefused` where this account may not ask, and what every question raises.
+        """
+        ...
+
+    def read_status(self, body: str) -> tuple[StatusResult, dict[str, object]]:
+        """Return what such an answer says, and its payload for the log; raise `Invalid`."""
         ...
 
     def read_confirmation(self, body: str) -> tuple[Received, dict[str, object]]:

@@ -39,10 +39,14 @@ class Box:
         self.api = RouterApi(pool)
         self.store = MemoryStore()
         self.kept = books(self.store, "router")
+        self.usage = Usage(
+            vouchers=self.kept.vouchers, router=self.api, clock=self.clock, router_id="router"
+        )
         self.access = Access(
             vouchers=self.kept.vouchers,
             seats=self.kept.seats,
             router=self.api,
+            usage=self.usage,
             clock=self.clock,
         )
         self.redeem = Redeem(
@@ -52,9 +56,6 @@ class Box:
             access=self.access,
             clock=self.clock,
             router_id="router",
-        )
-        self.usage = Usage(
-            vouchers=self.kept.vouchers, router=self.api, clock=self.clock, router_id="router"
         )
         self.drift = Drift(
             vouchers=self.kept.vouchers,

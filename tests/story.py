@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from appliance.domain import debts, ids
@@ -19,10 +20,15 @@ from appliance.flows.access import Access
 from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout, Order
 from appliance.flows.inbox import C2B_CONFIRMATION, STK_CALLBACK, Inbox
+from appliance.flows.inquiry import Bounds, Inquiry
 from appliance.flows.lookup import Lookup
 from appliance.flows.matching import Matching
+from appliance.flows.reconcile import Reconcile
+from appliance.flows.recover import Recover
+from appliance.flows.redeem import Redeem
 from appliance.flows.resolve import Resolve
 from appliance.flows.settlement import Settlement
+from appliance.flows.usage import Usage
 from appliance.flows.validation import Validation
 from appliance.store.records import books
 from appliance.worker import Worker
@@ -33,6 +39,7 @@ from tests.mpesa_truth import Mpesa, named
 
 PHONES = ("254712345001", "254712345002")
 PRICES = {"hour": 10, "day": 50}
+PATH_SECRET = "feedface"
 SHORT_CODES = {"paybill": "174379", "till": "5142076"}
 
 
@@ -88,6 +95,35 @@ class Story:
             clock=self.clock,
             router_id="router",
         )
+        cashier = Cashier(
+            self.books.paybills,
+            self.books.routers,
+            self.books.users,
+            "router",
+            "sandbox",
+            InClear(),
+        )
+        self.inquiry = Inquiry(
+            payments=self.books.payments,
+            paybills=self.books.paybills,
+            cashier=cashier,
+            gateway=self.mpesa,
+            settlement=self.settlement,
+            lookup=lookup,
+            matching=self.matching,
+            reconcile=Reconcile(
+                payments=self.books.payments,
+                paybills=self.books.paybills,
+                cashier=cashier,
+                gateway=self.mpesa,
+                matching=self.matching,
+                clock=self.clock,
+            ),
+            bounds=Bounds(self.clock),
+            clock=self.clock,
+            later=self.errands.append,
+            token=partial(ids.signed, PATH_SECRET),
+        )
         self.inbox = Inbox(
             payments=self.books.payments,
             initiations=self.books.initiations,
@@ -95,6 +131,7 @@ class Story:
             gateway=self.mpesa,
             settlement=self.settlement,
             matching=self.matching,
+            inquiry=self.inquiry,
             validation=Validation(lookup),
             clock=self.clock,
             later=self.errands.append,
@@ -104,14 +141,7 @@ class Story:
             vouchers=self.books.vouchers,
             initiations=self.books.initiations,
             plans=self.books.plans,
-            cashier=Cashier(
-                self.books.paybills,
-                self.books.routers,
-                self.books.users,
-                "router",
-                "sandbox",
-                InClear(),
-            ),
+            cashier=cashier,
             gateway=self.mpesa,
             settlement=self.settlement,
             clock=self.clock,
@@ -129,7 +159,26 @@ class Story:
             vouchers=self.books.vouchers,
             seats=self.books.seats,
             router=self.router,
+            usage=Usage(
+                vouchers=self.books.vouchers,
+                router=self.router,
+                clock=self.clock,
+                router_id="router",
+            ),
             clock=self.clock,
+        )
+        self.recover = Recover(
+            payments=self.books.payments,
+            vouchers=self.books.vouchers,
+            redeem=Redeem(
+                vouchers=self.books.vouchers,
+                seats=self.books.seats,
+                router=self.router,
+                access=self.access,
+                clock=self.clock,
+                router_id="router",
+            ),
+            inquiry=self.inquiry,
         )
 
     async def open(self) -> None:
@@ -294,7 +343,13 @@ class Story:
         await self.hooked(C2B_CONFIRMATION, json.dumps(said), None, proved=proved)
 
     async def hooked(
-        self, kind: str, body: str, payment_id: str | None, *, proved: bool = True
+        self,
+        kind: str,
+        body: str,
+        payment_id: str | None,
+        *,
+        proved: bool = True,
+        asked: str | None = None,
     ) -> None:
         now = self.clock.now()
         webhook = WebhookLog(
@@ -304,6 +359,7 @@ class Story:
             timestamp=now,
             raw_body=body,
             payment_id=payment_id,
+            asked=asked,
             proved=proved,
             owed=debts.owing(debts.Kind.SETTLE, now),
         )

@@ -47,6 +47,7 @@ async def run(settings: Settings, on_ready: Callable[[], None]) -> None:
         group.create_task(workers.payments.run())
         group.create_task(workers.vouchers.run())
         group.create_task(workers.clerk.run())
+        group.create_task(workers.asker.run())
 
 
 @asynccontextmanager

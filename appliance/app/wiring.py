@@ -1,7 +1,9 @@
 """Flows and the workers that pay what they owe, joined to each other."""
 
 from dataclasses import dataclass
+from functools import partial
 
+from appliance.domain import ids
 from appliance.domain.payments import Payment
 from appliance.domain.records import WebhookLog
 from appliance.domain.vouchers import Voucher
@@ -11,6 +13,7 @@ from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout
 from appliance.flows.drift import Drift
 from appliance.flows.inbox import Inbox
+from appliance.flows.inquiry import Bounds, Inquiry
 from appliance.flows.lookup import Lookup
 from appliance.flows.matching import Matching
 from appliance.flows.progress import Progress, Watch
@@ -35,6 +38,8 @@ class Workers:
     payments: Worker[Payment]
     vouchers: Worker[Voucher]
     clerk: Clerk
+    asker: Clerk
+    """Waits for Safaricom where nobody else should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +76,12 @@ def wired(
     cipher: Cipher,
 ) -> tuple[Flows, Workers]:
     """Join flows and workers: what a flow owes, its worker pays."""
-    access = Access(vouchers=kept.vouchers, seats=kept.seats, router=router, clock=clock)
+    usage = Usage(vouchers=kept.vouchers, router=router, clock=clock, router_id=settings.router.id)
+    access = Access(
+        vouchers=kept.vouchers, seats=kept.seats, router=router, usage=usage, clock=clock
+    )
     vouchers = Worker("voucher", kept.vouchers, access.pay, clock)
-    clerk = Clerk(vouchers.idle)
+    clerk, asker = Clerk(vouchers.idle), Clerk(vouchers.idle)
     settlement = Settlement(
         payments=kept.payments,
         vouchers=kept.vouchers,
@@ -99,17 +107,6 @@ def wired(
         clock=clock,
         router_id=settings.router.id,
     )
-    inbox = Inbox(
-        payments=kept.payments,
-        initiations=kept.initiations,
-        webhooks=kept.webhooks,
-        gateway=gateway,
-        settlement=settlement,
-        matching=matching,
-        validation=Validation(lookup),
-        clock=clock,
-        later=clerk.later,
-    )
     cashier = Cashier(
         kept.paybills,
         kept.routers,
@@ -117,6 +114,40 @@ def wired(
         router_id=settings.router.id,
         environment=settings.daraja.environment,
         cipher=cipher,
+    )
+    reconcile = Reconcile(
+        payments=kept.payments,
+        paybills=kept.paybills,
+        cashier=cashier,
+        gateway=gateway,
+        matching=matching,
+        clock=clock,
+    )
+    inquiry = Inquiry(
+        payments=kept.payments,
+        paybills=kept.paybills,
+        cashier=cashier,
+        gateway=gateway,
+        settlement=settlement,
+        lookup=lookup,
+        matching=matching,
+        reconcile=reconcile,
+        bounds=Bounds(clock),
+        clock=clock,
+        later=asker.later,
+        token=partial(ids.signed, settings.webhooks.path_secret.get_secret_value()),
+    )
+    inbox = Inbox(
+        payments=kept.payments,
+        initiations=kept.initiations,
+        webhooks=kept.webhooks,
+        gateway=gateway,
+        settlement=settlement,
+        matching=matching,
+        inquiry=inquiry,
+        validation=Validation(lookup),
+        clock=clock,
+        later=clerk.later,
     )
     checkout = Checkout(
         payments=kept.payments,
@@ -137,22 +168,16 @@ def wired(
         clock=clock,
         router_id=settings.router.id,
     )
-    usage = Usage(vouchers=kept.vouchers, router=router, clock=clock, router_id=settings.router.id)
     flows = Flows(
         checkout=checkout,
         redeem=redeem,
-        recover=Recover(payments=kept.payments, vouchers=kept.vouchers, redeem=redeem),
+        recover=Recover(
+            payments=kept.payments, vouchers=kept.vouchers, redeem=redeem, inquiry=inquiry
+        ),
         watch=_Watch(payments=kept.payments, vouchers=kept.vouchers, clock=clock),
         cashier=cashier,
         inbox=inbox,
-        reconcile=Reconcile(
-            payments=kept.payments,
-            paybills=kept.paybills,
-            cashier=cashier,
-            gateway=gateway,
-            matching=matching,
-            clock=clock,
-        ),
+        reconcile=reconcile,
         resolve=Resolve(
             payments=kept.payments,
             vouchers=kept.vouchers,
@@ -177,6 +202,7 @@ def wired(
         payments=Worker("payment", kept.payments, settlement.pay, clock),
         vouchers=vouchers,
         clerk=clerk,
+        asker=asker,
     )
 
 

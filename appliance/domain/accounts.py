@@ -31,13 +31,15 @@ def fresh(voucher: Voucher, now: datetime) -> HotspotUser:
 
 
 def after(voucher: Voucher, now: datetime, reading: Reading) -> HotspotUser:
-    """Return the user for a router that has counted so much: its limits count from there."""
+    """Return the user for a router that had counted so much then: its limits go on from there."""
     user = fresh(voucher, now)
     data = user.limit_bytes_total
+    # What was counted belongs to the reading that it was counted from, perhaps a later one.
+    seconds = voucher.router_seconds if voucher.expires_at is None else reading.seconds
     return replace(
         user,
-        limit_uptime=user.limit_uptime + timedelta(seconds=reading.seconds),
-        limit_bytes_total=None if data is None else data + reading.moved,
+        limit_uptime=user.limit_uptime + timedelta(seconds=seconds),
+        limit_bytes_total=None if data is None else data + voucher.router_bytes,
     )
 
 

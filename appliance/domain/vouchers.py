@@ -153,6 +153,12 @@ class Voucher:
         let_in = _mac(self.device) == _mac(device)
         return replace(started, owed=started.end_owed(now)) if let_in else started
 
+    def found(self, since: datetime, device: Device, *, certain: bool) -> "Voucher":
+        """Return a voucher kept for later as running: its code was typed at the router itself."""
+        if self.state is not State.READY:
+            return self
+        return replace(self, device=device).online(since, device, certain=certain)
+
     def end_owed(self, now: datetime) -> Owed | None:
         """Return the debt that a running voucher is left with: its end, where the clock sets it."""
         if self.state is not State.ACTIVE or self.plan.clock is not ClockKind.WALL:

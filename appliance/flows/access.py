@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from appliance.domain import accounts
 from appliance.domain.debts import Kind
-from appliance.domain.devices import Device, Reading, Seat, seat_id
+from appliance.domain.devices import Device, Seat, seat_id
 from appliance.domain.errors import (
     ClockInDoubt,
     Conflict,
@@ -18,6 +18,7 @@ from appliance.domain.errors import (
 )
 from appliance.domain.vouchers import State, Voucher
 from appliance.flows.evolve import evolve
+from appliance.flows.usage import Usage
 from appliance.ports import Clock, Router, Seats, Vouchers
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Access:
     vouchers: Vouchers
     seats: Seats
     router: Router
+    usage: Usage
     clock: Clock
 
     async def pay(self, voucher: Voucher) -> Voucher:
@@ -150,15 +152,13 @@ class Access:
 
     async def _spent(self, voucher: Voucher, refusal: RouterRefused) -> Voucher:
         """Decide about a limit the router holds against it: the books say whether all was used."""
-        entries = await self.router.users(name=voucher.code)
-        sessions = await self.router.sessions(user=voucher.code)
-        if not entries:
+        counted = await self.usage.of_one(voucher)
+        if counted is None:
             raise refusal
-        reading, now = Reading.of(entries[0], sessions), self.clock.now()
-        after = await evolve(self.vouchers, voucher, lambda v: v.counted(reading, now))
+        after, reading = counted
         if after.ended:
             return await self.end(after)
-        await self.router.set_limits(accounts.after(after, now, reading))
+        await self.router.set_limits(accounts.after(after, self.clock.now(), reading))
         raise refusal
 
     async def _without_device(self, voucher: Voucher) -> Voucher:

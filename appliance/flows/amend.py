@@ -56,8 +56,7 @@ class Amend:
 
     async def _raise_limits(self, voucher: Voucher) -> None:
         """Tell the router now; else the next pass over it does."""
-        entries = await self.router.users(name=voucher.code)
-        sessions = await self.router.sessions(user=voucher.code)
-        if entries:
-            reading = Reading.of(entries[0], sessions)
-            await self.router.set_limits(accounts.after(voucher, self.clock.now(), reading))
+        sessions, now = await self.router.sessions(user=voucher.code), self.clock.now()
+        for entry in await self.router.users(name=voucher.code):
+            reading = Reading.of(entry, sessions)
+            await self.router.set_limits(accounts.after(voucher, now, reading))

@@ -8,12 +8,12 @@ from datetime import datetime
 from functools import partial
 
 from appliance.domain import accounts
+from appliance.domain.devices import Device, Session
 from appliance.domain.errors import ClockInDoubt, Conflict, RouterRefused, RouterUnreachable
 from appliance.domain.vouchers import State, Voucher
-from appliance.flows import usage
 from appliance.flows.access import Access
 from appliance.flows.evolve import evolve, load
-from appliance.flows.usage import Counted, Usage
+from appliance.flows.usage import MOST, Counted, Usage
 from appliance.ports import Clock, Router, Vouchers
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Drift:
     async def repair(self) -> Repairs | None:
         """Put right what has drifted; None when the router could not be read in full."""
         try:
-            counted = await usage.read(self.router)
+            counted = await self.usage.survey()
         except (RouterUnreachable, RouterRefused) as error:
             log.warning("router not read, nothing repaired code=%s", error.code)
             return None
@@ -76,7 +76,7 @@ class Drift:
         found = [
             voucher
             for state in (State.ACTIVE, State.READY)
-            for voucher in await self.vouchers.page("status", state.value, usage.MOST)
+            for voucher in await self.vouchers.page("status", state.value, MOST)
         ]
         return {voucher.code: voucher for voucher in found if voucher.router_id == self.router_id}
 
@@ -87,15 +87,25 @@ class Drift:
         now, voucher = self.clock.now(), listed
         if voucher.owed is None:  # as an earlier version left it
             voucher = await evolve(self.vouchers, voucher, lambda v: v.with_end(now))
-        if entry is not None and reading is not None and voucher.metered:
-            voucher = await self.usage.count(voucher, reading)
+        sessions = counted.sessions.get(listed.code)
+        if voucher.state is State.READY and sessions and not _under_way(voucher, now):
+            voucher = await self._found(voucher, sessions)
         if not voucher.usable(self.clock.certain()):
             await self._end(repairs, voucher)
         elif entry is None:
             await self._put_back(repairs, voucher)
-        elif reading is not None and not accounts.fits(entry, voucher, now, reading):
-            await self.router.set_limits(accounts.after(voucher, now, reading))
+        elif reading is not None and not accounts.fits(entry, voucher, counted.at, reading):
+            await self.router.set_limits(accounts.after(voucher, counted.at, reading))
             repairs.limits += 1
+
+    async def _found(self, voucher: Voucher, sessions: list[Session]) -> Voucher:
+        """Start a voucher that somebody is in with behind our back, from when they came in."""
+        first = max(sessions, key=lambda session: session.uptime)
+        since, certain = self.clock.now() - first.uptime, self.clock.certain() is not None
+        device = Device(first.mac, first.ip)
+        return await evolve(
+            self.vouchers, voucher, lambda v: v.found(since, device, certain=certain)
+        )
 
     async def _put_back(self, repairs: Repairs, listed: Voucher) -> None:
         """Add a user that the router has lost, or never had: its counters start at zero there."""

@@ -1,9 +1,10 @@
 """What the router has counted, brought into the books: connected time and data run out by it."""
 
+import asyncio
 import logging
 from collections import defaultdict
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from appliance.domain.devices import Entry, Reading, Session
 from appliance.domain.errors import RouterRefused, RouterUnreachable
@@ -23,72 +24,96 @@ _BETWEEN_LOOKS = timedelta(minutes=1)
 class Counted:
     """The router's users, and a reading of each that was not logging in or out just then."""
 
+    at: datetime
     entries: dict[str, Entry]
     readings: dict[str, Reading]
     sessions: dict[str, list[Session]]
 
 
-async def read(router: Router) -> Counted:
-    """Read every user of ours and every session; raise where any part of it is missing.
-
-    A session's counters move to its user when it ends, so one that ended between two commands
-    would be counted twice or not at all: sessions are read before and after, and whoever came or
-    went in between is not read this time.
-    """
-    before = _by_user(await router.sessions())
-    entries = {entry.name: entry for entry in await router.users()}
-    after = _by_user(await router.sessions())
-    readings = {
-        name: Reading.of(entry, after[name])
-        for name, entry in entries.items()
-        if _same(before[name], after[name])
-    }
-    return Counted(entries, readings, after)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Keeps the used time of what does not end by the clock alone."""
+    """Keeps the used time of what does not end by the clock alone.
+
+    Readings go into the books in the order in which they were taken, one after the other: an old
+    one after a newer one would look like a counter that went back, and be counted again.
+    """
 
     vouchers: Vouchers
     router: Router
     clock: Clock
     router_id: str
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def poll(self) -> int:
         """Count what running vouchers have used; return how many are over now.
 
         Nothing is asked of the router while no voucher depends on it.
         """
-        metered = [voucher for voucher in await self.running() if voucher.metered]
+        metered = [voucher for voucher in await self._running() if voucher.metered]
         if not metered:
             return 0
         try:
-            counted = await read(self.router)
+            async with self.turn:
+                counted = await self._read()
+                after = [await self._count(voucher, counted) for voucher in metered]
         except (RouterUnreachable, RouterRefused) as error:
             log.warning("usage not read code=%s", error.code)
             return 0
-        over = 0
-        for voucher in metered:
-            reading = counted.readings.get(voucher.code)
-            if reading is not None:
-                over += (await self.count(voucher, reading)).ended
-        return over
+        return sum(voucher.ended for voucher in after)
 
-    async def running(self) -> list[Voucher]:
-        """Return this hotspot's vouchers whose time has started."""
+    async def survey(self) -> Counted:
+        """Read the whole router, count what was used, and return what was read.
+
+        Raises `RouterUnreachable` or `RouterRefused` where any part of it is missing.
+        """
+        async with self.turn:
+            counted = await self._read()
+            for voucher in await self._running():
+                if voucher.metered:
+                    await self._count(voucher, counted)
+        return counted
+
+    async def of_one(self, voucher: Voucher) -> tuple[Voucher, Reading] | None:
+        """Count what one voucher has used; None where the router cannot say just now."""
+        async with self.turn:
+            counted = await self._read(voucher.code)
+            reading = counted.readings.get(voucher.code)
+            return None if reading is None else (await self._count(voucher, counted), reading)
+
+    async def _running(self) -> list[Voucher]:
         found = await self.vouchers.page("status", State.ACTIVE.value, MOST)
         return [voucher for voucher in found if voucher.router_id == self.router_id]
 
-    async def count(self, voucher: Voucher, reading: Reading) -> Voucher:
-        """Return the voucher after this reading; one that is over falls due to be cut at once."""
-        now = self.clock.now()
+    async def _count(self, voucher: Voucher, counted: Counted) -> Voucher:
+        """Return the voucher after its reading; one that is over falls due to be cut at once."""
+        now, reading = self.clock.now(), counted.readings.get(voucher.code)
+        if reading is None:
+            return voucher
 
         def step(current: Voucher) -> Voucher:
             after = current.counted(reading, now)
             return after.due_at(now) if after.ended and not current.ended else after
 
         return await evolve(self.vouchers, voucher, step)
+
+    async def _read(self, name: str | None = None) -> Counted:
+        """Read every user of ours, or one, and their sessions.
+
+        A session's counters move to its user when it ends, so one that ended between two commands
+        would be counted twice or not at all: sessions are read before and after, and whoever came
+        or went in between is not read this time.
+        """
+        before = _by_user(await self.router.sessions(user=name))
+        at = self.clock.now()
+        entries = {entry.name: entry for entry in await self.router.users(name=name)}
+        after = _by_user(await self.router.sessions(user=name))
+        readings = {
+            name: Reading.of(entry, after[name])
+            for name, entry in entries.items()
+            if _same(before[name], after[name])
+        }
+        sessions = {name: found for name, found in after.items() if found}
+        return Counted(at, entries, readings, sessions)
 
 
 def _by_user(sessions: list[Session]) -> defaultdict[str, list[Session]]:

@@ -3,11 +3,11 @@
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
 
 from appliance.domain.devices import Seat
-from appliance.domain.errors import Unreadable
+from appliance.domain.errors import Conflict, Unreadable
 from appliance.domain.paybills import Paybill, RouterRecord, User
 from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
@@ -20,6 +20,8 @@ from appliance.store.port import Document, Store
 log = logging.getLogger(__name__)
 
 _RECENT = 512
+# A later version on another box may read it, and its customer waits: not for too long.
+_PARKED = timedelta(minutes=10)
 _MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError)
 
 R = TypeVar("R", bound=Record)
@@ -82,12 +84,29 @@ class StoredRecords(Generic[R]):
         return self._seen(newer)
 
     async def due(self, now: datetime, limit: int) -> list[R]:
-        """Return records whose debt is due."""
-        return self._readable(await self._store.due(self._name, now, limit, self._scope))
+        """Return records whose debt is due; what cannot be read is parked, out of their way."""
+        while True:
+            documents = await self._store.due(self._name, now, limit, self._scope)
+            found = self._readable(documents)
+            there = {record.id for record in found}
+            strange = [document for document in documents if str(document["_id"]) not in there]
+            parked = [await self._park(document, now) for document in strange]
+            if found or not any(parked) or len(documents) < limit:
+                return found
 
     async def page(self, index: str, value: object, limit: int) -> list[R]:
         """Return records with this value, the newest first."""
         return self._readable(await self._store.page(self._name, index, value, limit))
+
+    async def _park(self, document: Document, now: datetime) -> bool:
+        """Put a debt off with its reason, unless who can read it was faster."""
+        later = {"owed.at": now + _PARKED, "owed.lastError": "unreadable"}
+        as_read = {"owed.at": codec.at(document, "owed.at"), "version": document.get("version")}
+        try:
+            await self._store.change(self._name, str(document["_id"]), later, as_read)
+        except Conflict:
+            return False
+        return True
 
     def _seen(self, record: R) -> R:
         self._recent[record.id] = record

@@ -16,7 +16,7 @@ from appliance.flows.progress import Progress, Watch
 from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
 from appliance.ports import Clock
-from appliance.web import errors, moving
+from appliance.web import checking, errors, moving
 from appliance.web.pages import Pages
 from appliance.web.shelf import Shelf
 from appliance.web.visitors import Arrival, Visitors, arrival
@@ -117,12 +117,17 @@ async def recover(request: web.Request) -> web.Response:
     form = await _form(request)
     door, here = _here(request, form)
     device = await door.visitors.device(request)
+    receipt, phone = form.get("receipt", ""), form.get("phone", "")
     try:
-        voucher = await door.recover.find(
-            form.get("receipt", ""), form.get("phone", ""), device, move=moving.wanted(form)
-        )
+        voucher = await door.recover.find(receipt, phone, device, move=moving.wanted(form))
     except Invalid as error:
-        return await _home(request, here, form=form, error=error)
+        since = checking.began(form, door.clock.now())
+        if error.reason != "receipt_unknown" or since is None:
+            return await _home(request, here, form=form, error=error)
+        if not door.recover.ask(receipt, phone):
+            return await _home(request, here, form=form, error=error)
+        carry = here.carry | {"lang": here.language}
+        return _page(request, here, "checking.html", carry=carry, **checking.shown(form, since))
     raise web.HTTPSeeOther(f"/wait/{voucher.token}")
 
 

@@ -182,3 +182,20 @@ async def test_however_many_users_agree_it_costs_three_commands(
         "/ip/hotspot/user/print",
         "/ip/hotspot/active/print",
     ]
+
+
+async def test_a_code_typed_at_the_router_itself_starts_its_time(box: Box) -> None:
+    first, other = box.device(5), box.device(6)
+    await box.online(first)
+    kept = await box.sold(first)
+    await box.work()
+    await box.api.login(kept.code, other)  # as the router's own page does while the box is off
+    box.pass_by(minutes=10)
+    await box.drift.repair()
+    running = await box.latest(kept)
+    assert running.state is State.ACTIVE
+    assert running.device == other
+    assert 2_990 < running.seconds_left(box.clock.now()) <= 3_000
+    box.pass_by(minutes=50)
+    await box.work()
+    assert box.in_with(other) is None

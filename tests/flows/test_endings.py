@@ -1,5 +1,6 @@
 """A voucher's time runs out, and whoever was in with it is out, whatever breaks in between."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -9,6 +10,7 @@ import pytest
 
 from appliance.domain import debts
 from appliance.domain.debts import Kind
+from appliance.domain.devices import HotspotUser
 from appliance.domain.vouchers import State
 from tests.box import CAPPED, FAMILY, HOUR, METERED, Box
 
@@ -182,6 +184,57 @@ async def test_nothing_is_counted_from_half_an_answer(box: Box) -> None:
         assert (await box.latest(voucher)).used_seconds == 0
 
 
+@pytest.mark.parametrize("reading", [1, 2])
+async def test_a_session_that_ends_while_it_is_read_is_neither_doubled_nor_lost(
+    box: Box, reading: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = box.device()
+    voucher = await box.online(device, METERED)
+    box.pass_by(minutes=20)
+    await box.usage.poll()
+    box.pass_by(minutes=20)
+    command, said = box.api._pool.command, 0
+
+    async def leaving(*words: str) -> list[dict[str, str]]:
+        nonlocal said
+        answer = await command(*words)
+        said += 1
+        if said == reading:
+            box.router.hotspot.leave(device.ip)
+        return answer
+
+    monkeypatch.setattr(box.api._pool, "command", leaving)
+    assert await box.usage.poll() == 0
+    assert await box.usage.poll() == 0
+    assert 2_400 <= (await box.latest(voucher)).used_seconds < 2_410
+
+
+async def test_an_old_reading_never_follows_a_newer_one(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    voucher = await box.online(box.device(), METERED)
+    box.pass_by(minutes=10)
+    command, said = box.api._pool.command, 0
+    others = list[asyncio.Task[object]]()
+
+    async def overtaken(*words: str) -> list[dict[str, str]]:
+        """Let somebody else count between this reading's last command and its way to the books."""
+        nonlocal said
+        answer, said = await command(*words), said + 1
+        if said == 3:
+            box.pass_by(minutes=10)
+            others.append(asyncio.create_task(box.usage.of_one(voucher)))
+            while not (others[0].done() or box.usage.turn._waiters):
+                await asyncio.sleep(0)
+        return answer
+
+    monkeypatch.setattr(box.api._pool, "command", overtaken)
+    await box.usage.poll()
+    await asyncio.gather(*others)
+    await box.usage.poll()
+    assert 1_200 <= (await box.latest(voucher)).used_seconds < 1_210
+
+
 async def test_the_router_is_asked_nothing_while_all_ends_by_the_clock(box: Box) -> None:
     await box.online(box.device())
     box.router.faults.set({"refuse": True})
@@ -310,3 +363,22 @@ async def test_wherever_the_process_dies_the_end_and_the_renewal_are_made_good(
     assert running.state is State.ACTIVE
     assert running.seconds_left(box.clock.now()) >= 3_600 - 3 * debts.LEASE.total_seconds()
     assert len(box.router.hotspot.logins) == 2
+
+
+async def test_a_voucher_revoked_and_cut_off_while_its_device_is_let_in_stays_cut_off(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = box.device()
+    voucher = await box.sold(device)
+    ensure_user = box.api.ensure_user
+
+    async def overtaken(user: HotspotUser) -> None:
+        await box.access.end(await box.amend.revoke(voucher.code))
+        await ensure_user(user)
+
+    monkeypatch.setattr(box.api, "ensure_user", overtaken)
+    await box.work()
+    after = await box.latest(voucher)
+    assert (after.state, after.owed) == (State.REVOKED, None)
+    assert box.in_with(device) is None
+    assert not box.on_router(voucher)

@@ -113,3 +113,17 @@ async def test_a_device_takes_its_seat_along_to_another_voucher(box: Box) -> Non
     await comes_back(box, guest)
     assert box.in_with(guest) == later.code
     assert not box.on_router(earlier)
+
+
+async def test_a_device_that_made_room_leaves_the_others_in_peace(box: Box) -> None:
+    inside = [box.device(number) for number in (5, 6, 7)]
+    voucher = await box.online(inside[0], FAMILY)
+    for device in inside[1:]:
+        box.router.clock.pass_by(timedelta(minutes=1))
+        await box.redeem.by_code(voucher.code, device)
+    await box.redeem.by_code(voucher.code, box.device(8), move=True)
+    await comes_back(box, inside[0])
+    assert box.in_with(inside[0]) is None
+    after = await box.latest(voucher)
+    assert after.owed is not None
+    assert after.owed.kind is Kind.END

@@ -124,6 +124,13 @@ SAMPLES: dict[str, Context] = {
     "home-bad_receipt": _wrong("receipt", "receipt_unknown", receipt="QKH9", phone="0712345678"),
     "home-bad_payer": _wrong("phone", "phone_invalid", receipt="QKH94M1Z11", phone="07"),
     "home-bad_all": _wrong("", "too_many"),
+    "checking-receipt": {
+        "receipt": "QKH94M1Z11",
+        "phone": "0712 345 678",
+        "phone_masked": "0712 ••• 678",
+        "since": 1_795_000_000,
+        "carry": CARRY,
+    },
     "wait-pending": wait("pending", "check_phone"),
     "wait-late": wait("pending", "check_phone", seconds_left=0),
     "wait-unknown": wait("unknown", "checking", seconds_left=0, again_url="/?buy=1"),
