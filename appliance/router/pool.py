@@ -71,7 +71,8 @@ class Pool:
                 conversation.hang_up()
                 self._hang_up_idle()
                 if isinstance(error, TimeoutError):
-                    self.patience.failed()  # it takes connections and answers nobody: do not queue for it
+                    # It takes connections and answers nobody: do not queue for it.
+                    self.patience.failed()
                 raise RouterUnreachable(_said(error)) from error
             except BaseException:
                 conversation.hang_up()
