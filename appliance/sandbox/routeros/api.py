@@ -114,7 +114,7 @@ class ApiSession:
         challenge, self._challenge = self._challenge, b""
 
         def knows(password: str) -> bool:
-            digest = hashlib.md5(b"\0" + password.encode() + challenge, usedforsecurity=False)
+            digest = hashlib.md5(b"\0" + _bytes(password) + challenge, usedforsecurity=False)
             right = f"00{digest.hexdigest()}"
             return bool(challenge) and hmac.compare_digest(
                 given["response"].encode(), right.encode()
@@ -144,6 +144,10 @@ class ApiSession:
 def _attributes(words: list[str]) -> dict[str, str]:
     pairs = (word[1:].partition("=") for word in words if word.startswith("="))
     return {name: value for name, _, value in pairs}
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _tag(words: list[str]) -> list[str]:
