@@ -13,6 +13,8 @@ from appliance.router.way import Values, Wanted
 
 _LONGEST = 30_000
 """What the console takes as one line."""
+# Each stands right after the number, where no value can put anything.
+_BEGINS, _ENDS, _ROW, _VALUE, _ROW_ENDS = "begins.", "ends.", "row.", "value.", "done."
 _PLAIN = re.compile(rb"[A-Za-z0-9 .:,_/@+-]")
 _ID = re.compile(r"\*[0-9A-F]+", re.ASCII)
 _NAME = re.compile(r"\.?[a-z][a-z-]*", re.ASCII)
@@ -66,7 +68,7 @@ def single(nonce: str, menu: str, names: tuple[str, ...]) -> str:
 
 def proving(nonce: str, command: str) -> str:
     """Return the line that carries a command out and proves it."""
-    line = f':put "{nonce} begins"; {command}; :put "{nonce} ends"'
+    line = f':put "{nonce}{_BEGINS}"; {command}; :put "{nonce}{_ENDS}"'
     if len(line) > _LONGEST:
         raise RouterRefused("more than the console takes as one line")
     return line
@@ -77,8 +79,8 @@ def proved(nonce: str, said: str, *, complete: bool) -> str:
 
     `complete` says that the router itself ended what it said.
     """
-    begun, began, rest = said.partition(f"{nonce} begins")
-    body, ended, after = rest.partition(f"{nonce} ends")
+    begun, began, rest = said.partition(nonce + _BEGINS)
+    body, ended, after = rest.partition(nonce + _ENDS)
     if began and ended and not begun.strip() and not after.strip():
         return body.strip("\r\n")
     lines = [line.strip() for line in (rest if began else said).splitlines() if line.strip()]
@@ -92,23 +94,24 @@ def proved(nonce: str, said: str, *, complete: bool) -> str:
 
 def rows(nonce: str, names: tuple[str, ...], printed: str) -> list[wire.Row]:
     """Return the rows that were printed; a property that is empty is absent."""
-    before, *parts = printed.split(f"{nonce} row ")
+    before, *parts = printed.split(nonce + _ROW)
     if before.strip():
         raise RouterUnreachable("the console printed what it was not asked for")
     return [_row(nonce, names, part) for part in parts]
 
 
 def _row(nonce: str, names: tuple[str, ...], part: str) -> wire.Row:
-    *found, end = part.split(f"{nonce} ")
-    if len(found) != len(names) or end.strip("\r\n") != ".":
+    printed, ended, after = part.partition(nonce + _ROW_ENDS)
+    before, *found = printed.split(nonce + _VALUE)
+    if not ended or before or after.strip("\r\n") or len(found) != len(names):
         raise RouterUnreachable("the console printed half a row")
     return {name: value for name, value in zip(names, found, strict=True) if value}
 
 
 def _printed(nonce: str, values: dict[str, str]) -> str:
-    """Return what prints one row: every value ends with the number that nobody could guess."""
-    pieces = [f'[:tostr {value}] . "{nonce} ' for value in values.values()]
-    return f':put ("{nonce} row " . ' + '" . '.join(pieces) + '.")'
+    """Return what prints one row."""
+    pieces = [f'"{nonce}{_VALUE}" . [:tostr {value}]' for value in values.values()]
+    return f':put ("{nonce}{_ROW}" . {" . ".join(pieces)} . "{nonce}{_ROW_ENDS}")'
 
 
 def _path(menu: str) -> str:

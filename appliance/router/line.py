@@ -140,6 +140,7 @@ def private_key(text: str) -> paramiko.PKey:
 def _signed_in(login: Login) -> paramiko.Transport:
     connection = socket.create_connection((login.host, login.port), login.timeout)
     try:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         transport = paramiko.Transport(connection)
     except BaseException:
         connection.close()

@@ -1,5 +1,6 @@
 """What the appliance may rely on, whichever way it reaches the router and whatever its version."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -209,8 +210,6 @@ async def test_a_hundred_users_are_all_read(at: Beside) -> None:
 
 
 async def test_many_at_once_each_get_their_own_answer(at: Beside) -> None:
-    import asyncio
-
     users = [
         HotspotUser(name=f"CODE{n}", profile=USER.profile, limit_uptime=timedelta(hours=n + 1))
         for n in range(8)
@@ -263,7 +262,7 @@ async def test_a_router_without_a_hotspot_refuses_and_is_not_taken_for_an_empty_
     at: Beside,
 ) -> None:
     at.router.faults.set({"no_hotspot_package": True})
-    with pytest.raises(RouterRefused, match="(?i)no such command|bad command name|syntax error"):
+    with pytest.raises(RouterRefused, match=r"(?i)no such command|bad command name|syntax error"):
         await at.hotspot.users()
     with pytest.raises(RouterRefused):
         await at.hotspot.ensure_user(USER)
