@@ -1,9 +1,11 @@
 """The hotspot, whichever way commands reach it: what to say, in which order, and what it means."""
 
+import asyncio
 from typing import Literal
 
 from appliance.domain.devices import Device, Entry, HotspotUser, Session
 from appliance.domain.errors import RouterRefused
+from appliance.domain.health import RouterHealth
 from appliance.router import wire
 from appliance.router.way import Values, Wanted, Way
 
@@ -11,6 +13,7 @@ _OURS = "hotspot-appliance"
 """The comment on every user that we add: one without it is somebody else's."""
 _USERS, _PROFILES = "ip/hotspot/user", "ip/hotspot/user/profile"
 _ACTIVE, _COOKIES, _HOSTS = "ip/hotspot/active", "ip/hotspot/cookie", "ip/hotspot/host"
+_LICENCE, _SIGNED_IN, _SERVICES = "system/license", "user/active", "ip/service"
 _COUNTERS = ("uptime", "bytes-in", "bytes-out", "limit-uptime", "limit-bytes-total")
 
 
@@ -93,6 +96,51 @@ class Hotspot:
         """Log the device in on the router's side; the code is name and password."""
         who = {"user": user, "password": user, "ip": device.ip, "mac-address": device.mac}
         await self._by.tell(_ACTIVE, "login", who)
+
+    async def answer(self) -> float:
+        """Have the router say its version, and return the seconds that it took."""
+        return (await self._version())[1]
+
+    async def health(self) -> RouterHealth:
+        """Return what the router says of itself; what its version does not know is left open."""
+        version, seconds = await self._version()
+        return RouterHealth(
+            way=self.way,
+            seconds=seconds,
+            version=version,
+            online=len(await self._rows(Wanted(_ACTIVE, (".id",)))),
+            licence=await self._licence(),
+            api_sessions=await self._api_sessions(),
+            most_api_sessions=await self._most_api_sessions(),
+        )
+
+    async def _version(self) -> tuple[str, float]:
+        time = asyncio.get_running_loop().time
+        asked = time()
+        row = await self._by.single("system/resource", ("version",))
+        return row.get("version", ""), time() - asked
+
+    async def _licence(self) -> int | None:
+        """Return the level of a device of MikroTik's; a virtual one calls its own otherwise."""
+        try:
+            level = (await self._by.single(_LICENCE, ("nlevel",))).get("nlevel", "")
+        except RouterRefused:
+            return None
+        return int(level) if level.isdecimal() else None
+
+    async def _api_sessions(self) -> int | None:
+        try:
+            return len(await self._rows(Wanted(_SIGNED_IN, (".id",), (("via", "api"),))))
+        except RouterRefused:
+            return None
+
+    async def _most_api_sessions(self) -> int | None:
+        try:
+            rows = await self._rows(Wanted(_SERVICES, ("max-sessions",), (("name", "api"),)))
+        except RouterRefused:
+            return None
+        most = next((row.get("max-sessions", "") for row in rows), "")
+        return int(most) if most.isdecimal() else None
 
     async def _rows(self, wanted: Wanted) -> list[wire.Row]:
         return wanted.of(await self._by.rows(wanted))
