@@ -202,7 +202,7 @@ class Router(_Section):
             raise ValueError("api_fingerprint goes with api_tls = pinned, and must be set there")
         told = self.model_fields_set & {"ssh_port", "ssh_key"}
         if told and self.ssh_fingerprint is None:
-            raise ValueError(f"ssh_fingerprint must be set where {sorted(told)[0]} is")
+            raise ValueError(f"ssh_fingerprint must be set where {min(told)} is")
         return self
 
 
