@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 from appliance.domain.debts import Owed
 from appliance.domain.devices import Device, Entry, HotspotUser, Seat, Session
 from appliance.domain.evidence import Evidence, Received, StatusResult
+from appliance.domain.health import RouterHealth
 from appliance.domain.paybills import Paybill, RouterRecord, User
 from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
@@ -158,6 +159,11 @@ class Gateway(Protocol):
 class Router(Protocol):
     """The hotspot. Raises `RouterUnreachable` (unknown: look again) or `RouterRefused`."""
 
+    @property
+    def way(self) -> str:
+        """Return how this task's latest command went: `api` or `ssh`."""
+        ...
+
     async def host(self, *, ip: str | None = None, mac: str | None = None) -> Device | None:
         """Return the device the router itself sees at this address."""
         ...
@@ -194,6 +200,10 @@ class Router(Protocol):
 
     async def login(self, user: str, device: Device) -> None:
         """Log the device in on the router's side; no browser is involved."""
+        ...
+
+    async def health(self) -> RouterHealth:
+        """Return what the router says of itself."""
         ...
 
 

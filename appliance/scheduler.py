@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
+from appliance.flows.alarms import Alarms
 from appliance.flows.drift import Drift
 from appliance.flows.reconcile import FURTHEST, Reconcile
 from appliance.flows.upkeep import Upkeep
@@ -19,6 +20,7 @@ REFRESH_TOKENS_EVERY_MINUTES = 30
 PULL_EVERY_MINUTES = 15
 REPAIR_EVERY_MINUTES = 5
 COUNT_EVERY_SECONDS = 60
+LOOK_AT_ROUTER_EVERY_SECONDS = 60
 LOOK_AT_CLOCK_EVERY_SECONDS = 30
 # However late: a clock that jumps ahead must not make a job miss its turn.
 JOB_DEFAULTS = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -35,6 +37,7 @@ class Jobs:
     reconcile: Reconcile
     usage: Usage
     drift: Drift
+    alarms: Alarms
     look_at_clock: Callable[[], Awaitable[object]]
 
 
@@ -52,6 +55,7 @@ async def scheduled(jobs: Jobs) -> AsyncIterator[None]:
     scheduler.add_job(jobs.reconcile.sweep_quietly, args=(FURTHEST,))
     scheduler.add_job(jobs.look_at_clock, IntervalTrigger(seconds=LOOK_AT_CLOCK_EVERY_SECONDS))
     scheduler.add_job(jobs.usage.poll, IntervalTrigger(seconds=COUNT_EVERY_SECONDS))
+    scheduler.add_job(jobs.alarms.look, IntervalTrigger(seconds=LOOK_AT_ROUTER_EVERY_SECONDS))
     # Soon after start too: the router may have been reset while the box was off.
     soon = datetime.now(UTC) + _FIRST_REPAIR
     every_five = IntervalTrigger(minutes=REPAIR_EVERY_MINUTES)

@@ -23,6 +23,8 @@ _PREFIX = "APPLIANCE_"
 _OTHER_VARIABLES = frozenset({"APPLIANCE_CONFIG"})
 _FORBIDDEN_IN_CALLBACKS = re.compile("m-?pesa|safaricom|exec?|cmd|sql|query", re.IGNORECASE)
 _FERNET_KEY = re.compile("[A-Za-z0-9_-]{43}=", re.ASCII)
+_SHA256_IN_HEX = re.compile("[0-9a-f]{64}")
+_HOST_KEY = re.compile("SHA256:[A-Za-z0-9+/]{43}", re.ASCII)
 _SECRET_PATH = re.compile("[0-9a-f]{32,128}")
 
 
@@ -69,6 +71,37 @@ def _fernet_keys(value: SecretStr) -> SecretStr:
                 "try `openssl rand -base64 32 | tr +/ -_`"
             )
     return value
+
+
+def _certificate(value: str) -> str:
+    shown = value.lower().replace(":", "").replace(" ", "")
+    if not _SHA256_IN_HEX.fullmatch(shown):
+        raise ValueError("must be the SHA-256 of the router's certificate, 64 hex digits")
+    return shown
+
+
+def _host_key(value: str) -> str:
+    shown = value.rstrip("=")
+    if not _HOST_KEY.fullmatch(shown):
+        raise ValueError("must be SHA256:... as `ssh-keyscan ROUTER | ssh-keygen -lf -` prints it")
+    return shown
+
+
+def _private_key(value: SecretStr) -> SecretStr:
+    """Return the key itself, whether it is given or the file that it is in."""
+    from appliance.router.line import private_key  # noqa: PLC0415 # only who has a key pays for it
+
+    text = value.get_secret_value()
+    if not text.startswith("-----BEGIN "):
+        try:
+            text = Path(text).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"cannot be read: {type(error).__name__}") from None
+    try:
+        private_key(text)
+    except ValueError as error:
+        raise ValueError(f"holds {error}") from None
+    return SecretStr(text)
 
 
 Listen = Annotated[str, AfterValidator(_listen)]
@@ -141,15 +174,36 @@ class Daraja(_Section):
 
 
 class Router(_Section):
-    """The router beside the box."""
+    """The router beside the box; SSH is used where its host key is pinned, when the API is out."""
 
     id: str = Field(default="router", min_length=1, max_length=64)
     host: str
     username: str = "appliance"
     password: SecretStr
     api_port: int = Field(default=8728, gt=0, lt=65536)
-    api_tls: Literal["off"] = "off"
+    api_tls: Literal["off", "pinned", "anonymous"] = "off"
+    api_fingerprint: Annotated[str, AfterValidator(_certificate)] | None = None
+    ssh_port: int = Field(default=22, gt=0, lt=65536)
+    ssh_fingerprint: Annotated[str, AfterValidator(_host_key)] | None = None
+    ssh_key: Annotated[SecretStr, AfterValidator(_private_key)] | None = None
+    """Signs in over SSH instead of the password: a file, or what is in it."""
     timeout: float = Field(default=5, gt=0, le=60)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_port(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("api_tls", "off") != "off":
+            return {"api_port": 8729, **values}
+        return values
+
+    @model_validator(mode="after")
+    def _pinned(self) -> Self:
+        if (self.api_tls == "pinned") != (self.api_fingerprint is not None):
+            raise ValueError("api_fingerprint goes with api_tls = pinned, and must be set there")
+        told = self.model_fields_set & {"ssh_port", "ssh_key"}
+        if told and self.ssh_fingerprint is None:
+            raise ValueError(f"ssh_fingerprint must be set where {min(told)} is")
+        return self
 
 
 class Settings(_Section):

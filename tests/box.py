@@ -35,6 +35,7 @@ class Box:
     def __init__(self, router: PretendRouter, pool: Pool) -> None:
         self.clock = HandClock()
         self.router = router
+        self.pool = pool
         self.api = RouterApi(pool)
         self.store = MemoryStore()
         self.kept = books(self.store, "router")

@@ -12,15 +12,15 @@ import httpx
 from appliance import scheduler
 from appliance.app import doors
 from appliance.app.clock import SystemClock as SystemClock
+from appliance.app.router import open_router
 from appliance.app.wiring import Flows, Workers, wired
 from appliance.domain.errors import StoreUnavailable
 from appliance.domain.secrets import InClear
+from appliance.flows.alarms import Alarms
 from appliance.flows.upkeep import Upkeep
 from appliance.mpesa import MpesaService
 from appliance.mpesa.gateway import MpesaGateway
 from appliance.ports import Cipher, Clock, Gateway
-from appliance.router.api import RouterApi
-from appliance.router.pool import Address, Pool
 from appliance.settings import Settings
 from appliance.store.open import opened
 from appliance.store.port import Store
@@ -58,9 +58,7 @@ async def started(settings: Settings) -> AsyncIterator[Workers]:
         store = await stack.enter_async_context(open_store(settings))
         await _set(clock, store)
         http = await stack.enter_async_context(_http(settings))
-        pool = Pool(_address(settings))
-        stack.push_async_callback(pool.close)
-        router = RouterApi(pool)
+        router = await stack.enter_async_context(open_router(settings.router))
         kept = books(store, settings.router.id)
         cipher = await open_cipher(settings)
         mpesa = _mpesa(settings, kept, http, clock, cipher)
@@ -79,6 +77,7 @@ async def started(settings: Settings) -> AsyncIterator[Workers]:
                     reconcile=flows.reconcile,
                     usage=flows.usage,
                     drift=flows.drift,
+                    alarms=Alarms(router=router),
                     look_at_clock=clock.look,
                 )
             )
@@ -112,11 +111,8 @@ async def open_flows(settings: Settings) -> AsyncIterator[Flows]:
         await _set(clock, store)
         kept, cipher = books(store, settings.router.id), await open_cipher(settings)
         gateway = _gateway(settings, _mpesa(settings, kept, http, clock, cipher))
-        pool = Pool(_address(settings))
-        try:
-            yield wired(settings, kept, gateway, RouterApi(pool), clock, cipher)[0]
-        finally:
-            await pool.close()
+        async with open_router(settings.router) as router:
+            yield wired(settings, kept, gateway, router, clock, cipher)[0]
 
 
 async def open_cipher(settings: Settings) -> Cipher:
@@ -147,17 +143,6 @@ async def _set(clock: SystemClock, store: Store) -> None:
     except (StoreUnavailable, KeyError):
         log.warning("the database does not say what time it has been")
     await clock.look()
-
-
-def _address(settings: Settings) -> Address:
-    router = settings.router
-    return Address(
-        host=router.host,
-        port=router.api_port,
-        username=router.username,
-        password=router.password.get_secret_value(),
-        timeout=router.timeout,
-    )
 
 
 def _http(settings: Settings) -> httpx.AsyncClient:

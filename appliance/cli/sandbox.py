@@ -127,7 +127,7 @@ async def _everything(
     loaded = settings.load(file, environ={})
     await seeded(loaded, seeds)
     pages = render_pages(_portal_url(ports))
-    async with neighbours(ports, pages, autopay=autopay, router_latency=latency, keys_dir=folder):
+    async with neighbours(ports, pages, autopay=autopay, router_latency=latency):
         click.echo(f"You are a phone on the hotspot   http://{HOST}:{ports.router_web}/")
         click.echo(f"Your M-Pesa                      http://{HOST}:{ports.daraja}/phone")
         click.echo(f"The portal itself                {_portal_url(ports)}/")

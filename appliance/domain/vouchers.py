@@ -50,6 +50,8 @@ class Voucher:
     activated_at: datetime | None = None
     expires_at: datetime | None = None
     """By the clock; None while connected time is what counts, or the clock was in doubt."""
+    granted_by: str | None = None
+    """How the router was told to let it in: `api` or `ssh`."""
     used_seconds: int = 0
     """Connected time, all devices together; it never goes back."""
     used_bytes: int = 0
@@ -137,7 +139,9 @@ class Voucher:
         """Return the voucher as known to the router; its time still has not started."""
         return replace(self, state=State.READY) if self.state is State.PAID else self
 
-    def online(self, now: datetime, device: Device, *, certain: bool = True) -> "Voucher":
+    def online(
+        self, now: datetime, device: Device, *, certain: bool = True, way: str | None = None
+    ) -> "Voucher":
         """Return the voucher with this device online; time starts the first time only.
 
         While the clock is not certain the end stays open, see `timed`. One that was revoked or
@@ -145,11 +149,11 @@ class Voucher:
         """
         if self.state not in USABLE:
             return self if _is_end(self.owed) else replace(self, owed=None)
-        started = self
+        started = replace(self, granted_by=way or self.granted_by)
         if self.state is not State.ACTIVE:
             wall = certain and self.plan.clock is ClockKind.WALL
             expires_at = now + self.length if wall else None
-            started = replace(self, state=State.ACTIVE, activated_at=now, expires_at=expires_at)
+            started = replace(started, state=State.ACTIVE, activated_at=now, expires_at=expires_at)
         let_in = _mac(self.device) == _mac(device)
         return replace(started, owed=started.end_owed(now)) if let_in else started
 

@@ -106,13 +106,14 @@ class Access:
         return await evolve(self.vouchers, wanted, lambda v: v.put_off(lease, soon, code))
 
     async def _in(self, voucher: Voucher, device: Device) -> Voucher:
+        way = self.router.way
         now, certain = self.clock.now(), self.clock.certain() is not None
         after = await evolve(
-            self.vouchers, voucher, lambda v: v.online(now, device, certain=certain)
+            self.vouchers, voucher, lambda v: v.online(now, device, certain=certain, way=way)
         )
         if after.ended:  # revoked or used up while it was being let in
             return await self.end(after)
-        log.info("online voucher=%s", voucher.id)
+        log.info("online voucher=%s way=%s", voucher.id, way)
         if after.plan.devices > 1:
             await self._seat(after, device)
         return after

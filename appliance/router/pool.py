@@ -1,22 +1,19 @@
 """A few lasting connections to the router's API, thrown away at the first doubt."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from librouteros import async_connect
-from librouteros.api import AsyncApi
 from librouteros.exceptions import LibRouterosError
 
 from appliance.domain.errors import RouterRefused, RouterUnreachable
 from appliance.router import wire
+from appliance.router.patience import Patience
+from appliance.router.sentences import Broken, Conversation
+from appliance.router.tls import Mode, Stranger, context, recognise
 
-# librouteros raises the last three on answers that it cannot take apart.
-_TROUBLE = (LibRouterosError, OSError, TimeoutError, ValueError, IndexError, TypeError)
-_FIRST_WAIT = 0.25
-_LONGEST_WAIT = 8.0
+_TROUBLE = (Broken, LibRouterosError, Stranger, OSError, EOFError, TimeoutError, ValueError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +25,9 @@ class Address:
     username: str
     password: str = field(repr=False)
     timeout: float = 5.0
+    tls: Mode = "off"
+    fingerprint: str = ""
+    """SHA-256 of the certificate where TLS is pinned, in lower-case hex."""
 
 
 class Pool:
@@ -40,43 +40,45 @@ class Pool:
 
     def __init__(self, address: Address, size: int = 4) -> None:
         self._address = address
+        self._tls = context(address.tls)
         self._free = asyncio.Semaphore(size)
-        self._idle: list[AsyncApi] = []
-        self._failures = 0
-        self._closed_until = 0.0
+        self._idle: list[Conversation] = []
+        self.patience = Patience()
 
     async def command(self, *words: str) -> list[wire.Row]:
         """Send one sentence and return its rows; raise `RouterRefused` or `RouterUnreachable`."""
-        async with self._lent() as api:
-            await api.protocol.writeSentence(*words)
-            return await _rows(api)
+        async with self._lent() as conversation:
+            return await conversation.ask(*words)
 
     async def close(self) -> None:
         """Close what is idle."""
         while self._idle:
-            await _close(self._idle.pop())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._address.timeout):
+                    await self._idle.pop().close()
 
     @asynccontextmanager
-    async def _lent(self) -> AsyncIterator[AsyncApi]:
+    async def _lent(self) -> AsyncIterator[Conversation]:
         async with self._turn():
-            api = await self._connection()
+            conversation = await self._conversation()
             try:
                 async with asyncio.timeout(self._address.timeout):
-                    yield api
+                    yield conversation
             except RouterRefused:
-                self._idle.append(api)
+                self._idle.append(conversation)
                 raise
             except _TROUBLE as error:
-                await _close(api)
-                await self.close()
+                conversation.hang_up()
+                self._hang_up_idle()
                 if isinstance(error, TimeoutError):
-                    self._failed()  # it takes connections and answers nobody: do not queue for it
-                raise RouterUnreachable(type(error).__name__) from error
+                    # It takes connections and answers nobody: do not queue for it.
+                    self.patience.failed()
+                raise RouterUnreachable(_said(error)) from error
             except BaseException:
-                await _close(api)
+                conversation.hang_up()
                 raise
-            self._failures = 0
-            self._idle.append(api)
+            self.patience.worked()
+            self._idle.append(conversation)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -91,59 +93,44 @@ class Pool:
         finally:
             self._free.release()
 
-    async def _connection(self) -> AsyncApi:
+    async def _conversation(self) -> Conversation:
         while self._idle:
-            api = self._idle.pop()
-            reader = api.protocol.transport.reader
-            if not reader.at_eof() and reader.exception() is None:
-                return api
-            await _close(api)
-        if asyncio.get_running_loop().time() < self._closed_until:
+            conversation = self._idle.pop()
+            if conversation.is_usable():
+                return conversation
+            conversation.hang_up()
+        if not self.patience.is_over():
             raise RouterUnreachable("waiting before the next attempt")
         try:
-            return await self._connect()
+            async with asyncio.timeout(self._address.timeout):
+                return await self._connect()
+        except RouterRefused as error:
+            self.patience.failed()
+            raise RouterUnreachable(f"sign-in refused: {error}") from error
         except _TROUBLE as error:
-            self._failed()
-            raise RouterUnreachable(type(error).__name__) from error
+            self.patience.failed()
+            raise RouterUnreachable(_said(error)) from error
 
-    def _failed(self) -> None:
-        self._failures = min(self._failures + 1, 10)
-        longest = min(_FIRST_WAIT * 2**self._failures, _LONGEST_WAIT)
-        wait = random.uniform(longest / 2, longest)  # noqa: S311 # jitter
-        self._closed_until = asyncio.get_running_loop().time() + wait
+    def _hang_up_idle(self) -> None:
+        while self._idle:
+            self._idle.pop().hang_up()
 
-    async def _connect(self) -> AsyncApi:
+    async def _connect(self) -> Conversation:
+        """Return a conversation that has signed in; nothing is said to a stranger."""
         address = self._address
-        async with asyncio.timeout(address.timeout):
-            api: AsyncApi = await async_connect(
-                address.host,
-                address.username,
-                address.password,
-                port=address.port,
-                timeout=address.timeout,
-                encoding="utf-8",
-            )
-        return api
+        reader, writer = await asyncio.open_connection(address.host, address.port, ssl=self._tls)
+        try:
+            if address.tls == "pinned":
+                recognise(writer, address.fingerprint)
+            conversation = Conversation(reader, writer)
+            await conversation.sign_in(address.username, address.password)
+        except BaseException:
+            writer.transport.abort()
+            raise
+        return conversation
 
 
-async def _rows(api: AsyncApi) -> list[wire.Row]:
-    """Read one whole answer; `!empty` and `!done` carry no row unless `!done` returns a value."""
-    rows: list[wire.Row] = []
-    traps: list[str] = []
-    while True:
-        reply, words = await api.protocol.readSentence()
-        found = wire.row(words)
-        if reply == "!trap":
-            traps.append(found.get("message", "no reason given"))
-        elif found:
-            rows.append(found)
-        if reply == "!done":
-            break
-    if traps:
-        raise wire.refusal("; ".join(traps))
-    return rows
-
-
-async def _close(api: AsyncApi) -> None:
-    with suppress(LibRouterosError, OSError, TimeoutError):
-        await api.close()
+def _said(error: BaseException) -> str:
+    """Return what to tell of it: what a stranger sent is not repeated."""
+    plain = isinstance(error, Broken | Stranger)
+    return str(error) if plain else type(error).__name__

@@ -1,31 +1,33 @@
 """RouterOS texts: durations, sentences and the meaning of its refusals. Values stay text."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 
 from appliance.domain.devices import Device, Entry, Session
-from appliance.domain.errors import RouterRefused
+from appliance.domain.errors import RouterRefused, RouterUnreachable
 
 Row = dict[str, str]
 
 _UNITS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 _PARTS = re.compile(r"(\d+)([wdhms])", re.ASCII)
-_CLOCK = re.compile(r"(?:(\d+)d)?(\d+):(\d\d):(\d\d)", re.ASCII)
+_CLOCK = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(\d+):(\d\d):(\d\d)", re.ASCII)
 _MAC = re.compile(r"(?:[0-9A-F]{2}:){5}[0-9A-F]{2}", re.ASCII)
 
 _EXISTS = "already have user"
 _GONE = "no such item"
 _USED_UP = ("has reached uptime limit", "has reached traffic limit")
+_UNKNOWN = ("action timed out", "interrupted")
+"""The router gave up on a command of its own: how far it came, nobody knows."""
 
 
 def duration(text: str) -> timedelta:
-    """Return the time meant by `1w2d3h4m5s`, `02:30:00` or `1d02:30:00`."""
+    """Return the time meant by `1w2d3h4m5s`, `02:30:00` or `1w2d02:30:00`."""
     clock = _CLOCK.fullmatch(text)
     if clock is not None:
-        days, hours, minutes, seconds = (int(part or 0) for part in clock.groups())
-        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        weeks, days, hours, minutes, seconds = (int(part or 0) for part in clock.groups())
+        return timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
     parts = _PARTS.findall(text)
     if "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f"not a RouterOS time: {text!r}")
@@ -42,7 +44,7 @@ def attributes(values: Mapping[str, str | None]) -> list[str]:
     return [f"={name}={value}" for name, value in values.items() if value]
 
 
-def row(words: tuple[str, ...]) -> Row:
+def row(words: Iterable[str]) -> Row:
     """Return a reply's attributes; a word of another form (a tag, plain text) is not one."""
     pairs = (word[1:].partition("=") for word in words if word.startswith("="))
     return {name: value for name, _, value in pairs}
@@ -52,6 +54,13 @@ def refusal(message: str) -> RouterRefused:
     """Return our error for a trap's text."""
     said = message.lower()
     return RouterRefused(message[:200], used_up=any(text in said for text in _USED_UP))
+
+
+def refused(message: str) -> RouterRefused | RouterUnreachable:
+    """Return our error for what the router said instead of an answer."""
+    if any(text in message.lower() for text in _UNKNOWN):
+        return RouterUnreachable(message[:200])
+    return refusal(message)
 
 
 def already_there(error: RouterRefused) -> bool:

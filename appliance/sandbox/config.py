@@ -7,6 +7,7 @@ from pathlib import Path
 
 from appliance.sandbox.addresses import HOST, Ports
 from appliance.sandbox.daraja.accounts import MERCHANTS, Merchant
+from appliance.sandbox.routeros.hostkeys import fingerprint, well_known
 
 ROUTER_ID = "sandbox-router"
 ACCOUNT_WORD = "WIFI"
@@ -63,6 +64,8 @@ def _settings(data_dir: Path, ports: Ports, mongodb: str | None) -> str:
             "username": "appliance",
             "password": "sandbox",
             "api_port": ports.router_api,
+            "ssh_port": ports.router_ssh,
+            "ssh_fingerprint": fingerprint(well_known().asbytes()),
         },
     }
     if mongodb is not None:

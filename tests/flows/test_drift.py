@@ -168,7 +168,7 @@ async def test_however_many_users_agree_it_costs_three_commands(
         box.router.hotspot.config.users.add(
             {"name": voucher.code, "comment": "hotspot-appliance", "limit-uptime": "1h"}
         )
-    said, pool = list[str](), box.api._pool
+    said, pool = list[str](), box.pool
     command = pool.command
 
     async def counting(*words: str) -> list[dict[str, str]]:

@@ -69,7 +69,7 @@ async def test_while_the_router_is_away_the_cut_waits_and_is_not_forgotten(box: 
     assert after.owed is not None
     assert after.owed.kind is Kind.END
     box.router.faults.set({})
-    box.api._pool._closed_until = 0.0
+    box.pool.patience.until = 0.0
     await box.work()
     assert (await box.latest(voucher)).owed is None
     assert not box.on_router(voucher)
@@ -201,7 +201,7 @@ def die_at(box: Box, boundary: int, patch: pytest.MonkeyPatch) -> None:
         return crossing
 
     patch.setattr(box.kept.vouchers, "change", mortal(box.kept.vouchers.change))
-    patch.setattr(box.api._pool, "command", mortal(box.api._pool.command))
+    patch.setattr(box.pool, "command", mortal(box.pool.command))
 
 
 @pytest.mark.parametrize("boundary", range(1, 41))

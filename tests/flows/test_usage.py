@@ -80,7 +80,7 @@ async def test_a_session_that_ends_while_it_is_read_is_neither_doubled_nor_lost(
     box.pass_by(minutes=20)
     await box.usage.poll()
     box.pass_by(minutes=20)
-    command, said = box.api._pool.command, 0
+    command, said = box.pool.command, 0
 
     async def leaving(*words: str) -> list[dict[str, str]]:
         nonlocal said
@@ -90,7 +90,7 @@ async def test_a_session_that_ends_while_it_is_read_is_neither_doubled_nor_lost(
             box.router.hotspot.leave(device.ip)
         return answer
 
-    monkeypatch.setattr(box.api._pool, "command", leaving)
+    monkeypatch.setattr(box.pool, "command", leaving)
     assert await box.usage.poll() == 0
     assert await box.usage.poll() == 0
     assert 2_400 <= (await box.latest(voucher)).used_seconds < 2_410
@@ -101,7 +101,7 @@ async def test_an_old_reading_never_follows_a_newer_one(
 ) -> None:
     voucher = await box.online(box.device(), METERED)
     box.pass_by(minutes=10)
-    command, said = box.api._pool.command, 0
+    command, said = box.pool.command, 0
     others = list[asyncio.Task[object]]()
 
     async def overtaken(*words: str) -> list[dict[str, str]]:
@@ -115,7 +115,7 @@ async def test_an_old_reading_never_follows_a_newer_one(
                 await asyncio.sleep(0)
         return answer
 
-    monkeypatch.setattr(box.api._pool, "command", overtaken)
+    monkeypatch.setattr(box.pool, "command", overtaken)
     await box.usage.poll()
     await asyncio.gather(*others)
     await box.usage.poll()
@@ -126,7 +126,7 @@ async def test_the_router_is_asked_nothing_while_all_ends_by_the_clock(box: Box)
     await box.online(box.device())
     box.router.faults.set({"refuse": True})
     assert await box.usage.poll() == 0
-    assert box.api._pool._failures == 0
+    assert box.pool.patience.failures == 0
 
 
 async def test_a_limit_the_router_holds_too_low_is_raised_not_believed(box: Box) -> None:

@@ -14,7 +14,7 @@ from appliance import worker
 from appliance.cli import main
 from appliance.domain import debts, payments
 from appliance.mpesa import client, tokens
-from appliance.router import pool
+from appliance.router import patience, pool
 from appliance.store.records import StoredRecords
 
 _crossed = 0
@@ -46,7 +46,7 @@ def _hasten() -> None:
     worker._LONGEST_WAIT = timedelta(seconds=1)
     worker._LONGEST_ABSENCE = timedelta(seconds=1)
     worker._LOOK_EVERY = 0.1
-    pool._LONGEST_WAIT = 0.5
+    patience.LONGEST_WAIT = 0.5
     tokens.LEASE = timedelta(seconds=1)
     tokens._FETCH_WITHIN = 0.8
 

@@ -227,15 +227,35 @@ async def test_while_the_router_is_away_the_clock_stands_still(
     world: World, customer: Customer
 ) -> None:
     bought = await customer.buy()
-    world.near.router.faults.set({"refuse": True})
+    world.near.router.faults.set({"refuse": True, "ssh_refuse": True})
     await customer.phone_does("pay")
     await customer.until(bought["token"], "paid")
     (voucher,) = await world.vouchers_of(customer)
     assert voucher.activated_at is None
-    world.near.router.faults.set({"refuse": False})
+    world.near.router.faults.set({})
     status = await customer.until(bought["token"], "online")
     assert status["secondsRemaining"] >= 3590
     assert world.logins(customer) == world.paid(customer) == 1
+
+
+async def test_while_the_api_is_away_ssh_lets_the_customer_in_and_the_api_comes_back(
+    world: World, customer: Customer
+) -> None:
+    world.near.router.faults.set({"refuse": True})
+    bought = await customer.buy()
+    await customer.phone_does("pay")
+    await customer.until(bought["token"], "online")
+    (voucher,) = await world.vouchers_of(customer)
+    assert voucher.granted_by == "ssh"
+    assert world.logins(customer) == world.paid(customer) == 1
+    world.near.router.faults.set({"ssh_refuse": True})
+    other = world.customer(6)
+    await other.arrive()
+    later = await other.buy()
+    await other.phone_does("pay")
+    await other.until(later["token"], "online")
+    (voucher,) = await world.vouchers_of(other)
+    assert voucher.granted_by == "api"
 
 
 async def test_an_answer_lost_after_the_user_was_added_adds_nothing_twice(

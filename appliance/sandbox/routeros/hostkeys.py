@@ -28,6 +28,12 @@ def host_key(kept_in: Path | None, *, rsa_only: bool) -> paramiko.PKey:
     return _loaded(text)
 
 
+def well_known() -> paramiko.PKey:
+    """Return the sandbox's own key: it guards nothing, so anybody may know it."""
+    seed = hashlib.sha256(b"the sandbox's router").digest()
+    return _loaded(_written(ed25519.Ed25519PrivateKey.from_private_bytes(seed)))
+
+
 def fingerprint(public: bytes) -> str:
     """Return a public key's fingerprint as `ssh-keygen -l` prints it."""
     digest = base64.b64encode(hashlib.sha256(public).digest()).decode().rstrip("=")
@@ -40,7 +46,11 @@ def _made(*, rsa_only: bool) -> str:
         made = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
     else:
         made = ed25519.Ed25519PrivateKey.generate()
-    return made.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+    return _written(made)
+
+
+def _written(key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> str:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
 
 
 def _loaded(text: str) -> paramiko.PKey:

@@ -14,7 +14,7 @@ from appliance.sandbox.routeros.console.door import ConsoleDoor
 from appliance.sandbox.routeros.device import Device
 from appliance.sandbox.routeros.doors import ApiDoor, SecureApiDoor
 from appliance.sandbox.routeros.faults import Faults
-from appliance.sandbox.routeros.hostkeys import fingerprint, host_key
+from appliance.sandbox.routeros.hostkeys import fingerprint, host_key, well_known
 from appliance.sandbox.routeros.pages import Pages
 from appliance.sandbox.routeros.rest import Rest
 from appliance.sandbox.routeros.ssh import SshDoor
@@ -39,6 +39,8 @@ class RouterOptions:
     """A unix socket for another SSH server."""
     keys_dir: Path | None = None
     """Where its SSH host key is kept; without it, every start makes a new one."""
+    well_known_key: bool = False
+    """Show the host key that the sandbox's settings pin."""
     latency: float = 0.0
     """Seconds before every answer."""
     pages: Mapping[str, str] = field(default_factory=dict)
@@ -117,7 +119,10 @@ class PretendRouter:
     async def _open_consoles(self, stack: AsyncExitStack) -> None:
         if self._options.ssh_port is not None:
             old = not self.device.version.seven
-            key = await asyncio.to_thread(host_key, self._options.keys_dir, rsa_only=old)
+            if self._options.well_known_key:
+                key = well_known()
+            else:
+                key = await asyncio.to_thread(host_key, self._options.keys_dir, rsa_only=old)
             self.ssh_fingerprint = fingerprint(key.asbytes())
             self._ssh = SshDoor(self.device, key, self.is_away)
             stack.push_async_callback(self._ssh.close)

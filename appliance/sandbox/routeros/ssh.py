@@ -119,9 +119,9 @@ class SshDoor:
             return False
         return not services.full("ssh", len(self._standing))
 
-    def _greeted(self, connection: socket.socket, visitor: "_Visitor") -> paramiko.Transport:
+    def _greeted(self, connection: socket.socket, visitor: "_Visitor") -> "_Transport":
         """Return the conversation, begun; in a thread, for it may block."""
-        transport = paramiko.Transport(connection)
+        transport = _Transport(connection)
         transport.local_version = _BANNER
         transport.set_log_channel(_LOG)
         files = self._device.files
@@ -138,10 +138,24 @@ class SshDoor:
         return transport
 
 
+class _Transport(paramiko.Transport):
+    """Begins a command only after its client was told that it is taken, as every real server."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__(connection)
+        self.after_reply: list[Callable[[], None]] = []
+
+    def _send_user_message(self, data: paramiko.Message) -> None:
+        super()._send_user_message(data)  # type: ignore[misc] # the stubs leave it out
+        if data.asbytes()[:1] == common.cMSG_CHANNEL_SUCCESS:
+            while self.after_reply:
+                self.after_reply.pop(0)()
+
+
 class _Visitor(paramiko.ServerInterface):
     """One connection's answers to what its client asks for; called from Paramiko's thread."""
 
-    transport: paramiko.Transport
+    transport: _Transport
 
     def __init__(
         self, door: SshDoor, device: Device, loop: asyncio.AbstractEventLoop, address: str
@@ -189,7 +203,8 @@ class _Visitor(paramiko.ServerInterface):
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         """Take one command."""
         line = command.decode("utf-8", "surrogateescape")
-        self.ask(lambda: self._door.start(self, channel, line))
+        start = self._door.start
+        self.transport.after_reply.append(lambda: self.ask(lambda: start(self, channel, line)))
         return True
 
     def check_channel_pty_request(self, channel: paramiko.Channel, *_: object) -> bool:
