@@ -40,6 +40,7 @@ class World:
             daraja=free_port(),
             router_web=free_port(),
             router_api=free_port(),
+            router_ssh=free_port(),
         )
         self.folder = folder
         self.mongodb = mongodb

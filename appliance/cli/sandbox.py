@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,6 +15,7 @@ from appliance.sandbox import config as sandbox_config
 from appliance.sandbox.addresses import HOST, Ports
 from appliance.sandbox.daraja.server import DarajaOptions, pretend_daraja
 from appliance.sandbox.neighbours import neighbours
+from appliance.sandbox.routeros import versions
 from appliance.sandbox.routeros.server import RouterOptions, pretend_router
 from provisioning.pages import render_pages
 
@@ -65,16 +67,26 @@ def daraja_alone(port: int, autopay: float | None) -> None:
 
 @sandbox.command("routeros")
 @click.option("--api-port", default=8728, show_default=True)
+@click.option("--ssh-port", default=8722, show_default=True)
 @click.option("--web-port", default=8091, show_default=True)
 @click.option("--portal-url", default="http://127.0.0.1:8080", show_default=True)
-def router_alone(api_port: int, web_port: int, portal_url: str) -> None:
+@click.option("--data-dir", type=FOLDER, help="Keep the router's keys here.")
+@click.option(
+    "--routeros",
+    "version",
+    type=click.Choice(versions.NAMES),
+    default=versions.NEWEST,
+    show_default=True,
+    help="The version to be.",
+)
+def router_alone(portal_url: str, data_dir: Path | None, **told: Any) -> None:
     """Run the pretend router, alone."""
 
     async def work() -> None:
-        pages = render_pages(portal_url)
-        options = RouterOptions(api_port=api_port, web_port=web_port, pages=pages)
+        options = RouterOptions(pages=render_pages(portal_url), keys_dir=data_dir, **told)
         async with pretend_router(options) as router:
             click.echo(f"hotspot http://{HOST}:{router.web_port}/")
+            click.echo(f"ssh {HOST}:{router.ssh_port} {router.ssh_fingerprint}")
             await _ready()
 
     until_stopped(work())
@@ -111,7 +123,7 @@ async def _everything(
     loaded = settings.load(file, environ={})
     await seeded(loaded, seeds)
     pages = render_pages(_portal_url(ports))
-    async with neighbours(ports, pages, autopay=autopay, router_latency=latency):
+    async with neighbours(ports, pages, autopay=autopay, router_latency=latency, keys_dir=folder):
         click.echo(f"You are a phone on the hotspot   http://{HOST}:{ports.router_web}/")
         click.echo(f"Your M-Pesa                      http://{HOST}:{ports.daraja}/phone")
         click.echo(f"The portal itself                {_portal_url(ports)}/")

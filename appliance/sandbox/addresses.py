@@ -15,6 +15,7 @@ class Ports:
     daraja: int = 8090
     router_web: int = 8091
     router_api: int = 8728
+    router_ssh: int = 8722
 
     @classmethod
     def at(cls, offset: int) -> "Ports":
@@ -27,4 +28,5 @@ class Ports:
             daraja=usual.daraja + offset,
             router_web=usual.router_web + offset,
             router_api=usual.router_api + offset,
+            router_ssh=usual.router_ssh + offset,
         )

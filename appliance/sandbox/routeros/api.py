@@ -5,24 +5,14 @@ import socket
 import struct
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 from appliance.sandbox.routeros import sentences, traps
-from appliance.sandbox.routeros.faults import Faults
-from appliance.sandbox.routeros.menus import Answer, Menu, Request
+from appliance.sandbox.routeros.accounts import Account
+from appliance.sandbox.routeros.actions import Answer, Request
+from appliance.sandbox.routeros.device import Device
 
 _LATE_SECONDS = 30
 _RUBBISH = b"\xf9\x00rubbish\xff\xff"
-_READS = frozenset({"print", "getall"})
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Somebody who may sign in, with the policies of the group."""
-
-    name: str
-    password: str = field(repr=False)
-    policies: frozenset[str] = frozenset({"read", "write", "api"})
 
 
 class Cut(Exception):
@@ -36,15 +26,12 @@ class ApiSession:
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        menus: Mapping[str, Menu],
-        accounts: Mapping[str, Account],
-        faults: Faults,
+        device: Device,
     ) -> None:
         self._reader = reader
         self._writer = writer
-        self._menus = menus
-        self._accounts = accounts
-        self._faults = faults
+        self._device = device
+        self._faults = device.faults
         self._account: Account | None = None
 
     async def serve(self) -> None:
@@ -100,35 +87,28 @@ class ApiSession:
                 return [["!fatal", "session terminated on request"]]
             if command == "/cancel":
                 return [["!done"]]
-            return _sentences(self._answer(command, words, self._account))
+            answer = self._answer(command, words, self._account)
+            return _sentences(answer, empty=self._device.version.at_least(7, 18))
         except traps.Trap as trap:
             return [_trap(trap), ["!done"]]
 
     def _login(self, given: Mapping[str, str]) -> list[list[str]]:
-        account = self._accounts.get(given.get("name", ""))
-        if account is None or account.password != given.get("password", ""):
-            raise traps.bad_login()
-        if "api" not in account.policies:
+        name, password = given.get("name", ""), given.get("password", "")
+        account = self._device.accounts.with_password(name, password, self._peer())
+        if account is None or "api" not in account.policies:
             raise traps.bad_login()
         self._account = account
         return [["!done"]]
 
+    def _peer(self) -> str:
+        address: str = self._writer.get_extra_info("peername")[0]
+        return address
+
     def _answer(self, command: str, words: list[str], account: Account) -> Answer:
         path, _, name = command.rpartition("/")
-        menu = self._menus.get(path)
-        if menu is None:
-            raise traps.no_menu()
-        if name not in menu:
-            raise traps.no_command()
-        refusal = self._faults.menu.trap.get(command)
-        if refusal is not None:
-            raise traps.Trap(refusal)
-        if ("read" if name in _READS else "write") not in account.policies:
-            raise traps.no_permission()
         queries = tuple(word[1:] for word in words if word.startswith("?"))
-        if queries and name not in _READS:
-            raise traps.Trap("queries are for print only")
-        return menu[name](Request(_attributes(words), queries, account.policies))
+        request = Request(_attributes(words), queries, account.policies)
+        return self._device.perform(path, name, request)
 
 
 def _attributes(words: list[str]) -> dict[str, str]:
@@ -140,9 +120,9 @@ def _tag(words: list[str]) -> list[str]:
     return [word for word in words[1:] if word.startswith(".tag=")][-1:]
 
 
-def _sentences(answer: Answer) -> list[list[str]]:
+def _sentences(answer: Answer, *, empty: bool) -> list[list[str]]:
     rows = [["!re", *(f"={name}={value}" for name, value in row.items())] for row in answer.rows]
-    if answer.printed and not rows:
+    if empty and answer.printed and not rows:
         rows = [["!empty"]]
     done = ["!done"] if answer.ret is None else ["!done", f"=ret={answer.ret}"]
     return [*rows, done]

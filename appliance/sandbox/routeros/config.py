@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from appliance.sandbox.routeros import traps, values
-from appliance.sandbox.routeros.tables import Row, Table, same_name
+from appliance.sandbox.routeros.tables import Row, Table, naming, same_name
 from appliance.sandbox.routeros.values import Kind
 
 SERVER = "hotspot1"
@@ -59,7 +59,7 @@ def fresh() -> Config:
         {
             "name": values.text,
             "interface": values.text,
-            "profile": _naming(server_profiles),
+            "profile": naming(server_profiles),
             "address-pool": values.text,
             "addresses-per-mac": values.count_or_unlimited,
             "idle-timeout": values.time_or_none,
@@ -97,7 +97,7 @@ def _users(profiles: Table, servers: Table) -> Table:
         "name": _user_name,
         "password": values.text,
         "otp-secret": values.text,
-        "profile": _naming(profiles),
+        "profile": naming(profiles),
         "server": partial(_server, servers),
         "limit-uptime": values.limit_time,
         "limit-bytes-in": values.whole_number,
@@ -134,16 +134,6 @@ def _user_name(name: str, value: str) -> str | None:
     if _MAC_NAME.fullmatch(value):
         raise traps.Trap(f"failure: invalid username ({value}): this MAC address is not yours")
     return value
-
-
-def _naming(table: Table) -> Kind:
-    """Return the kind that names a row of another table: by id, in full, or by its beginning."""
-
-    def kind(name: str, value: str) -> str | None:
-        row = table.rows.get(value)
-        return row["name"] if row is not None else values.resolved(name, value, table.names())
-
-    return kind
 
 
 def _server(servers: Table, name: str, value: str) -> str | None:

@@ -31,6 +31,14 @@ class _Menu(BaseModel):
     """Once: this command's answer comes 30 seconds late."""
     trap: dict[str, str] = {}
     """Commands that are refused, each with the router's words."""
+    ssh_refuse: bool = False
+    """Every SSH connection is reset, new ones and those that stand."""
+    ssh_hang: bool = False
+    """Commands over SSH are read and never answered."""
+    ssh_cut_before_command: str | None = None
+    """Once: a command over SSH with this text in it is lost with its connection."""
+    ssh_cut_after_command: str | None = None
+    """Once: such a command is carried out, and what it prints is lost with its connection."""
     reboot: float | None = Field(default=None, ge=0, le=600)
     """Once, at once: a restart that takes so many seconds."""
 
@@ -42,6 +50,16 @@ class _Menu(BaseModel):
     """Not established."""
     api_login_makes_cookie: bool = False
     """Whether a login by API leaves a mac-cookie: not established."""
+    ssh_error_status: int = Field(default=0, ge=0, le=1)
+    """The exit status of a command over SSH that was refused; seen as 0, not established for 6."""
+    ssh_only_sha1: bool = False
+    """Whether SSH offers nothing but what OpenSSH and Paramiko have given up."""
+    console_times: Literal["clock", "units"] = "clock"
+    """Whether a script sees a length of time as `01:00:00` or as `1h`."""
+    question_mark_escape: bool = False
+    """Whether version 7 takes `\\?` in a string: not established."""
+    early_serialize: bool = False
+    """Whether `:serialize` is there before 7.16, without its options: not established."""
 
 
 class Faults:
@@ -78,6 +96,16 @@ class Faults:
     ) -> bool:
         """Say whether this command is the one, and forget it if so."""
         if getattr(self.menu, name) != command:
+            return False
+        self.menu = self.menu.model_copy(update={name: None})
+        return True
+
+    def once_within(
+        self, name: Literal["ssh_cut_before_command", "ssh_cut_after_command"], line: str
+    ) -> bool:
+        """Say whether this line holds the text of the one, and forget it if so."""
+        text = getattr(self.menu, name)
+        if text is None or text not in line:
             return False
         self.menu = self.menu.model_copy(update={name: None})
         return True

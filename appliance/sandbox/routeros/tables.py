@@ -1,12 +1,27 @@
 """Rows of one menu: what may be set, how it reads back, and the ids that never repeat."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from itertools import count
 
-from appliance.sandbox.routeros import traps
+from appliance.sandbox.routeros import traps, values
 from appliance.sandbox.routeros.values import Kind
 
 Row = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """What is unusual about a table."""
+
+    needs: frozenset[str] = frozenset({"write"})
+    """The policies for changing it."""
+    hidden: frozenset[str] = frozenset()
+    """What is taken and never shown."""
+    built_in: bool = False
+    """Its rows are there from the start and can only be set."""
+    keeps: Callable[[Row], str | None] = lambda row: None
+    """Why a row cannot be removed."""
 
 
 class Table:
@@ -19,21 +34,42 @@ class Table:
         defaults: Mapping[str, str] | None = None,
         required: Iterable[str] = ("name",),
         twin: Callable[[Row, Row], str | None] = lambda old, new: None,
+        manners: Manners | None = None,
     ) -> None:
         """Take each argument's kind; `twin` says why two rows may not stand side by side."""
         self.rows: dict[str, Row] = {}
+        self.manners = manners or Manners()
         self._kinds = kinds
         self._defaults = dict(defaults or {})
         self._required = tuple(required)
         self._twin = twin
         self._ids = count(1)
 
+    @property
+    def arguments(self) -> list[str]:
+        """Return what may be set."""
+        return list(self._kinds)
+
+    @property
+    def defaults(self) -> Mapping[str, str]:
+        """Return what a new row begins with."""
+        return self._defaults
+
+    def shown(self, row: Row) -> Row:
+        """Return what of a row may be looked at."""
+        hidden = self.manners.hidden
+        return {n: v for n, v in row.items() if n not in hidden} if hidden else row
+
+    def checked(self, row: Mapping[str, str], given: Mapping[str, str]) -> Row:
+        """Return the row with these properties set."""
+        return self._with(dict(row), given)
+
     def add(self, given: Mapping[str, str]) -> str:
         """Keep a new row and return its id."""
         for name in self._required:
             if name not in given:
                 raise traps.missing(name)
-        row = self._with(dict(self._defaults), given)
+        row = self.checked(self._defaults, given)
         self._refuse_twins(row, None)
         row_id = self._new_id()
         self.rows[row_id] = row
@@ -41,14 +77,19 @@ class Table:
 
     def set(self, row_ids: Iterable[str], given: Mapping[str, str]) -> None:
         """Change these rows, or none of them."""
-        newer = {row_id: self._with(dict(self.row(row_id)), given) for row_id in row_ids}
+        newer = {row_id: self.checked(self.row(row_id), given) for row_id in row_ids}
         for row_id, row in newer.items():
             self._refuse_twins(row, row_id)
         self.rows.update(newer)
 
     def remove(self, row_ids: Iterable[str]) -> None:
         """Forget these rows, or none of them."""
-        for row_id in [self._existing(row_id) for row_id in row_ids]:
+        going = [self._existing(row_id) for row_id in row_ids]
+        for row_id in going:
+            why = self.manners.keeps(self.rows[row_id])
+            if why is not None:
+                raise traps.Trap(f"failure: {why}")
+        for row_id in going:
             self.rows.pop(row_id, None)
 
     def row(self, row_id: str) -> Row:
@@ -86,13 +127,23 @@ class Table:
                 raise traps.bad_value(name)
             else:
                 row[name] = shown
-        return row
+        return {name: row[name] for name in [*self._kinds, *row] if name in row}
 
     def _refuse_twins(self, row: Row, row_id: str | None) -> None:
         for other_id, other in self.rows.items():
             why = self._twin(other, row) if other_id != row_id else None
             if why is not None:
                 raise traps.Trap(f"failure: {why}")
+
+
+def naming(table: Table) -> Kind:
+    """Return the kind that names a row of another table: by id, in full, or by its beginning."""
+
+    def kind(name: str, value: str) -> str | None:
+        row = table.rows.get(value)
+        return row["name"] if row is not None else values.resolved(name, value, table.names())
+
+    return kind
 
 
 def same_name(kind: str) -> Callable[[Row, Row], str | None]:

@@ -11,7 +11,7 @@ Kind = Callable[[str, str], str | None]
 
 _UNITS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 _PARTS = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
-_CLOCK = re.compile(r"(?:(?:(\d+)w)?(\d+)d)?(\d+):([0-5]\d):([0-5]\d)", re.ASCII)
+_CLOCK = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(\d+):([0-5]\d):([0-5]\d)", re.ASCII)
 _MAC = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}", re.ASCII)
 _LARGEST = 2**64
 _YES, _NO = frozenset({"yes", "true"}), frozenset({"no", "false"})
