@@ -67,6 +67,8 @@ def daraja_alone(port: int, autopay: float | None) -> None:
 
 @sandbox.command("routeros")
 @click.option("--api-port", default=8728, show_default=True)
+@click.option("--api-ssl-port", type=int, help="Speak TLS here.")
+@click.option("--api-ssl", type=click.Choice(["anonymous", "certificate"]), default="anonymous")
 @click.option("--ssh-port", default=8722, show_default=True)
 @click.option("--web-port", default=8091, show_default=True)
 @click.option("--portal-url", default="http://127.0.0.1:8080", show_default=True)
@@ -79,7 +81,7 @@ def daraja_alone(port: int, autopay: float | None) -> None:
     show_default=True,
     help="The version to be.",
 )
-def router_alone(portal_url: str, data_dir: Path | None, **told: Any) -> None:
+def router_alone(portal_url: str, data_dir: Path | None, api_ssl: str, **told: Any) -> None:
     """Run the pretend router, alone."""
 
     async def work() -> None:
@@ -87,6 +89,8 @@ def router_alone(portal_url: str, data_dir: Path | None, **told: Any) -> None:
         async with pretend_router(options) as router:
             click.echo(f"hotspot http://{HOST}:{router.web_port}/")
             click.echo(f"ssh {HOST}:{router.ssh_port} {router.ssh_fingerprint}")
+            if api_ssl == "certificate":
+                click.echo(f"api-ssl SHA256 {await asyncio.to_thread(router.certify)}")
             await _ready()
 
     until_stopped(work())

@@ -515,7 +515,9 @@ async def test_the_fault_menu_names_what_it_does_not_know(router: PretendRouter)
     assert '"refuse": true' in (await curl(router, "/faults"))[1]
 
 
-async def test_too_many_sessions_are_refused(router: PretendRouter) -> None:
+@pytest.mark.parametrize("way", ["reset", "closed"])
+async def test_too_many_sessions_are_refused(router: PretendRouter, way: str) -> None:
+    router.faults.set({"too_many_sessions": way})
     crowd = [await connect(router) for _ in range(20)]
     with pytest.raises((LibRouterosError, OSError)):
         await connect(router)

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
@@ -87,10 +87,12 @@ class Accounts:
 
     def with_password(self, name: str, password: str, address: str) -> Account | None:
         """Return who this is, if the password is theirs and they may come from there."""
+        return self.proved(name, lambda right: right == password, address)
+
+    def proved(self, name: str, knows: Callable[[str], bool], address: str) -> Account | None:
+        """Return who this is, if they have shown that they know the password."""
         row = self._row(name, address)
-        if row is None or row.get("password", "") != password:
-            return None
-        return self._account(row)
+        return None if row is None or not knows(row.get("password", "")) else self._account(row)
 
     def with_key(self, name: str, key: bytes, address: str) -> Account | None:
         """Return who this is, if the public key is one of theirs."""

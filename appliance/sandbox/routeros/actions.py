@@ -72,6 +72,11 @@ class Menu:
     """The rows, where they are kept as they were given."""
     single: bool = False
     """There is one row, and no row has a number."""
+    row: Row | None = None
+    """That row, where it can be set."""
+    initial: Mapping[str, str] = field(default_factory=dict)
+    """As it came."""
+    settable: tuple[str, ...] = ()
 
 
 def stored(table: Table, more: Mapping[str, Action] | None = None) -> Menu:
@@ -96,7 +101,9 @@ def setting(row: Row, kinds: Table) -> Menu:
         row.update(kinds.checked(row, request.attributes))
         return Answer()
 
-    return fixed(lambda: row, {"set": Action(change, frozenset(kinds.arguments))})
+    settable = tuple(kinds.arguments)
+    actions = {**printing(lambda _, __: [row]), "set": Action(change, frozenset(settable))}
+    return Menu(actions, single=True, row=row, initial=dict(row), settable=settable)
 
 
 def on_rows(run: Callable[[str], None]) -> Action:

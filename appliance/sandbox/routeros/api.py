@@ -1,6 +1,9 @@
 """The binary API on a socket: sign in, then one command after another, each with its tag."""
 
 import asyncio
+import hashlib
+import hmac
+import secrets
 import socket
 import struct
 from collections.abc import Mapping
@@ -33,6 +36,7 @@ class ApiSession:
         self._device = device
         self._faults = device.faults
         self._account: Account | None = None
+        self._challenge = b""
 
     async def serve(self) -> None:
         """Answer until somebody hangs up."""
@@ -93,10 +97,32 @@ class ApiSession:
             return [_trap(trap), ["!done"]]
 
     def _login(self, given: Mapping[str, str]) -> list[list[str]]:
+        if self._device.faults.menu.old_login:
+            return self._old_login(given)
         name, password = given.get("name", ""), given.get("password", "")
         account = self._device.accounts.with_password(name, password, self._peer())
+        return self._signed_in(account, traps.bad_login())
+
+    def _old_login(self, given: Mapping[str, str]) -> list[list[str]]:
+        """Give a challenge, or take the answer to the one that was given."""
+        if "response" not in given:
+            self._challenge = secrets.token_bytes(16)
+            return [["!done", f"=ret={self._challenge.hex()}"]]
+        challenge, self._challenge = self._challenge, b""
+
+        def knows(password: str) -> bool:
+            digest = hashlib.md5(b"\0" + password.encode() + challenge, usedforsecurity=False)
+            right = f"00{digest.hexdigest()}"
+            return bool(challenge) and hmac.compare_digest(
+                given["response"].encode(), right.encode()
+            )
+
+        account = self._device.accounts.proved(given.get("name", ""), knows, self._peer())
+        return self._signed_in(account, traps.Trap("cannot log in"))
+
+    def _signed_in(self, account: Account | None, refusal: traps.Trap) -> list[list[str]]:
         if account is None or "api" not in account.policies:
-            raise traps.bad_login()
+            raise refusal
         self._account = account
         return [["!done"]]
 

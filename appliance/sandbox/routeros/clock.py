@@ -15,6 +15,7 @@ class RouterClock:
         self._ahead = 0.0
         self._booted = time.monotonic()
         self._ever_rebooted = False
+        self._off_by = timedelta()
 
     def monotonic(self) -> float:
         """Return seconds that only grow."""
@@ -28,7 +29,11 @@ class RouterClock:
         """Return the device's idea of the date: 1970 after a reboot, until NTP has answered."""
         if self._ever_rebooted and self.uptime() < self._ntp_after:
             return _BOOT_DATE + timedelta(seconds=self.uptime())
-        return datetime.now(UTC) + timedelta(seconds=self._ahead)
+        return datetime.now(UTC) + timedelta(seconds=self._ahead) + self._off_by
+
+    def set_date(self, moment: datetime) -> None:
+        """Believe that it is now this moment."""
+        self._off_by += moment - self.date()
 
     def pass_by(self, length: timedelta) -> None:
         """Let time go by in no time."""

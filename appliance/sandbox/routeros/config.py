@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from appliance.sandbox.routeros import traps, values
+from appliance.sandbox.routeros.network import Network
 from appliance.sandbox.routeros.tables import Row, Table, naming, same_name
 from appliance.sandbox.routeros.values import Kind
 
@@ -47,7 +48,7 @@ class Config:
         return method in self.server_profile().get("login-by", "").split(",")
 
 
-def fresh() -> Config:
+def fresh(network: Network) -> Config:
     """Return a router with one hotspot on it, as its setup leaves it."""
     user_profiles = Table(
         _USER_PROFILE, defaults=_USER_PROFILE_DEFAULTS, twin=same_name("user profile")
@@ -58,9 +59,9 @@ def fresh() -> Config:
     servers = Table(
         {
             "name": values.text,
-            "interface": values.text,
+            "interface": network.interface,
             "profile": naming(server_profiles),
-            "address-pool": values.text,
+            "address-pool": network.pool,
             "addresses-per-mac": values.count_or_unlimited,
             "idle-timeout": values.time_or_none,
             "keepalive-timeout": values.time_or_none,
@@ -87,7 +88,10 @@ def fresh() -> Config:
     user_profiles.add({"name": "default"})
     server_profiles.add({"name": "default"})
     server_profiles.add({"name": "hsprof1", "login-by": "cookie,http-chap,http-pap"})
-    servers.add({"name": SERVER, "interface": "bridge", "profile": "hsprof1", "disabled": "no"})
+    for profiles in (user_profiles, server_profiles):
+        profiles.named_row("default")["default"] = "true"
+    server = {"name": SERVER, "interface": "bridge", "profile": "hsprof1"}
+    servers.add({**server, "address-pool": "hs-pool-1", "disabled": "no"})
     config.users.add({"name": "admin", "password": "not-a-voucher"})
     return config
 

@@ -50,10 +50,26 @@ class _Menu(BaseModel):
     """Not established."""
     api_login_makes_cookie: bool = False
     """Whether a login by API leaves a mac-cookie: not established."""
+    no_hotspot_package: bool = False
+    """The hotspot's menus are not there: a package that is not installed."""
+    device_mode: Literal["advanced", "home", "basic"] = "advanced"
+    """What the device left the factory as; in the other two, a hotspot may not be enabled."""
+    license_level: int = Field(default=6, ge=0, le=6)
+    """How many may be online: 1, 200 or 500, and with 6 as many as there are."""
+    has_flash: bool = False
+    """There is a `flash` folder, and what is outside of it is lost with the power."""
+    old_login: bool = False
+    """Whether the API signs in as before 6.43: a challenge, and its answer."""
+    too_many_sessions: Literal["reset", "closed"] = "reset"
+    """How the API turns away a client too many: not established."""
     ssh_error_status: int = Field(default=0, ge=0, le=1)
     """The exit status of a command over SSH that was refused; seen as 0, not established for 6."""
     ssh_only_sha1: bool = False
     """Whether SSH offers nothing but what OpenSSH and Paramiko have given up."""
+    import_checks_grammar_first: bool = True
+    """Whether a file whose brackets do not close is refused before any of it is done."""
+    import_keeps_locals: bool = True
+    """Whether a file's lines see the variables of earlier ones; with `verbose` they never do."""
     console_times: Literal["clock", "units"] = "clock"
     """Whether a script sees a length of time as `01:00:00` or as `1h`."""
     question_mark_escape: bool = False

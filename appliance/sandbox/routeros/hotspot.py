@@ -11,6 +11,9 @@ from appliance.sandbox.routeros.cookies import Cookie, Cookies
 from appliance.sandbox.routeros.faults import Faults
 from appliance.sandbox.routeros.tables import Row
 
+_LICENSED = {0: 1, 1: 1, 2: 1, 3: 1, 4: 200, 5: 500}
+"""Active users that each licence level allows; the last one does not count them."""
+
 
 class LoginRefused(Exception):
     """The hotspot's own words for not letting somebody in."""
@@ -213,6 +216,9 @@ class Hotspot:
 
     def _let_in(self, user: str, row: Row, host: Host, by: str) -> Session:
         now = self.clock.monotonic()
+        cap = _LICENSED.get(self.faults.menu.license_level)
+        if cap is not None and len(self.sessions) >= cap:
+            raise LoginRefused(f"session limit reached ({cap})")
         mine = [session for session in self.sessions if session.user == user]
         ends, bytes_left = _limits(row, mine, now)
         profile = self.config.profile_of(row)

@@ -1,6 +1,6 @@
 """Every menu of the device, by its path."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from appliance.sandbox.routeros import system, traps, values
@@ -15,10 +15,15 @@ from appliance.sandbox.routeros.actions import (
     setting,
     stored,
 )
+from appliance.sandbox.routeros.certificates import Certificates
 from appliance.sandbox.routeros.clock import RouterClock
+from appliance.sandbox.routeros.faults import Faults
+from appliance.sandbox.routeros.files import Files
 from appliance.sandbox.routeros.hotspot import Hotspot, LoginRefused
 from appliance.sandbox.routeros.live import ACTIVE, COOKIE, HOST, Live
+from appliance.sandbox.routeros.network import Network
 from appliance.sandbox.routeros.services import Services, SshSettings
+from appliance.sandbox.routeros.system import DeviceMode
 from appliance.sandbox.routeros.tables import Row
 from appliance.sandbox.routeros.versions import Version
 
@@ -30,8 +35,15 @@ class Parts(Protocol):
 
     version: Version
     clock: RouterClock
+    faults: Faults
     identity: Row
+    ntp: Row
+    on_reboot: Callable[[], None]
+    network: Network
+    files: Files
+    mode: DeviceMode
     accounts: Accounts
+    certificates: Certificates
     services: Services
     ssh: SshSettings
     hotspot: Hotspot
@@ -42,12 +54,15 @@ def all_menus(device: Parts) -> dict[str, Menu]:
     return {
         **_hotspot(device.hotspot),
         **_access(device),
-        **system.menus(device.hotspot, device.version, device.identity),
+        **device.network.menus(),
+        "/file": device.files.menu(),
+        **system.menus(device, device.mode),
     }
 
 
 def _access(device: Parts) -> dict[str, Menu]:
     return {
+        "/certificate": stored(device.certificates.table, {"sign": _sign(device.certificates)}),
         "/ip/service": stored(device.services.table),
         "/ip/ssh": setting(device.ssh.row, device.ssh.kinds),
         "/user": stored(device.accounts.users),
@@ -105,3 +120,14 @@ def _login(hotspot: Hotspot) -> Action:
         return Answer()
 
     return Action(command, _LOGIN)
+
+
+def _sign(certificates: Certificates) -> Action:
+    def command(request: Request) -> Answer:
+        name = request.attributes.get("number") or request.attributes.get("numbers")
+        if name is None:
+            raise traps.missing("number")
+        certificates.sign(name, request.attributes.get("ca"))
+        return Answer()
+
+    return Action(command, frozenset({"number", "numbers", ".id", "ca", "name"}), loose=("number",))

@@ -3,6 +3,7 @@
 from appliance.sandbox.routeros import values
 from appliance.sandbox.routeros.accounts import allowed, networks
 from appliance.sandbox.routeros.tables import Manners, Row, Table
+from appliance.sandbox.routeros.values import Kind
 from appliance.sandbox.routeros.versions import Version
 
 _PORTS = {
@@ -23,12 +24,12 @@ _MOST_SESSIONS = 20
 class Services:
     """`/ip/service`: rows that are there from the start; a port that is set moves no socket."""
 
-    def __init__(self, version: Version) -> None:
+    def __init__(self, version: Version, certificate: Kind) -> None:
         kinds = {
             "name": values.text,
             "port": values.whole_number,
             "address": networks,
-            "certificate": values.text,
+            "certificate": certificate,
             "tls-version": values.one_of("any", "only-1.2"),
             "disabled": values.boolean,
         }
@@ -43,7 +44,8 @@ class Services:
 
     def listens(self, name: str, port: int) -> None:
         """Remember where a service really listens."""
-        self._row(name)["port"] = str(port)
+        self.table.set([self.table.id_of(name)], {"port": str(port)})
+        self.table.originals[self.table.id_of(name)]["port"] = str(port)
 
     def admits(self, name: str, address: str) -> bool:
         """Say whether a connection from there is taken up."""
@@ -58,11 +60,12 @@ class Services:
         """Return the name of the certificate of a service; `none` where it has none."""
         return self._row(name)["certificate"]
 
+    def certify(self, name: str, certificate: str) -> None:
+        """Give a service its certificate."""
+        self.table.set([self.table.id_of(name)], {"certificate": certificate})
+
     def _row(self, name: str) -> Row:
-        found = self.table.named(name)
-        if found is None:
-            raise LookupError(name)
-        return found[1]
+        return self.table.named_row(name)
 
 
 class SshSettings:

@@ -50,6 +50,7 @@ class SshDoor:
         self._listener.settimeout(0)
         self._start(self._take_up(self._listener))
         bound: int = self._listener.getsockname()[1]
+        self._device.services.listens("ssh", bound)
         return bound
 
     def hang_up(self) -> None:

@@ -38,6 +38,8 @@ class Table:
     ) -> None:
         """Take each argument's kind; `twin` says why two rows may not stand side by side."""
         self.rows: dict[str, Row] = {}
+        self.originals: dict[str, Row] = {}
+        """Each row as it was added."""
         self.manners = manners or Manners()
         self._kinds = kinds
         self._defaults = dict(defaults or {})
@@ -73,6 +75,7 @@ class Table:
         self._refuse_twins(row, None)
         row_id = self._new_id()
         self.rows[row_id] = row
+        self.originals[row_id] = dict(row)
         return row_id
 
     def set(self, row_ids: Iterable[str], given: Mapping[str, str]) -> None:
@@ -91,6 +94,7 @@ class Table:
                 raise traps.Trap(f"failure: {why}")
         for row_id in going:
             self.rows.pop(row_id, None)
+            self.originals.pop(row_id, None)
 
     def row(self, row_id: str) -> Row:
         """Return a row; raise the router's refusal when there is none."""
@@ -100,13 +104,26 @@ class Table:
         """Return the first row of this name, with its id."""
         return next((item for item in self.rows.items() if item[1].get("name") == name), None)
 
+    def named_row(self, name: str) -> Row:
+        """Return the row of this name, which is there."""
+        return self.rows[self.id_of(name)]
+
+    def id_of(self, name: str) -> str:
+        """Return the id of the row of this name; raise the router's refusal without one."""
+        found = self.named(name)
+        if found is None:
+            raise traps.no_item()
+        return found[0]
+
     def names(self) -> list[str]:
         """Return every row's name."""
         return [row["name"] for row in self.rows.values()]
 
     def renumber(self) -> None:
         """Give every row another id, as a reboot may."""
-        self.rows = {self._new_id(): row for row in self.rows.values()}
+        moved = {row_id: self._new_id() for row_id in self.rows}
+        self.rows = {moved[row_id]: row for row_id, row in self.rows.items()}
+        self.originals = {moved[row_id]: self.originals[row_id] for row_id in moved}
 
     def _new_id(self) -> str:
         return f"*{next(self._ids):X}"

@@ -16,8 +16,8 @@ class Command:
     """None for what the console does itself."""
     named: frozenset[str] = frozenset()
     flags: frozenset[str] = frozenset()
-    loose: int = 0
-    """How many values may come without a name."""
+    loose: tuple[str, ...] = ()
+    """What values mean that come without a name, in their order."""
     conditions: bool = False
     """Everything that follows is a condition."""
 
@@ -67,13 +67,13 @@ class Names:
             yield "quit", Command("quit", None)
             named = frozenset({"file-name", "verbose"})
             newer = frozenset({"dry-run"}) if self.version.at_least(7, 16) else frozenset[str]()
-            yield "import", Command("import", None, named, newer, loose=1)
+            yield "import", Command("import", None, named, newer, ("file-name",))
         if menu is None:
             return
         if "print" in menu.actions:
             yield "print", _PRINT
-            named = frozenset({"value-name"} if menu.single else {"numbers", "value-name"})
-            yield "get", Command("get", None, named, loose=len(named))
+            loose = ("value-name",) if menu.single else ("numbers", "value-name")
+            yield "get", Command("get", None, frozenset(loose), loose=loose)
             if not menu.single:
                 yield "find", _FIND
 
@@ -91,7 +91,7 @@ def argument(command: Command, word: str) -> str | None:
 
 def _written(name: str, action: Action) -> Command:
     named = frozenset(argument for argument in action.arguments if argument != ".id")
-    return Command(name, action, named, loose=len(action.loose))
+    return Command(name, action, named, loose=action.loose)
 
 
 def _meant(word: str, known: Iterable[str], within: str | None = None) -> str | None:

@@ -150,7 +150,7 @@ class Parser(Operands):
             flags.add(flag)
             return
         self.reader.at = start
-        if len(loose) >= command.loose:
+        if len(loose) >= sum(name not in named for name in command.loose):
             raise self.reader.error("expected end of command", start)
         loose.append(self.value())
 

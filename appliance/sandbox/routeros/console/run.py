@@ -60,6 +60,10 @@ class Language(Protocol):
         """Carry one out."""
 
 
+Large = Callable[[Invocation, Mapping[str, str]], None]
+"""A command about the whole device, with its arguments as text."""
+
+
 class Machine:
     """One script under way."""
 
@@ -68,7 +72,7 @@ class Machine:
         rows: Rows,
         language: Mapping[str, Language],
         say: Callable[[str], None],
-        large: Mapping[str, Callable[[Invocation, Mapping[str, str]], Value]],
+        large: Mapping[str, Large],
     ) -> None:
         """Take the menus, the language, where lines go, and the commands about the whole device."""
         self.say = say
@@ -159,7 +163,8 @@ class Machine:
                 texts = {name: kinds.written(value) for name, value in given.items()}
                 if loose:
                     texts["file-name"] = loose[0]
-                return self._large[command.name](command, texts)
+                self._large[command.name](command, texts)
+                return None
 
     def _perform(self, command: Invocation, seen: Variables) -> Value:
         given = {name: self.argument(node, seen) for name, node in command.named.items()}
