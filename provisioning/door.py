@@ -1,5 +1,6 @@
 """How the router is talked to: a few verbs over whichever way leads there."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,6 +11,8 @@ from provisioning.rows import FILES
 Row = dict[str, str]
 
 _CANNOT = ("no such command", "bad command name", "contents too long")
+_LOOKS = 80
+_BETWEEN_LOOKS = 0.25
 _FILE_LOOKS = "=.proplist=.id,name,type,size"
 
 
@@ -101,10 +104,19 @@ class ApiDoor:
                 raise
             url = await self.lender.lend(contents)
             await self.api.command("/tool/fetch", f"=url={url}", f"=dst-path={name}")
+            await self._arrived(name, len(contents.encode()))
 
     async def knock(self) -> None:
         """Sign in once more."""
         await self.knocking()
+
+    async def _arrived(self, name: str, size: int) -> None:
+        """Wait for a file: flash is written late. What is still not there is read back as such."""
+        for _ in range(_LOOKS):
+            rows = await self.api.command(f"{FILES}/print", _FILE_LOOKS, f"?name={name}")
+            if rows and rows[0].get("size") == str(size):
+                return
+            await asyncio.sleep(_BETWEEN_LOOKS)
 
     def _is_ours(self, row: Row) -> bool:
         name, folder = row.get("name", ""), self.folder

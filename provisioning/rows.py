@@ -20,6 +20,9 @@ _NOTE = f"{TAG} before "
 _WAS = " was ="  # the router may cut blanks off the end of a comment
 
 
+_SAID = {"true": "yes", "false": "no"}
+
+
 class Kind(StrEnum):
     """What happens to a row."""
 
@@ -134,8 +137,10 @@ class Change:
 
     @property
     def told(self) -> dict[str, str]:
-        """Return what the router is told: a group's policies beyond the wanted are taken away."""
-        told = dict(self.after)
+        """Return what the router is told: it shows `true` and takes `yes`, and it keeps policies
+        that are not taken away by name.
+        """
+        told = {name: _SAID.get(value, value) for name, value in self.after.items()}
         if self.menu == "/user/group" and "policy" in told and self.kind is Kind.CHANGE:
             held = set(self.before.get("policy", "").split(","))
             extra = sorted(

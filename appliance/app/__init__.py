@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import httpx
@@ -115,6 +116,21 @@ async def open_flows(settings: Settings) -> AsyncIterator[Flows]:
             yield wired(settings, kept, gateway, RouterApi(pool), clock, cipher)[0]
         finally:
             await pool.close()
+
+
+@asynccontextmanager
+async def open_router(
+    settings: Settings, username: str | None = None, password: str = ""
+) -> AsyncIterator[Pool]:
+    """Open one connection to the router, as the box or as somebody who may do more."""
+    address = _address(settings)
+    if username is not None:
+        address = replace(address, username=username, password=password)
+    pool = Pool(address, size=1)
+    try:
+        yield pool
+    finally:
+        await pool.close()
 
 
 async def open_cipher(settings: Settings) -> Cipher:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from appliance.sandbox.routeros import system, traps, values
+from appliance.sandbox.routeros import fetch, system, traps, values
 from appliance.sandbox.routeros.accounts import Accounts
 from appliance.sandbox.routeros.actions import (
     Action,
@@ -41,6 +41,7 @@ class Parts(Protocol):
     on_reboot: Callable[[], None]
     network: Network
     files: Files
+    fetch: Callable[[str, str], None]
     mode: DeviceMode
     accounts: Accounts
     certificates: Certificates
@@ -56,6 +57,7 @@ def all_menus(device: Parts) -> dict[str, Menu]:
         **_access(device),
         **device.network.menus(),
         "/file": device.files.menu(),
+        "/tool": fetch.menu(device),
         **system.menus(device, device.mode),
     }
 
