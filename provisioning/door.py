@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from appliance.domain.errors import RouterRefused
+from appliance.domain.errors import ApplianceError, RouterRefused, RouterUnreachable
 from provisioning.rows import FILES
 
 Row = dict[str, str]
@@ -14,6 +14,12 @@ _CANNOT = ("no such command", "bad command name", "contents too long")
 _LOOKS = 80
 _BETWEEN_LOOKS = 0.25
 _FILE_LOOKS = "=.proplist=.id,name,type,size"
+
+
+class WrongAccount(ApplianceError):
+    """The router takes our connection and not our name and password."""
+
+    code = "wrong_account"
 
 
 class Door(Protocol):
@@ -106,6 +112,19 @@ class ApiDoor:
             await self.api.command("/tool/fetch", f"=url={url}", f"=dst-path={name}")
             await self._arrived(name, len(contents.encode()))
 
+    async def signed_in(self) -> None:
+        """See whether we are let in; raise `WrongAccount` with what to do where we are not."""
+        try:
+            await self.api.command("/system/identity/print")
+        except (RouterRefused, RouterUnreachable) as error:
+            if _is_refusal(error):
+                raise WrongAccount(
+                    "check router.username and router.password, or the account's `address` and "
+                    "group (policy api) on the router. On a new router there is no account of the "
+                    "box yet: sign in as an administrator with --admin NAME"
+                ) from error
+            raise
+
     async def knock(self) -> None:
         """Sign in once more."""
         await self.knocking()
@@ -126,3 +145,10 @@ class ApiDoor:
         query = f"?name={row['name']}"
         found = await self.api.command(f"{FILES}/print", "=.proplist=contents", query)
         return {**row, **(found[0] if found else {})}
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Say whether this began with the router's no to a name and a password."""
+    said, cause = str(error), error.__cause__
+    words = ("invalid user name or password", "cannot log in", "TrapError")
+    return any(word in said for word in words) or (cause is not None and _is_refusal(cause))

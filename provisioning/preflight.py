@@ -1,13 +1,13 @@
 """What must be right before anything is set up: each trouble in plain words, with its fix."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from provisioning.desired import FOLDER, chosen_server
 from provisioning.facts import addresses_on, is_seven, the_row, version_of
-from provisioning.rows import TAG, Row
+from provisioning.rows import FILES, TAG, Change, Kind, Row
 from provisioning.visit import Look
 from provisioning.wish import PROBES, Wish, WrongWish
 
@@ -20,6 +20,7 @@ _HOLES: tuple[tuple[tuple[int, ...], tuple[int, ...], str], ...] = (
     ((7,), (7, 19, 2), "CVE-2025-6563: the hotspot's login page runs a stranger's script"),
 )
 """From this version, up to but without that one, and what is wrong."""
+_ACCOUNTS = frozenset({"/user", "/user/group"})
 _OLDEST = (6, 49)
 _PUSH = "then press the reset or mode button, or cut the power, within five minutes"
 
@@ -51,11 +52,41 @@ def troubles(wish: Wish, seen: Look, username: str, now: datetime) -> list[Troub
         lambda: _server(wish, seen),
         lambda: _profile(wish, seen),
         lambda: _garden(seen),
-        lambda: _fetching(seen),
         lambda: _option_114(wish, seen),
     )
     found = [trouble for check in checks for trouble in check()]
     return sorted(found, key=lambda trouble: trouble.level is not Level.FAIL)
+
+
+def lacking(changes: Iterable[Change], seen: Look, username: str) -> list[Trouble]:
+    """Return what the account that signs in may not do of these changes."""
+    held = _policies(seen, username)
+    menus = {change.menu for change in changes if change.kind is not Kind.REMOVE}
+    admin = "sign in as an administrator: --admin NAME"
+    if held is None or not menus:
+        return []
+    found = []
+    if "write" not in held:
+        found.append(_fail(f"the account {username} may look and not change", admin))
+    if menus & _ACCOUNTS and "policy" not in held:
+        found.append(_fail(f"the account {username} may not make accounts", admin))
+    if FILES in menus and not is_seven(seen.tables) and "test" not in held:
+        found.append(
+            _fail(
+                "RouterOS 6 fetches its pages from this box, and the account "
+                f"{username} may not (policy test)",
+                admin,
+            )
+        )
+    return found
+
+
+def _policies(seen: Look, username: str) -> list[str] | None:
+    """Return what an account may do; None where that cannot be seen."""
+    user = next((r for r in seen.tables.get("/user", []) if r.get("name") == username), {})
+    groups = seen.tables.get("/user/group", [])
+    group = next((r for r in groups if r.get("name") == user.get("group")), None)
+    return None if group is None else group.get("policy", "").split(",")
 
 
 def _fail(what: str, fix: str) -> Trouble:
@@ -74,16 +105,7 @@ def _permissions(seen: Look, username: str) -> Iterator[Trouble]:
             "sign in as an administrator: --admin NAME",
         )
     user = next((r for r in seen.tables.get("/user", []) if r.get("name") == username), {})
-    groups = seen.tables.get("/user/group", [])
-    group = next((r for r in groups if r.get("name") == user.get("group")), None)
-    if group is None:
-        return
-    held = group.get("policy", "").split(",")
-    if "write" not in held:
-        yield _fail(
-            f"the account {username} may look and not change",
-            "give its group the policies read,write,api, or sign in with --admin NAME",
-        )
+    held = _policies(seen, username) or []
     if "policy" in held and user.get("comment") == TAG:
         yield _warn(
             f"the box's own account {username} may make itself anything",
@@ -244,18 +266,6 @@ def _garden(seen: Look) -> Iterator[Trouble]:
                 "captive: they will not show the sign-in page",
                 "take that row out of the walled garden",
             )
-
-
-def _fetching(seen: Look) -> Iterator[Trouble]:
-    """Version 6 has to fetch its pages from the box."""
-    groups = seen.tables.get("/user/group", [])
-    if is_seven(seen.tables) or not seen.tables.get("/system/resource") or not groups:
-        return
-    if not any("test" in row.get("policy", "").split(",") for row in groups):
-        yield _warn(
-            "RouterOS 6 fetches its pages from this box, which needs the policy `test`",
-            "sign in as an administrator: --admin NAME",
-        )
 
 
 def _option_114(wish: Wish, seen: Look) -> Iterator[Trouble]:

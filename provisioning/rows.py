@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import quote, unquote
 
-from provisioning.values import same
+from provisioning.values import SETS, same
 
 TAG = "hotspot-appliance"
 """Marks what is ours: a row's comment begins with it, or is its name where there is no comment."""
@@ -80,17 +80,17 @@ class Note:
     @property
     def head(self) -> str:
         """Return the comment up to what was before; no blanks are in its parts."""
-        parts = (quote(part, safe="/") for part in (*self.about, self.ours))
-        return f"{_NOTE}{' '.join(part or '-' for part in parts)}{_WAS}"
+        return f"{_NOTE}{' '.join(map(noted, (*self.about, self.ours)))}{_WAS}"
 
     @property
     def row(self) -> dict[str, str]:
         """Return the row that keeps this."""
-        return {
-            "dst-host": f"note.{TAG}.invalid",
-            "disabled": "yes",
-            "comment": self.head + self.before,
-        }
+        return {**self.blank(), "comment": self.head + self.before}
+
+    @staticmethod
+    def blank() -> dict[str, str]:
+        """Return the row without its comment: it lets nobody reach anything."""
+        return {"dst-host": f"note.{TAG}.invalid", "disabled": "yes"}
 
     @staticmethod
     def read(row: Row) -> "Note | None":
@@ -106,9 +106,14 @@ class Note:
             name=name,
             attribute=attribute,
             ours=ours,
-            before=before.replace(";", ",") if attribute == "login-by" else before,
+            before=before.replace(";", ",") if attribute in SETS else before,
             row_id=row.get(".id"),
         )
+
+
+def noted(part: str) -> str:
+    """Return a part of a note's head: without blanks, and never empty."""
+    return quote(part, safe="/,") or "-"
 
 
 def notes(tables: Tables) -> dict[tuple[str, str, str], Note]:
@@ -137,8 +142,9 @@ class Change:
 
     @property
     def told(self) -> dict[str, str]:
-        """Return what the router is told: it shows `true` and takes `yes`, and it keeps policies
-        that are not taken away by name.
+        """Return what the router is told.
+
+        It shows `true` and takes `yes`; of a group it keeps what is not taken away by name.
         """
         told = {name: _SAID.get(value, value) for name, value in self.after.items()}
         if self.menu == "/user/group" and "policy" in told and self.kind is Kind.CHANGE:

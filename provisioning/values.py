@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping
 
-_SETS = frozenset({"login-by", "policy", "address", "servers", "dhcp-option"})
+SETS = frozenset({"login-by", "policy", "address", "servers", "dhcp-option"})
+"""Attributes that hold several words, in any order."""
 _YES, _NO = frozenset({"yes", "true"}), frozenset({"no", "false"})
 _PLAIN = re.compile(r"[A-Za-z0-9 ._@:/,!*=+<>#%&;'(){}\[\]|~^-]", re.ASCII)
 _NAMED = {'"': '\\"', "\\": "\\\\", "$": "\\$", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -17,7 +18,7 @@ def same(attribute: str, left: str, right: str) -> bool:
 def _meant(attribute: str, text: str) -> object:
     if text in _YES | _NO:
         return text in _YES
-    if attribute in _SETS:
+    if attribute in SETS:
         parts = (part.strip().removesuffix("/32") for part in text.split(","))
         return frozenset(part for part in parts if part and not part.startswith("!"))
     return text.strip() if attribute != "contents" else text

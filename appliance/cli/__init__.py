@@ -12,6 +12,7 @@ from appliance.cli.c2b import c2b
 from appliance.cli.db import db
 from appliance.cli.lists import initiations, webhooks
 from appliance.cli.payments import payments
+from appliance.cli.provision import provision
 from appliance.cli.running import config_option, until_stopped
 from appliance.cli.sandbox import sandbox
 from appliance.cli.tokens import tokens
@@ -36,7 +37,7 @@ def run(config: Path | None) -> None:
     until_stopped(app.run(loaded, on_ready=lambda: click.echo("ready")))
 
 
-for group in (c2b, db, initiations, payments, sandbox, tokens, webhooks):
+for group in (c2b, db, initiations, payments, provision, sandbox, tokens, webhooks):
     cli.add_command(group)
 
 

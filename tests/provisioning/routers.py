@@ -39,7 +39,9 @@ def a_wish(**more: Any) -> Wish:
 
 @asynccontextmanager
 async def door_to(
-    router: PretendRouter, username: str = "admin", password: str = "sandbox"
+    router: PretendRouter,
+    username: str = "admin",
+    password: str = "sandbox",  # noqa: S107 # the sandbox's own
 ) -> AsyncIterator[ApiDoor]:
     address = Address(
         host="127.0.0.1", port=router.api_port, username=username, password=password, timeout=5
