@@ -12,6 +12,7 @@ from provisioning.facts import (
     is_seven,
     network_holds,
     networks_of,
+    servers_attribute,
 )
 from provisioning.pages import render_pages
 from provisioning.rows import FILES, TAG, Row, Tables, Wanted
@@ -108,9 +109,7 @@ def _clock(wish: Wish, tables: Tables) -> Iterator[Wanted]:
     row = next(iter(tables.get("/system/ntp/client", [])), None)
     if row is None or (row.get("enabled") in {"true", "yes"} and not _ours_to_set(wish, row)):
         return
-    servers = "servers" if is_seven(tables) else "server-dns-names"
-    if is_address(wish.ntp) and servers == "server-dns-names":
-        servers = "primary-ntp"
+    servers = servers_attribute(wish.ntp, seven=is_seven(tables))
     yield Wanted(
         menu="/system/ntp/client",
         key=None,

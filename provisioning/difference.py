@@ -129,7 +129,15 @@ def _key(menu: str, name: str) -> tuple[str, str]:
 def _pruned(tables: Tables, standing: set[tuple[str, str]]) -> Iterator[Change]:
     for menu in ORDER:
         if menu in _PRUNED:
-            yield from (c for c in _ours_in(menu, tables) if (menu, c.name) not in standing)
+            yield from (c for c in _ours_in(menu, tables) if not _is_needed(c, standing))
+
+
+def _is_needed(change: Change, standing: set[tuple[str, str]]) -> bool:
+    """Say whether a row is wanted, or is the folder of a file that is."""
+    within = f"{change.name}/"
+    return (change.menu, change.name) in standing or (
+        change.menu == FILES and any(n.startswith(within) for m, n in standing if m == FILES)
+    )
 
 
 def _ours_in(menu: str, tables: Tables) -> list[Change]:

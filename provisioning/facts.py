@@ -3,6 +3,7 @@
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from provisioning.rows import TAG, Row, Tables
+from provisioning.wish import is_address
 
 
 def the_row(tables: Tables, menu: str) -> dict[str, str]:
@@ -65,3 +66,10 @@ def same_network(row: Row, address: Row) -> bool:
         return IPv4Network(row.get("address", "")) == IPv4Interface(address["address"]).network
     except ValueError:
         return False
+
+
+def servers_attribute(ntp: str, *, seven: bool) -> str:
+    """Return what the NTP client calls its servers; version 6 tells names and addresses apart."""
+    if seven:
+        return "servers"
+    return "primary-ntp" if is_address(ntp) else "server-dns-names"

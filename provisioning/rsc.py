@@ -8,11 +8,11 @@ for a line that cannot be read is not caught by `on-error`.
 from collections.abc import Iterable, Iterator
 
 from provisioning.desired import FOLDER, desired
+from provisioning.facts import servers_attribute
 from provisioning.rows import NOTES, TAG, Note, Wanted, noted
 from provisioning.values import arguments, path, quoted
 from provisioning.wish import Wish
 
-_ON_SIX = {"servers": "server-dns-names"}
 _ASSUMED = "cookie,http-chap"
 _FLASH = (
     f':local dir "{FOLDER}"; :if ([:len [/file find where name="flash"]] > 0) '
@@ -77,7 +77,7 @@ def _statements(wish: Wish, row: Wanted) -> Iterable[str]:
         case "/file":
             return _file(wish, row)
         case "/system/ntp/client":
-            return _client(row)
+            return _client(wish, row)
         case "/ip/service":
             return _service(row)
         case _:
@@ -106,10 +106,10 @@ def _run(text: str, otherwise: str) -> str:
     return f":do {{ :local run [:parse {text}]; $run }} on-error={{ {otherwise} }}"
 
 
-def _client(row: Wanted) -> Iterator[str]:
+def _client(wish: Wish, row: Wanted) -> Iterator[str]:
     """Set the clock's client where it is off; the two versions call its servers differently."""
     menu = path(row.menu)
-    six = {_ON_SIX.get(name, name): value for name, value in row.values.items()}
+    six = {"enabled": "yes", servers_attribute(wish.ntp, seven=False): wish.ntp}
     seven, other = (
         "; ".join(
             [
@@ -144,6 +144,19 @@ def _made(row: Wanted) -> Iterator[str]:
     yield f":if ([:len [{find}]] = 0) do={{ {menu} add {first} }}{later}"
     if _DIRECTORY in row.values:
         yield f"{{ {_FLASH}; {menu} set [{find}] {_DIRECTORY}=$dir }}"
+    if row.menu == "/ip/hotspot":
+        yield _own_address(row.values["interface"])
+
+
+def _own_address(interface: str) -> str:
+    """Give the hotspot the address that its interface has, without the prefix."""
+    addresses = f"[/ip address find where interface={quoted(interface)}]"
+    profile = f'[/ip hotspot profile find where name="{TAG}"]'
+    return (
+        f":if ([:len {addresses}] > 0) do={{ "
+        f":local own [:tostr [/ip address get [:pick {addresses} 0] address]]; "
+        f'/ip hotspot profile set {profile} hotspot-address=[:pick $own 0 [:find $own "/"]] }}'
+    )
 
 
 def _changed(row: Wanted) -> Iterator[str]:
@@ -163,7 +176,8 @@ def _note(row: Wanted, attribute: str, ours: str, get: str) -> str:
     """Write down what a value was, once; `ours` is an expression."""
     about = Note(menu=row.menu, name=row.name, attribute=attribute, ours="", before="").head
     head, _, was = about.rpartition(" - was")
-    find = f"{path(NOTES)} find where comment~{quoted(f'^{head} ')}"
+    pattern = head.replace(".", "[.]")
+    find = f"{path(NOTES)} find where comment~{quoted(f'^{pattern} ')}"
     words = arguments(Note.blank())
     comment = f"({quoted(f'{head} ')} . {ours} . {quoted(f' was{was}')} . [:tostr [{get}]])"
     return f":if ([:len [{find}]] = 0) do={{ {path(NOTES)} add {words} comment={comment} }}"

@@ -53,9 +53,15 @@ class Wish:
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
         _check_address(self.box)
-        for label, name in (("interface", self.interface), ("server", self.server)):
+        names = {
+            "--interface": self.interface,
+            "--server": self.server,
+            "--profile": self.profile,
+            "router.username": self.username,
+        }
+        for label, name in names.items():
             if name is not None and not (name.isprintable() and 0 < len(name) <= _LONGEST_NAME):
-                raise WrongWish(f"--{label}: {name!r} is not a name that the router would take")
+                raise WrongWish(f"{label}: {name!r} is not a name that the router would take")
         if not _SERVER.fullmatch(self.ntp):
             raise WrongWish("--ntp must be a host name or an address")
         for host in self.hosts:

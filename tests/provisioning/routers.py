@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from appliance.domain.errors import RouterRefused, RouterUnreachable
 from appliance.domain.plans import Plan
 from appliance.router.pool import Address, Pool
 from appliance.sandbox.routeros.console.session import Session
@@ -16,6 +15,8 @@ from appliance.sandbox.routeros.versions import Name as VersionName
 from provisioning.desired import FOLDER
 from provisioning.door import ApiDoor, Door
 from provisioning.lending import lending
+from provisioning.shown import headline
+from provisioning.visit import apply, look, planned, undo
 from provisioning.wish import Wish
 
 PLANS = (
@@ -78,6 +79,19 @@ def file_names(device: Device) -> list[str]:
     return sorted(device.files.kept)
 
 
+async def set_up(door: Door, wish: Wish) -> int:
+    """Do what is to be done, and return how many steps it took."""
+    return await apply(door, planned(wish, await look(door)))
+
+
+async def taken_back(door: Door) -> int:
+    return await undo(door, await look(door))
+
+
+async def left_to_do(door: Door, wish: Wish) -> list[str]:
+    return [headline(change).strip() for change in planned(wish, await look(door))]
+
+
 class Killed(BaseException):
     """The program is gone: nothing after this runs."""
 
@@ -116,6 +130,3 @@ class MortalDoor:
         await write()
         if self.writes == self.dies_at:
             raise Killed
-
-
-TROUBLE = (RouterRefused, RouterUnreachable)
