@@ -42,7 +42,6 @@ def at_console(router: PretendRouter, line: str) -> str:
 
 
 older = pytest.mark.parametrize("version", ["6.49"])
-middle = pytest.mark.parametrize("version", ["7.15"])
 
 
 # Files
@@ -312,3 +311,57 @@ async def test_certificates_are_named_at_the_console_too(router: PretendRouter) 
     assert made is not None
     assert shown == made.fingerprint
     assert "already signed" in at_console(router, "/certificate sign ca")
+
+
+# The hotspot's own
+
+
+async def test_rules_are_placed_and_moved(router: PretendRouter, api: AsyncApi) -> None:
+    garden = "/ip/hotspot/walled-garden/ip"
+    ids = [(await say(api, f"{garden}/add", f"=comment={name}"))[0]["ret"] for name in ("b", "c")]
+    await say(api, f"{garden}/add", "=comment=a", f"=place-before={ids[0]}")
+
+    async def order() -> str:
+        return "".join(row["comment"] for row in await say(api, f"{garden}/print"))
+
+    assert await order() == "abc"
+    await say(api, f"{garden}/move", f"=numbers={ids[1]}", f"=destination={ids[0]}")
+    assert await order() == "acb"
+    at_console(router, f"{garden} move [find comment=a]")
+    assert await order() == "cba"
+    assert await refused(api, f"{USERS}/move", "=numbers=*1") == "no such command"
+
+
+async def test_a_property_is_unset(router: PretendRouter, api: AsyncApi) -> None:
+    (new,) = await say(api, f"{USERS}/add", "=name=A", "=limit-uptime=1h", "=comment=x")
+    await say(api, f"{USERS}/unset", f"=numbers={new['ret']}", "=value-name=limit-uptime")
+    assert at_console(router, f"{USERS} unset A comment") == ""
+    (row,) = await say(api, f"{USERS}/print", "?name=A")
+    assert not {"limit-uptime", "comment"} & row.keys()
+
+
+async def test_a_new_server_is_off_unless_it_is_told(router: PretendRouter, api: AsyncApi) -> None:
+    await say(api, "/ip/hotspot/add", "=name=h2", "=interface=ether2")
+    router.faults.set({"hotspot_add_disabled": False})
+    await say(api, "/ip/hotspot/add", "=name=h3", "=interface=ether3")
+    await say(api, "/ip/hotspot/add", "=name=h4", "=interface=ether4", "=disabled=yes")
+    rows = {row["name"]: row["disabled"] for row in await say(api, "/ip/hotspot/print")}
+    assert rows == {"hotspot1": False, "h2": True, "h3": False, "h4": True}
+
+
+async def test_properties_come_and_go_with_the_version(api: AsyncApi) -> None:
+    profile = "/ip/hotspot/profile/set"
+    gone = await refused(api, profile, "=.id=*1", "=https-redirect=no")
+    assert gone == "unknown parameter https-redirect"
+    await say(api, profile, "=.id=*1", "=trial-uptime-limit=30m")
+    assert await refused(api, "/ip/hotspot/profile/reset-html-directory") == "no such command"
+    wrong = await refused(api, f"{USERS}/add", "=name=A", "=email=nobody")
+    assert wrong == "invalid value for argument email"
+
+
+@older
+async def test_version_6_has_older_ones(api: AsyncApi) -> None:
+    await say(api, "/ip/hotspot/profile/set", "=.id=*1", "=https-redirect=no")
+    unknown = await refused(api, f"{USERS}/add", "=name=A", "=otp-secret=x")
+    assert unknown == "unknown parameter otp-secret"
+    await say(api, "/ip/hotspot/profile/reset-html-directory", "=numbers=*1")

@@ -161,3 +161,65 @@ async def test_a_router_without_power_is_not_there(router: PretendRouter, client
     await asyncio.sleep(0)
     assert (await client.say(":put 1", password="sandbox")).status == 255
     rebooting.cancel()
+
+
+async def test_letters_beyond_ascii_arrive_or_are_lost(
+    router: PretendRouter, client: Client
+) -> None:
+    assert (await client.say(':put "caf\u00e9"', password="sandbox")).out == "caf\u00e9\r\n"
+    router.faults.set({"ssh_loses_letters": True})
+    assert (await client.say(':put "caf\u00e9"', password="sandbox")).out == "caf\r\n"
+
+
+# Files
+
+
+async def sftp(client: Client, user: str, *lines: str) -> tuple[int, str]:
+    batch = client.folder / "batch"
+    batch.write_text("".join(f"{line}\n" for line in lines))
+    process = await asyncio.create_subprocess_exec(
+        *("sftp", "-q", "-F", "none", "-P", str(client.port), "-b", str(batch)),
+        *("-o", f"UserKnownHostsFile={client.known_hosts}", "-o", "IdentitiesOnly=yes"),
+        *("-i", str(client.key), f"{user}@127.0.0.1"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    return process.returncode or 0, said.decode()
+
+
+async def test_files_are_moved_by_those_who_may(
+    router: PretendRouter, client: Client, tmp_path: Path
+) -> None:
+    for user in ("admin", "appliance"):
+        router.device.accounts.keys.add({"user": user, "key": client.public_key})
+    page = tmp_path / "login.html"
+    page.write_text("<p>caf\u00e9</p>\n" * 5000)
+    lines = (f"put {page} flash/login.html", "ls -1 flash", f"get flash/login.html {page}.back")
+    status, said = await sftp(client, "admin", "mkdir flash", *lines)
+    assert status == 0, said
+    assert "flash/login.html" in said
+    assert (tmp_path / "login.html.back").read_text() == page.read_text()
+    assert router.device.files.text("flash/login.html") == page.read_text()
+    status, _ = await sftp(client, "admin", "rm flash/login.html", "get flash/login.html x")
+    assert status == 1
+    assert router.device.files.text("flash/login.html") is None
+    status, _ = await sftp(client, "appliance", "ls")
+    assert status == 255
+
+
+async def test_an_uploaded_key_is_imported(router: PretendRouter, client: Client) -> None:
+    router.device.files.put("k.pub", client.public_key)
+    line = "/user ssh-keys import public-key-file=k.pub user=appliance"
+    said = await client.say(line, user="appliance", password="sandbox")
+    assert said.out == "not enough permissions (9)\r\n"
+    assert (await client.say(line, user="admin", password="sandbox")).out == ""
+    assert (await client.say(":put 1")).out == "1\r\n"
+
+
+async def test_the_log_says_who_came_and_what_scripts_said(client: Client) -> None:
+    said = await client.say(
+        ':log info ("paid " . 5); /log print terse', user="admin", password="sandbox"
+    )
+    assert "message=user admin logged in from 127.0.0.1 via ssh" in said.out
+    assert "topics=script,info message=paid 5" in said.out

@@ -168,6 +168,17 @@ def test_no_line_however_broken_raises_anything(line: str) -> None:
     assert isinstance(Console().session.run(line), str)
 
 
+@pytest.mark.parametrize("opening", ["(", "[", "{", "(!", ":if (1=1) do={"])
+def test_what_is_nested_too_deeply_is_refused(console: Console, opening: str) -> None:
+    assert "line 1 column" in console.say(f":put {opening * 20_000}")
+
+
+@pytest.mark.parametrize("name", ["limit-uptime", "limit-bytes-total", "shared-users"])
+def test_a_number_beyond_all_measure_is_refused(console: Console, name: str) -> None:
+    path = f"{USERS} profile" if name == "shared-users" else USERS
+    assert name in console.say(f"{path} add name=A {name}={'9' * 5000}")
+
+
 def test_folded_lines_and_folded_strings_are_one(console: Console) -> None:
     assert console.say(':put \\\n"one \\\n    line"') == "one line"
 

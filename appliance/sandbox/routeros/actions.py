@@ -161,9 +161,6 @@ def perform(
 
 
 def _kept(table: Table) -> dict[str, Action]:
-    def add(request: Request) -> Answer:
-        return Answer(ret=table.add(request.attributes))
-
     def change(request: Request) -> Answer:
         table.set(request.row_ids, request.rest)
         return Answer()
@@ -178,13 +175,51 @@ def _kept(table: Table) -> dict[str, Action]:
     names, needs = frozenset(table.arguments), table.manners.needs
     actions = printing(rows) | {"set": Action(change, names | _ROW, needs, _NUMBERS)}
     if not table.manners.built_in:
-        actions["add"] = Action(add, names, needs)
+        actions["add"] = _adding(table)
         actions["remove"] = Action(remove, _ROW, needs, _NUMBERS)
+    if table.manners.ordered:
+        actions["move"] = _moving(table)
+    actions["unset"] = _unsetting(table)
     if "disabled" in names:
         actions |= {"enable": _disabling(table, "no"), "disable": _disabling(table, "yes")}
     if "comment" in names:
         actions["comment"] = Action(change, _ROW | {"comment"}, needs, (*_NUMBERS, "comment"))
     return actions
+
+
+def _adding(table: Table) -> Action:
+    names = frozenset(table.arguments)
+    placing = frozenset({"place-before"}) if table.manners.ordered else frozenset[str]()
+
+    def command(request: Request) -> Answer:
+        given = {n: v for n, v in request.attributes.items() if n not in placing}
+        made = table.add(given)
+        before = request.attributes.get("place-before")
+        if before is not None:
+            table.move([made], before)
+        return Answer(ret=made)
+
+    return Action(command, names | placing, table.manners.needs)
+
+
+def _moving(table: Table) -> Action:
+    def command(request: Request) -> Answer:
+        table.move(request.row_ids, request.attributes.get("destination"))
+        return Answer()
+
+    arguments = _ROW | {"destination"}
+    return Action(command, arguments, table.manners.needs, (*_NUMBERS, "destination"))
+
+
+def _unsetting(table: Table) -> Action:
+    def command(request: Request) -> Answer:
+        if "value-name" not in request.attributes:
+            raise traps.missing("value-name")
+        table.unset(request.row_ids, request.attributes["value-name"])
+        return Answer()
+
+    arguments = _ROW | {"value-name"}
+    return Action(command, arguments, table.manners.needs, (*_NUMBERS, "value-name"))
 
 
 def _disabling(table: Table, value: str) -> Action:

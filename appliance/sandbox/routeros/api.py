@@ -40,9 +40,12 @@ class ApiSession:
 
     async def serve(self) -> None:
         """Answer until somebody hangs up."""
-        with suppress(EOFError, sentences.BrokenStream, ConnectionError, Cut):
+        try:
             while True:
                 await self._obey(await sentences.read_sentence(self._reader))
+        except (EOFError, sentences.BrokenStream, ConnectionError, Cut):
+            if self._account is not None:
+                self._device.log.account(self._account.name, self._peer(), "api", "out")
 
     def abort(self) -> None:
         """Reset the connection, as a router that went away does."""
@@ -111,7 +114,7 @@ class ApiSession:
         challenge, self._challenge = self._challenge, b""
 
         def knows(password: str) -> bool:
-            digest = hashlib.md5(b"\0" + password.encode() + challenge, usedforsecurity=False)
+            digest = hashlib.md5(b"\0" + _bytes(password) + challenge, usedforsecurity=False)
             right = f"00{digest.hexdigest()}"
             return bool(challenge) and hmac.compare_digest(
                 given["response"].encode(), right.encode()
@@ -124,6 +127,7 @@ class ApiSession:
         if account is None or "api" not in account.policies:
             raise refusal
         self._account = account
+        self._device.log.account(account.name, self._peer(), "api", "in")
         return [["!done"]]
 
     def _peer(self) -> str:
@@ -140,6 +144,10 @@ class ApiSession:
 def _attributes(words: list[str]) -> dict[str, str]:
     pairs = (word[1:].partition("=") for word in words if word.startswith("="))
     return {name: value for name, _, value in pairs}
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _tag(words: list[str]) -> list[str]:

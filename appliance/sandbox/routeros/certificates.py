@@ -84,7 +84,7 @@ class Certificates:
 
     def sign(self, name: str, authority: str | None) -> None:
         """Make the key and the certificate; by itself, or by another one that may."""
-        row = self._row(name)
+        row = self.table.row_of(name)
         if "fingerprint" in row:
             raise traps.Trap("failure: can not sign already signed certificate")
         by = None if authority is None else self._authority(authority)
@@ -94,7 +94,7 @@ class Certificates:
         row["private-key"] = "true"
         row["authority"] = "true" if "key-cert-sign" in row["key-usage"].split(",") else "false"
         if authority is not None:
-            row["ca"] = self._row(authority)["name"]
+            row["ca"] = self.table.row_of(authority)["name"]
 
     def signed(self, name: str) -> Signed | None:
         """Return a certificate that can be used."""
@@ -113,13 +113,10 @@ class Certificates:
         return naming(self.table)(name, value)
 
     def _authority(self, name: str) -> Signed:
-        found = self._signed.get(self._row(name)["name"])
+        found = self._signed.get(self.table.row_of(name)["name"])
         if found is None:
             raise traps.Trap("input does not match any value of ca", traps.ARGUMENT)
         return found
-
-    def _row(self, name: str) -> Row:
-        return self.table.rows.get(name) or self.table.named_row(name)
 
 
 def _made(row: Row, by: Signed | None, now: datetime) -> Signed:

@@ -10,6 +10,7 @@ from appliance.sandbox.routeros.clock import RouterClock
 from appliance.sandbox.routeros.faults import Faults
 from appliance.sandbox.routeros.files import Files
 from appliance.sandbox.routeros.hotspot import Hotspot
+from appliance.sandbox.routeros.logs import Log
 from appliance.sandbox.routeros.menus import all_menus
 from appliance.sandbox.routeros.services import Services, SshSettings
 from appliance.sandbox.routeros.system import DeviceMode, fresh_ntp
@@ -36,10 +37,11 @@ class Device:
         self.services = Services(self.version, self.certificates.named)
         self.ssh = SshSettings(self.version)
         self.network = network.fresh(self.version)
+        self.log = Log(self.clock)
         self.files = Files(self.version, self.clock, faults)
         self.ntp = fresh_ntp(self.version)
         self.mode = DeviceMode(faults)
-        self.hotspot = Hotspot(config.fresh(self.network), self.clock, faults)
+        self.hotspot = Hotspot(config.fresh(self.network, self.version), self.clock, faults)
         self.fetch: Callable[[str, str], None] = fetch.unconnected
         """Takes what is at an address into a file."""
         self.on_reboot: Callable[[], None] = lambda: None
@@ -69,5 +71,6 @@ class Device:
         """Lose what is not kept."""
         self.hotspot.power_cut()
         self.files.power_cut()
+        self.log.power_cut()
         self.mode.power_cut()
         self.clock.reboot()

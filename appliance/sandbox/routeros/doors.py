@@ -12,6 +12,8 @@ from appliance.sandbox.routeros.device import Device
 
 _HANDSHAKE_SECONDS = 10
 _BACKLOG = 1024
+_HANDSHAKE_FAILURE = bytes.fromhex("15 0303 0002 02 28")
+"""The TLS alert of that name, fatal, as one record."""
 Service = Literal["api", "api-ssl"]
 
 
@@ -117,13 +119,22 @@ class SecureApiDoor(ApiDoor):
         name = self.device.services.certificate(self.service)
         context = await asyncio.to_thread(self.device.certificates.context, name)
         protocol = asyncio.StreamReaderProtocol(asyncio.StreamReader(), self.serve)
-        with suppress(OSError, ssl.SSLError):
+        spare = connection.dup()
+        spare.settimeout(0)
+        try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: protocol,
                 connection,
                 ssl=context,
                 ssl_handshake_timeout=_HANDSHAKE_SECONDS,
             )
+        except ssl.SSLError:
+            with suppress(OSError):
+                spare.send(_HANDSHAKE_FAILURE)  # asyncio hangs up without saying why
+        except OSError:
+            pass
+        finally:
+            spare.close()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)

@@ -42,6 +42,10 @@ class _Menu(BaseModel):
     reboot: float | None = Field(default=None, ge=0, le=600)
     """Once, at once: a restart that takes so many seconds."""
 
+    hotspot_add_disabled: bool = True
+    """Whether a new hotspot server is off unless it is told otherwise: not established."""
+    ssh_loses_letters: bool = False
+    """Whether letters beyond ASCII are lost from a command over SSH."""
     login_trap_prefix: Literal["", "failure: "] = ""
     """Whether a refused `active/login` begins like other refusals: not established."""
     login_when_active: Literal["ignored", "refused"] = "refused"

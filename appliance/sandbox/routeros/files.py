@@ -53,14 +53,19 @@ class Files:
     def put(self, name: str, contents: str) -> File:
         """Write a file as an upload does: whatever its size, in place of what was there."""
         folder = name.rpartition("/")[0]
-        if folder and folder not in self.kept:
-            self._keep(folder, "", folder=True)
+        if folder:
+            self.make_folder(folder)
         return self._keep(name, contents)
 
     def text(self, name: str) -> str | None:
         """Return what is in a file; None where there is no such file."""
         found = self.kept.get(name)
         return None if found is None or found.folder else found.contents
+
+    def make_folder(self, name: str) -> None:
+        """Make a folder, where there is none."""
+        if name not in self.kept:
+            self._keep(name, "", folder=True)
 
     def within(self, folder: str) -> dict[str, str]:
         """Return the files of a folder by their names in it."""

@@ -17,6 +17,7 @@ from appliance.sandbox.routeros.faults import Faults
 from appliance.sandbox.routeros.fetch import Fetching
 from appliance.sandbox.routeros.hostkeys import fingerprint, host_key
 from appliance.sandbox.routeros.pages import Pages
+from appliance.sandbox.routeros.rest import Rest
 from appliance.sandbox.routeros.ssh import SshDoor
 from appliance.sandbox.routeros.versions import NEWEST
 from appliance.sandbox.routeros.versions import Name as VersionName
@@ -129,7 +130,8 @@ class PretendRouter:
 
     async def _open_web(self, stack: AsyncExitStack) -> None:
         pages = Pages(self.device.files, self.hotspot.config, self._options.pages)
-        site = HotspotWeb(self.hotspot, self.faults, pages, self._options.name)
+        rest = Rest(self.device)
+        site = HotspotWeb(self.hotspot, self.faults, pages, self._options.name, rest)
         runner = web.AppRunner(site.application(self.is_away), access_log=None)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

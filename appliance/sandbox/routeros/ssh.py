@@ -18,6 +18,7 @@ from paramiko import common
 from appliance.sandbox.routeros.accounts import Account
 from appliance.sandbox.routeros.console.session import Session
 from appliance.sandbox.routeros.device import Device
+from appliance.sandbox.routeros.sftp import Uploads
 
 _BANNER = "SSH-2.0-ROSSSH"
 _PATIENCE = 30
@@ -77,7 +78,7 @@ class SshDoor:
         if faults.once_within("ssh_cut_before_command", line):
             return _reset(visitor.transport)
         session = Session(self._device, visitor.policies)
-        said = session.run(line)
+        said = session.run(_garbled(line) if faults.menu.ssh_loses_letters else line)
         await asyncio.sleep(faults.latency)
         if faults.once_within("ssh_cut_after_command", line):
             return _reset(visitor.transport)
@@ -120,6 +121,10 @@ class SshDoor:
         transport = paramiko.Transport(connection)
         transport.local_version = _BANNER
         transport.set_log_channel(_LOG)
+        files = self._device.files
+        transport.set_subsystem_handler(
+            "sftp", paramiko.SFTPServer, Uploads, files=files, ask=visitor.ask
+        )
         transport.add_server_key(self._key)
         if self._device.faults.menu.ssh_only_sha1:
             options = transport.get_security_options()
@@ -144,6 +149,14 @@ class _Visitor(paramiko.ServerInterface):
         self._address = address
         self.policies: frozenset[str] = frozenset()
 
+    def ask(self, question: Callable[[], T]) -> T:
+        """Return the answer to a question that only the event loop may put."""
+
+        async def answer() -> T:
+            return question()
+
+        return asyncio.run_coroutine_threadsafe(answer(), self._loop).result(_PATIENCE)
+
     def get_allowed_auths(self, username: str) -> str:
         """Return how one may sign in."""
         return "publickey,password"
@@ -157,12 +170,12 @@ class _Visitor(paramiko.ServerInterface):
                 return None
             return accounts.with_password(username, password, self._address)
 
-        return self._welcome(self._ask(look))
+        return self._welcome(self.ask(look))
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         """Let somebody in who has shown one of their keys."""
         with_key = self._device.accounts.with_key
-        return self._welcome(self._ask(lambda: with_key(username, key.asbytes(), self._address)))
+        return self._welcome(self.ask(lambda: with_key(username, key.asbytes(), self._address)))
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
         """Open sessions and nothing else."""
@@ -173,7 +186,7 @@ class _Visitor(paramiko.ServerInterface):
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         """Take one command."""
         line = command.decode("utf-8", "surrogateescape")
-        self._ask(lambda: self._door.start(self, channel, line))
+        self.ask(lambda: self._door.start(self, channel, line))
         return True
 
     def check_channel_pty_request(self, channel: paramiko.Channel, *_: object) -> bool:
@@ -189,19 +202,24 @@ class _Visitor(paramiko.ServerInterface):
         asyncio.run_coroutine_threadsafe(explain(), self._loop)
         return True
 
+    def check_channel_subsystem_request(self, channel: paramiko.Channel, name: str) -> bool:
+        """Let whoever may do so move files."""
+        if "ftp" not in self.policies:
+            return False
+        return super().check_channel_subsystem_request(channel, name)
+
     def _welcome(self, account: Account | None) -> int:
         if account is None or "ssh" not in account.policies:
             return common.AUTH_FAILED
         self.policies = account.policies
+        log = self._device.log
+        self.ask(lambda: log.account(account.name, self._address, "ssh", "in"))
         return common.AUTH_SUCCESSFUL
 
-    def _ask(self, question: Callable[[], T]) -> T:
-        """Return the answer to a question that only the event loop may put."""
 
-        async def answer() -> T:
-            return question()
-
-        return asyncio.run_coroutine_threadsafe(answer(), self._loop).result(_PATIENCE)
+def _garbled(line: str) -> str:
+    """Return a line without its letters beyond ASCII."""
+    return "".join(filter(str.isascii, line))
 
 
 def _answer(channel: paramiko.Channel, said: bytes, status: int) -> None:

@@ -20,6 +20,8 @@ class Manners:
     """What is taken and never shown."""
     built_in: bool = False
     """Its rows are there from the start and can only be set."""
+    ordered: bool = False
+    """The order of its rows matters: a new one may be placed, and rows may be moved."""
     keeps: Callable[[Row], str | None] = lambda row: None
     """Why a row cannot be removed."""
 
@@ -96,6 +98,24 @@ class Table:
             self.rows.pop(row_id, None)
             self.originals.pop(row_id, None)
 
+    def move(self, row_ids: Iterable[str], before: str | None) -> None:
+        """Put these rows before that one; without one, at the end."""
+        moving = [self._existing(row_id) for row_id in row_ids]
+        rest = [row_id for row_id in self.rows if row_id not in moving]
+        place = len(rest) if before is None else rest.index(self._existing(before))
+        order = [*rest[:place], *moving, *rest[place:]]
+        self.rows = {row_id: self.rows[row_id] for row_id in order}
+
+    def unset(self, row_ids: Iterable[str], name: str) -> None:
+        """Take a property away from these rows, or give it back its default."""
+        if name not in self._kinds:
+            raise traps.Trap("input does not match any value of value-name", traps.ARGUMENT)
+        for row_id in row_ids:
+            row = self.row(row_id)
+            row.pop(name, None)
+            if name in self._defaults:
+                row[name] = self._defaults[name]
+
     def row(self, row_id: str) -> Row:
         """Return a row; raise the router's refusal when there is none."""
         return self.rows[self._existing(row_id)]
@@ -107,6 +127,10 @@ class Table:
     def named_row(self, name: str) -> Row:
         """Return the row of this name, which is there."""
         return self.rows[self.id_of(name)]
+
+    def row_of(self, which: str) -> Row:
+        """Return the row with this id or this name."""
+        return self.rows.get(which) or self.named_row(which)
 
     def id_of(self, name: str) -> str:
         """Return the id of the row of this name; raise the router's refusal without one."""

@@ -14,11 +14,14 @@ _PARTS = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", 
 _CLOCK = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(\d+):([0-5]\d):([0-5]\d)", re.ASCII)
 _MAC = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}", re.ASCII)
 _LARGEST = 2**64
+_LONGEST_TIME, _MOST_DIGITS = 30, 20
 _YES, _NO = frozenset({"yes", "true"}), frozenset({"no", "false"})
 
 
 def seconds(text: str) -> int | None:
     """Return the seconds meant by `7200`, `1d2h`, `2h30m` or `01:00:00`; None if it is no time."""
+    if len(text) > _LONGEST_TIME:
+        return None
     if text.isascii() and text.isdecimal():
         return int(text)
     clock = _CLOCK.fullmatch(text)
@@ -74,7 +77,9 @@ def boolean(name: str, value: str) -> str | None:
 
 def whole_number(name: str, value: str) -> str | None:
     """Take an unsigned 64-bit number."""
-    if not (value.isascii() and value.isdecimal()) or int(value) >= _LARGEST:
+    if not (value.isascii() and value.isdecimal()) or len(value) > _MOST_DIGITS:
+        raise traps.bad_value(name)
+    if int(value) >= _LARGEST:
         raise traps.bad_value(name)
     return str(int(value))
 

@@ -15,6 +15,7 @@ from appliance.sandbox.routeros.config import SERVER
 from appliance.sandbox.routeros.faults import Faults, WrongFaults
 from appliance.sandbox.routeros.hotspot import Hotspot, LoginRefused, Session, mac_of
 from appliance.sandbox.routeros.markup import rendered
+from appliance.sandbox.routeros.rest import Rest
 
 _COOKIE = "MT_hotspot"
 _CHALLENGE_BYTES = 16
@@ -26,12 +27,18 @@ class HotspotWeb:
     """The captive web server of the router; who asks is known by the address they come from."""
 
     def __init__(
-        self, hotspot: Hotspot, faults: Faults, pages: Mapping[str, str], name: str
+        self,
+        hotspot: Hotspot,
+        faults: Faults,
+        pages: Mapping[str, str],
+        name: str,
+        rest: Rest | None = None,
     ) -> None:
         self._hotspot = hotspot
         self._faults = faults
         self._pages = pages
         self._name = name
+        self._rest = rest
         self._challenges: dict[str, tuple[int, bytes]] = {}
 
     def application(self, away: Callable[[], bool]) -> web.Application:
@@ -45,10 +52,13 @@ class HotspotWeb:
                 if request.transport is not None:
                     request.transport.abort()
                 raise web.HTTPServiceUnavailable
-            self._hotspot.join(_address(request))
+            if not request.path.startswith("/rest/"):
+                self._hotspot.join(_address(request))
             return await handler(request)
 
         app = web.Application(middlewares=[heard])
+        if self._rest is not None:
+            self._rest.add_to(app)
         app.router.add_get("/faults", self._show_faults)
         app.router.add_put("/faults", self._set_faults)
         app.router.add_route("*", "/login", self._login)

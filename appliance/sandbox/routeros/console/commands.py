@@ -15,6 +15,7 @@ def language(parse: Callable[[str], Value]) -> dict[str, Language]:
         "put": _put,
         "error": _error,
         "delay": _nothing,
+        "log": _log,
         "nothing": _nothing,
         "parse": lambda machine, command, seen: parse(_text(machine, command, seen)),
         "local": _local,
@@ -65,6 +66,12 @@ def _put(machine: Machine, command: Builtin, seen: Variables) -> Value:
 
 def _error(machine: Machine, command: Builtin, seen: Variables) -> Value:
     raise traps.Trap(_text(machine, command, seen))
+
+
+def _log(machine: Machine, command: Builtin, seen: Variables) -> Value:
+    topic, said = command.loose
+    machine.note(kinds.written(machine.argument(topic, seen)), machine.value(said, seen))
+    return None
 
 
 def _nothing(machine: Machine, command: Builtin, seen: Variables) -> Value:

@@ -28,6 +28,7 @@ FORMS: dict[str, Form] = {
     "put": _ONE,
     "error": _ONE,
     "delay": _ONE,
+    "log": Form(least=2, most=2),
     "parse": _ONE,
     "return": Form(most=1),
     "nothing": Form(),

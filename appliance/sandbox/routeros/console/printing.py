@@ -26,6 +26,7 @@ _COLUMNS: Mapping[str, Sequence[str]] = {
     "/ip/address": ("address", "network", "interface"),
     "/ip/pool": ("name", "ranges"),
     "/ip/service": ("name", "port", "address", "certificate"),
+    "/log": ("time", "topics", "message"),
     "/file": ("name", "type", "size", "creation-time"),
     "/user": ("name", "group", "address", "last-logged-in"),
 }
@@ -36,6 +37,8 @@ _YES_NO = {"true": "yes", "false": "no"}
 
 def table(path: str, rows: Sequence[Row], *, seven: bool) -> list[str]:
     """Return rows under their headings, each with its number."""
+    if seven and not rows:
+        return []
     columns = [name for name in _COLUMNS.get(path, _seen(rows)) if not seven or _used(name, rows)]
     body = [
         [str(number), _marks(row), *(_shown(row, column) for column in columns)]

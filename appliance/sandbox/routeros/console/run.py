@@ -90,6 +90,10 @@ class Machine:
             value = self._one(statement, seen)
         return value
 
+    def note(self, topic: str, said: Value) -> None:
+        """Write into the device's log."""
+        self._rows.perform("/log", topic, {"message": said}, None)
+
     def block(self, node: Node | None, seen: Variables) -> Value:
         """Carry out the commands in braces."""
         return self.run(node.body, Variables(seen)) if isinstance(node, Block) else None

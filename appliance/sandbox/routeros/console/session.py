@@ -42,6 +42,8 @@ class Session:
             self.said.append(str(error))
         except traps.Trap as trap:
             self.said.append(commands.message(trap))
+        except RecursionError:
+            self.said.append("syntax error (line 1 column 1)")
         return "".join(f"{text}\r\n" for text in self.said)
 
     def bring_in(self, given: Mapping[str, str], *, dry_run: bool) -> None:
