@@ -14,7 +14,6 @@ from provisioning.facts import (
     networks_of,
     servers_attribute,
 )
-from provisioning.pages import render_pages
 from provisioning.rows import FILES, TAG, Row, Tables, Wanted
 from provisioning.wish import Wish, WrongWish, is_address
 
@@ -142,7 +141,7 @@ def _pages(wish: Wish, tables: Tables) -> Iterator[Wanted]:
     folder = folder_of(tables)
     if is_seven(tables):
         yield Wanted(menu=FILES, key=("name", folder), values={"type": "directory"})
-    for name, contents in sorted(render_pages(wish.portal_url).items()):
+    for name, contents in sorted(wish.pages.items()):
         yield Wanted(menu=FILES, key=("name", f"{folder}/{name}"), values={"contents": contents})
 
 

@@ -1,6 +1,7 @@
 """What an operator asks of the router, checked."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address
 from urllib.parse import urlsplit
@@ -29,6 +30,8 @@ class Wish:
     """A hotspot that hands its visitors over to this box."""
 
     portal_url: str
+    pages: Mapping[str, str] = field(repr=False)
+    """The router's own pages for this portal, by name."""
     box: str
     """The box's IPv4 address, as the router sees it."""
     username: str

@@ -22,6 +22,7 @@ from provisioning.desired import FOLDER
 from provisioning.difference import in_use, to_be_undone
 from provisioning.door import ApiDoor, WrongAccount
 from provisioning.lending import lending
+from provisioning.pages import render_pages
 from provisioning.preflight import Level, Trouble, lacking, troubles
 from provisioning.rows import Change
 from provisioning.visit import Look
@@ -88,7 +89,7 @@ def provision() -> None:
 def plan(config: Path | None, *, as_json: bool, **told: Any) -> None:
     """Show what apply would do; change nothing. Exit 1 where something must be mended first."""
     loaded = settings.load(config)
-    changes, found, _ = once(_planned(loaded, _asked(told)))
+    changes, found, _ = _planned(loaded, _asked(told))
     _show(changes, found, as_json=as_json)
     if _hopeless(found):
         sys.exit(1)
@@ -102,7 +103,7 @@ def plan(config: Path | None, *, as_json: bool, **told: Any) -> None:
 def verify(config: Path | None, *, as_json: bool, **told: Any) -> None:
     """Say whether the router is as it should be; exit 1 where it is not."""
     loaded = settings.load(config)
-    changes, found, _ = once(_planned(loaded, _asked(told)))
+    changes, found, _ = _planned(loaded, _asked(told))
     _show(changes, found, as_json=as_json)
     if changes or _hopeless(found):
         sys.exit(1)
@@ -116,7 +117,7 @@ def verify(config: Path | None, *, as_json: bool, **told: Any) -> None:
 def apply(config: Path | None, *, yes: bool, **told: Any) -> None:
     """Do the least that sets the router up. Safe to repeat, and to run again after a cut."""
     loaded, asked = settings.load(config), _asked(told)
-    changes, found, wish = once(_planned(loaded, asked))
+    changes, found, wish = _planned(loaded, asked)
     _show(changes, found, as_json=False)
     if _hopeless(found):
         sys.exit(1)
@@ -139,13 +140,8 @@ def apply(config: Path | None, *, yes: bool, **told: Any) -> None:
 def remove(config: Path | None, *, admin: str | None, yes: bool) -> None:
     """Take back everything that apply made, and put back what it changed."""
     loaded = settings.load(config)
-    asked = _asked({"admin": admin})
-
-    async def look() -> Look:
-        async with _door(loaded, asked, _box(loaded, None)) as door:
-            return await visit.look(door)
-
-    seen = once(look())
+    asked, box = _asked({"admin": admin}), _box(loaded, None)
+    seen = once(_seen(loaded, asked, box))
     changes = to_be_undone(seen.tables)
     if not changes:
         click.echo("Nothing to do: nothing of ours is on the router.")
@@ -157,7 +153,7 @@ def remove(config: Path | None, *, admin: str | None, yes: bool) -> None:
         click.confirm("Remove?", abort=True)
 
     async def work() -> int:
-        async with _door(loaded, asked, _box(loaded, None)) as door:
+        async with _door(loaded, asked, box) as door:
             return await visit.undo(door, await visit.look(door), _tell)
 
     once(work())
@@ -210,6 +206,7 @@ def _wish(
     try:
         return Wish(
             portal_url=loaded.portal.public_url,
+            pages=render_pages(loaded.portal.public_url),
             box=_box(loaded, asked.box),
             username=loaded.router.username,
             password=loaded.router.password.get_secret_value(),
@@ -261,14 +258,12 @@ async def _door(loaded: settings.Settings, asked: Asked, box: str) -> AsyncItera
         yield door
 
 
-async def _planned(
-    loaded: settings.Settings, asked: Asked
-) -> tuple[list[Change], list[Trouble], Wish]:
-    wish = _wish(loaded, asked, await _plans(loaded))
+def _planned(loaded: settings.Settings, asked: Asked) -> tuple[list[Change], list[Trouble], Wish]:
+    """Look at the router, and return what is to be done and what is in the way."""
+    wish = _wish(loaded, asked, once(_plans(loaded)))
     username = asked.admin or loaded.router.username
     try:
-        async with _door(loaded, asked, wish.box) as door:
-            seen = await visit.look(door)
+        seen = once(_seen(loaded, asked, wish.box))
     except WrongAccount as error:
         return [], [Trouble(Level.FAIL, f"the router does not let {username} in", str(error))], wish
     found = troubles(wish, seen, username, app.SystemClock().now())
@@ -279,6 +274,11 @@ async def _planned(
             found.append(Trouble(Level.FAIL, "that cannot be done as things stand", str(error)))
         return [], found, wish
     return changes, [*found, *lacking(changes, seen, username)], wish
+
+
+async def _seen(loaded: settings.Settings, asked: Asked, box: str) -> Look:
+    async with _door(loaded, asked, box) as door:
+        return await visit.look(door)
 
 
 async def _applied(loaded: settings.Settings, asked: Asked, wish: Wish) -> list[Change]:

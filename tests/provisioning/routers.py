@@ -15,6 +15,7 @@ from appliance.sandbox.routeros.versions import Name as VersionName
 from provisioning.desired import FOLDER
 from provisioning.door import ApiDoor, Door
 from provisioning.lending import lending
+from provisioning.pages import render_pages
 from provisioning.shown import headline
 from provisioning.visit import apply, look, planned, undo
 from provisioning.wish import Wish
@@ -35,7 +36,8 @@ def a_wish(**more: Any) -> Wish:
         "password": "not-shown-anywhere",
         "plans": PLANS,
     }
-    return Wish(**(given | more))
+    given |= more
+    return Wish(pages=render_pages(given["portal_url"]), **given)
 
 
 @asynccontextmanager
