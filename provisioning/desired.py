@@ -162,19 +162,23 @@ def _in_garden(label: str, values: dict[str, str]) -> Wanted:
 
 def _bypass(wish: Wish, tables: Tables, server: Row | None) -> Iterator[Wanted]:
     """Let the box through where it is itself a guest of the hotspot."""
-    found = wish.box_mac or (_mac_of_box(wish, tables) if _is_guest(wish, tables, server) else None)
+    found = wish.box_mac
+    if found is None and is_guest(wish, tables, server):
+        found = mac_of_box(wish, tables)
     if found is None:
         return
     values = {"mac-address": mac(found), "address": wish.box, "type": "bypassed", "disabled": "no"}
     yield Wanted(menu="/ip/hotspot/ip-binding", key=("comment", f"{TAG} box"), values=values)
 
 
-def _is_guest(wish: Wish, tables: Tables, server: Row | None) -> bool:
+def is_guest(wish: Wish, tables: Tables, server: Row | None) -> bool:
+    """Say whether the box stands in the hotspot's own network."""
     interface = wish.interface if server is None else server.get("interface")
     return any(network_holds(row, wish.box) for row in addresses_on(tables, interface))
 
 
-def _mac_of_box(wish: Wish, tables: Tables) -> str | None:
+def mac_of_box(wish: Wish, tables: Tables) -> str | None:
+    """Return the box's MAC address, where the router has seen it."""
     for menu in ("/ip/hotspot/host", "/ip/arp", "/ip/dhcp-server/lease"):
         for row in tables.get(menu, []):
             if row.get("address") == wish.box and row.get("mac-address"):

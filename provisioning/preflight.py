@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from provisioning.desired import FOLDER, chosen_server
+from provisioning.desired import FOLDER, chosen_server, is_guest, mac_of_box
 from provisioning.facts import addresses_on, is_seven, the_row, version_of
 from provisioning.rows import FILES, TAG, Change, Kind, Row
 from provisioning.visit import Look
@@ -210,6 +210,12 @@ def _server(wish: Wish, seen: Look) -> Iterator[Trouble]:
         return
     if server is None:
         yield from _interface(wish.interface or "", seen)
+    known = wish.box_mac or mac_of_box(wish, seen.tables)
+    if is_guest(wish, seen.tables, server) and known is None:
+        yield _warn(
+            "this box stands in the hotspot's own network, where it is a captive guest itself",
+            "give its MAC address with --box-mac, or put it on a network of its own",
+        )
 
 
 def _interface(name: str, seen: Look) -> Iterator[Trouble]:

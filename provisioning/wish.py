@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from appliance.domain.plans import Plan
 from appliance.router.wire import mac
 
-_HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.ASCII)
+_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.ASCII)
 _LONGEST_NAME = 64
 _SERVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}", re.ASCII)
 _PORTS = {"http": 80, "https": 443}
@@ -100,16 +100,15 @@ def _check_address(text: str) -> None:
 
 def _check_host(host: str) -> None:
     if not _HOST.fullmatch(host):
-        raise WrongWish(f"--allow-host: {host!r} is not a host name")
-    if host.removeprefix("*.") in PROBES or (host.startswith("*.") and _covers_a_probe(host)):
+        raise WrongWish(
+            f"--allow-host: {host!r} is not a whole host name in lower case; the router looks up "
+            "its addresses, so it cannot have a star in it"
+        )
+    if host in PROBES:
         raise WrongWish(
             f"--allow-host {host}: phones ask this host whether they are captive. If it answers, "
             "no phone shows the sign-in page. Leave it out."
         )
-
-
-def _covers_a_probe(host: str) -> bool:
-    return any(probe.endswith(host.removeprefix("*")) for probe in PROBES)
 
 
 def _check_mac(text: str) -> None:

@@ -15,6 +15,7 @@ import click
 
 from appliance import app, settings
 from appliance.cli.running import FILE, config_option, json_option, once
+from appliance.domain.errors import RouterRefused, RouterUnreachable
 from appliance.domain.plans import Plan
 from appliance.store.records import books
 from provisioning import rsc, shown, visit
@@ -129,6 +130,14 @@ def apply(config: Path | None, *, yes: bool, **told: Any) -> None:
     if left:
         click.echo("Not everything stayed as it was set:", err=True)
         _show(left, [], as_json=False)
+        sys.exit(1)
+    if not once(_lets_in(loaded)):
+        click.echo(
+            f"The router is set up, and does not let {wish.username} in: somebody made that "
+            "account with another password, address or group. Mend it there (/user), or name "
+            "another in router.username.",
+            err=True,
+        )
         sys.exit(1)
     click.echo("Done: the router is as it should be.")
 
@@ -286,6 +295,16 @@ async def _applied(loaded: settings.Settings, asked: Asked, wish: Wish) -> list[
     async with _door(loaded, asked, wish.box) as door:
         await visit.apply(door, visit.planned(wish, await visit.look(door)), _tell)
         return visit.planned(wish, await visit.look(door))
+
+
+async def _lets_in(loaded: settings.Settings) -> bool:
+    """Say whether the box's own account works, with which it will come from now on."""
+    async with app.open_router(loaded) as pool:
+        try:
+            await pool.command("/system/identity/print")
+        except (RouterRefused, RouterUnreachable):
+            return False
+        return True
 
 
 def _tell(change: Change) -> None:

@@ -14,7 +14,7 @@ SAMPLES: list[dict[str, Any]] = [
     {"profile": "hsprof1", "server": "hotspot1", "ssh": True},
     {
         "interface": "ether5",
-        "hosts": ("bank.example.com", "*.school.example.com"),
+        "hosts": ("bank.example.com", "school.example.com"),
         "box_mac": "02:00:00:00:00:01",
         "ntp": "192.168.88.2",
     },

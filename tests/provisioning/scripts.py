@@ -46,10 +46,9 @@ def findings(script: str, folder: Path) -> list[str]:
     """What `routeros-lsp` finds wrong."""
     file = folder / "checked.rsc"
     file.write_text(script, encoding="utf-8")
-    checker = Path(sys.executable).with_name("routeros-lsp")
-    words = [str(checker)] if checker.exists() else [sys.executable, "-m", "routeros_lsp"]
+    words = ("check", "--strict", "--format", "json", str(file))
     ran = subprocess.run(
-        [*words, "check", "--strict", "--format", "json", str(file)],
+        [sys.executable, "-m", "routeros_lsp", *words],
         capture_output=True,
         text=True,
         check=False,

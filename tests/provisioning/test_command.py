@@ -166,6 +166,16 @@ async def test_a_box_that_the_router_does_not_know_is_told_how_to_begin(
     assert "the router does not let admin in" in said
 
 
+async def test_an_account_that_somebody_made_with_another_password_is_told(
+    operator: Operator,
+) -> None:
+    users = operator.router.device.accounts.users
+    users.add({"name": "box", "group": "full", "password": "theirs"})
+    said = await operator.runs("apply", *ADMIN, "--yes", code=1)
+    assert "does not let box in: somebody made that account" in said
+    assert users.named_row("box")["password"] == "theirs"
+
+
 async def test_a_router_that_is_away_is_no_drift(operator: Operator) -> None:
     operator.router.faults.set({"refuse": True})
     assert "router_away" in await operator.runs("verify", code=1)

@@ -163,6 +163,15 @@ def test_an_interface_needs_an_address_and_something_that_gives_addresses() -> N
     assert found(wish, ip__hotspot=[], **well) == []
 
 
+def test_a_box_among_the_guests_must_be_let_through() -> None:
+    addresses = [{"interface": "bridge", "address": "10.5.50.1/24"}]
+    guest = a_wish(box="10.5.50.2")
+    assert "--box-mac" in only(found(guest, ip__address=addresses)).fix
+    arp = [{"address": "10.5.50.2", "mac-address": "02:00:00:00:00:01"}]
+    assert found(guest, ip__address=addresses, ip__arp=arp) == []
+    assert found(a_wish(box="10.5.51.2"), ip__address=addresses) == []
+
+
 @pytest.mark.parametrize("host", [PROBES[0], "*.gstatic.com", "not a host", "x;/system reboot"])
 def test_a_host_that_must_not_be_free_is_refused(host: str) -> None:
     with pytest.raises(WrongWish, match="--allow-host"):
