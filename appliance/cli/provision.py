@@ -1,19 +1,23 @@
 """`appliance provision`: the router's set-up, shown, made, checked and taken back."""
 
 import json
-import os
-import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Any
 
 import click
 
 from appliance import app, settings
+from appliance.cli.provision_options import (
+    Asked,
+    asked_for,
+    box_address,
+    sign_in,
+    wish_of,
+    wish_options,
+)
 from appliance.cli.running import FILE, config_option, json_option, once
 from appliance.domain.errors import RouterRefused, RouterUnreachable
 from appliance.domain.plans import Plan
@@ -23,58 +27,12 @@ from provisioning.desired import FOLDER
 from provisioning.difference import in_use, to_be_undone
 from provisioning.door import ApiDoor, WrongAccount
 from provisioning.lending import lending
-from provisioning.pages import render_pages
 from provisioning.preflight import Level, Trouble, lacking, troubles
 from provisioning.rows import Change
 from provisioning.visit import Look
-from provisioning.wish import Wish, WrongWish, is_address
+from provisioning.wish import Wish, WrongWish
 
 _MOST_PLANS = 1000
-_DNS = 53
-_PASSWORD = "APPLIANCE_ADMIN_PASSWORD"  # noqa: S105  # the variable's name
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the command line says, beyond the settings."""
-
-    admin: str | None
-    password: str
-    interface: str | None
-    server: str | None
-    box: str | None
-    box_mac: str | None
-    allow_host: tuple[str, ...]
-    ntp: str
-    ssh: bool
-    option_114: bool
-    keep_services_open: bool
-
-
-def _sign_in(command: F) -> F:
-    return click.option(
-        "--admin",
-        metavar="NAME",
-        help="Sign in as this administrator; the password is asked for, "
-        f"or taken from {_PASSWORD}.",
-    )(command)
-
-
-def _wish_options(command: F) -> F:
-    for option in (
-        click.option("--interface", metavar="NAME", help="Make a hotspot here."),
-        click.option("--server", metavar="NAME", help="Which hotspot, where there are several."),
-        click.option("--box", metavar="IP", help="This box, as the router sees it."),
-        click.option("--box-mac", metavar="MAC", help="Let the box itself through the hotspot."),
-        click.option("--allow-host", multiple=True, metavar="NAME", help="Free before paying."),
-        click.option("--ntp", default="pool.ntp.org", show_default=True, help="A time server."),
-        click.option("--ssh", is_flag=True, help="The box may come by SSH too."),
-        click.option("--option-114", is_flag=True, help="Tell phones of the portal by DHCP."),
-        click.option("--keep-services-open", is_flag=True, help="Do not limit the API to the box."),
-    ):
-        command = option(command)
-    return command
 
 
 @click.group()
@@ -84,13 +42,13 @@ def provision() -> None:
 
 @provision.command("plan")
 @config_option
-@_sign_in
-@_wish_options
+@sign_in
+@wish_options
 @json_option
 def plan(config: Path | None, *, as_json: bool, **told: Any) -> None:
     """Show what apply would do; change nothing. Exit 1 where something must be mended first."""
     loaded = settings.load(config)
-    changes, found, _ = _planned(loaded, _asked(told))
+    changes, found, _ = _planned(loaded, asked_for(told))
     _show(changes, found, as_json=as_json)
     if _hopeless(found):
         sys.exit(1)
@@ -98,13 +56,13 @@ def plan(config: Path | None, *, as_json: bool, **told: Any) -> None:
 
 @provision.command("verify")
 @config_option
-@_sign_in
-@_wish_options
+@sign_in
+@wish_options
 @json_option
 def verify(config: Path | None, *, as_json: bool, **told: Any) -> None:
     """Say whether the router is as it should be; exit 1 where it is not."""
     loaded = settings.load(config)
-    changes, found, _ = _planned(loaded, _asked(told))
+    changes, found, _ = _planned(loaded, asked_for(told))
     _show(changes, found, as_json=as_json)
     if changes or _hopeless(found):
         sys.exit(1)
@@ -112,12 +70,12 @@ def verify(config: Path | None, *, as_json: bool, **told: Any) -> None:
 
 @provision.command("apply")
 @config_option
-@_sign_in
-@_wish_options
+@sign_in
+@wish_options
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def apply(config: Path | None, *, yes: bool, **told: Any) -> None:
     """Do the least that sets the router up. Safe to repeat, and to run again after a cut."""
-    loaded, asked = settings.load(config), _asked(told)
+    loaded, asked = settings.load(config), asked_for(told)
     changes, found, wish = _planned(loaded, asked)
     _show(changes, found, as_json=False)
     if _hopeless(found):
@@ -144,12 +102,12 @@ def apply(config: Path | None, *, yes: bool, **told: Any) -> None:
 
 @provision.command("remove")
 @config_option
-@_sign_in
+@sign_in
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(config: Path | None, *, admin: str | None, yes: bool) -> None:
     """Take back everything that apply made, and put back what it changed."""
     loaded = settings.load(config)
-    asked, box = _asked({"admin": admin}), _box(loaded, None)
+    asked, box = asked_for({"admin": admin}), box_address(loaded, None)
     seen = once(_seen(loaded, asked, box))
     changes = to_be_undone(seen.tables)
     if not changes:
@@ -171,13 +129,13 @@ def remove(config: Path | None, *, admin: str | None, yes: bool) -> None:
 
 @provision.command("render")
 @config_option
-@_wish_options
+@wish_options
 @click.option("--profile", metavar="NAME", help="The profile of the hotspot that is there.")
 @click.option("--output", type=FILE, help="Write it here, for nobody else to read.")
 def render(config: Path | None, *, profile: str | None, output: Path | None, **told: Any) -> None:
     """Write the set-up as a script for RouterOS 6.49 and 7, without looking at the router."""
     loaded = settings.load(config)
-    wish = _wish(loaded, _asked(told), once(_plans(loaded)), profile)
+    wish = wish_of(loaded, asked_for(told), once(_plans(loaded)), profile)
     text = rsc.rendered(wish)
     if output is None:
         click.echo(text, nl=False)
@@ -185,69 +143,6 @@ def render(config: Path | None, *, profile: str | None, output: Path | None, **t
     output.touch(mode=0o600)
     output.write_text(text, encoding="ascii")
     click.echo(str(output))
-
-
-def _asked(told: dict[str, Any]) -> Asked:
-    given = {
-        "admin": None,
-        "password": "",
-        "interface": None,
-        "server": None,
-        "box": None,
-        "box_mac": None,
-        "allow_host": (),
-        "ntp": "pool.ntp.org",
-        "ssh": False,
-        "option_114": False,
-        "keep_services_open": False,
-        **told,
-    }
-    if given["admin"] is not None:
-        given["password"] = os.environ.get(_PASSWORD) or click.prompt(
-            f"Password of {given['admin']}", hide_input=True
-        )
-    return Asked(**given)
-
-
-def _wish(
-    loaded: settings.Settings, asked: Asked, plans: tuple[Plan, ...], profile: str | None = None
-) -> Wish:
-    try:
-        return Wish(
-            portal_url=loaded.portal.public_url,
-            pages=render_pages(loaded.portal.public_url),
-            box=_box(loaded, asked.box),
-            username=loaded.router.username,
-            password=loaded.router.password.get_secret_value(),
-            plans=plans,
-            interface=asked.interface,
-            server=asked.server,
-            profile=profile,
-            box_mac=asked.box_mac,
-            hosts=asked.allow_host,
-            ntp=asked.ntp,
-            ssh=asked.ssh,
-            option_114=asked.option_114,
-            limit_services=not asked.keep_services_open,
-        )
-    except WrongWish as error:
-        raise click.UsageError(str(error)) from None
-
-
-def _box(loaded: settings.Settings, told: str | None) -> str:
-    """Return this box's address towards the router; nothing is sent to find it out."""
-    if told is not None:
-        return told
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((loaded.router.host, _DNS))
-        except OSError:
-            host = urlsplit(loaded.portal.public_url).hostname or ""
-            if is_address(host):
-                return host
-            raise click.UsageError("give the address of this box with --box") from None
-        address: str = probe.getsockname()[0]
-        return address
 
 
 async def _plans(loaded: settings.Settings) -> tuple[Plan, ...]:
@@ -269,7 +164,7 @@ async def _door(loaded: settings.Settings, asked: Asked, box: str) -> AsyncItera
 
 def _planned(loaded: settings.Settings, asked: Asked) -> tuple[list[Change], list[Trouble], Wish]:
     """Look at the router, and return what is to be done and what is in the way."""
-    wish = _wish(loaded, asked, once(_plans(loaded)))
+    wish = wish_of(loaded, asked, once(_plans(loaded)))
     username = asked.admin or loaded.router.username
     try:
         seen = once(_seen(loaded, asked, wish.box))

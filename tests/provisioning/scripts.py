@@ -3,8 +3,10 @@
 import json
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from appliance.sandbox.routeros.console.kinds import Value
 from appliance.sandbox.routeros.console.session import Session
 from appliance.sandbox.routeros.device import Device
 from appliance.sandbox.routeros.faults import Faults
@@ -42,7 +44,27 @@ def imported(device: Device, script: str, name: str = "hotspot.rsc") -> str:
     return "" if _LOADED in said else said
 
 
+@dataclass(slots=True)
+class Overheard(Session):
+    """A session that keeps what it is given as text, to be read when it is run."""
+
+    texts: list[str] = field(default_factory=list)
+
+    def _parsed(self, text: str) -> Value:
+        self.texts.append(text)
+        return Session._parsed(self, text)
+
+
 def findings(script: str, folder: Path) -> list[str]:
+    """What is wrong with a script, and with what it hands over as text."""
+    device = a_device()
+    device.files.put("hotspot.rsc", script)
+    session = Overheard(device, FULL)
+    session.run("/import file-name=hotspot.rsc")
+    return [*checked(script, folder), *checked("\n".join(session.texts), folder)]
+
+
+def checked(script: str, folder: Path) -> list[str]:
     """What `routeros-lsp` finds wrong."""
     file = folder / "checked.rsc"
     file.write_text(script, encoding="utf-8")
