@@ -14,7 +14,7 @@ from provisioning.facts import (
     networks_of,
     servers_attribute,
 )
-from provisioning.rows import FILES, TAG, Row, Tables, Wanted
+from provisioning.rows import FILES, TAG, Row, Tables, Wanted, notes
 from provisioning.wish import Wish, WrongWish, is_address
 
 FOLDER = TAG
@@ -104,22 +104,19 @@ def _account(wish: Wish, tables: Tables) -> Iterator[Wanted]:
 
 
 def _clock(wish: Wish, tables: Tables) -> Iterator[Wanted]:
-    """Want a clock that is set: it starts in 1970, and accounts and certificates go by it."""
-    row = next(iter(tables.get("/system/ntp/client", [])), None)
-    if row is None or (row.get("enabled") in {"true", "yes"} and not _ours_to_set(wish, row)):
+    """Want a clock that is set: it starts in 1970, and certificates go by it."""
+    menu = "/system/ntp/client"
+    row = next(iter(tables.get(menu, [])), None)
+    by_us = any(about[0] == menu for about in notes(tables))
+    if row is None or (row.get("enabled") in {"true", "yes"} and not by_us):
         return
     servers = servers_attribute(wish.ntp, seven=is_seven(tables))
     yield Wanted(
-        menu="/system/ntp/client",
+        menu=menu,
         key=None,
         values={"enabled": "yes", servers: wish.ntp},
         ours=False,
     )
-
-
-def _ours_to_set(wish: Wish, row: Row) -> bool:
-    names = ("servers", "server-dns-names", "primary-ntp")
-    return any(row.get(name) == wish.ntp for name in names)
 
 
 def _speeds(wish: Wish) -> Iterator[Wanted]:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 
 from provisioning.desired import FOLDER, OPTION, ORDER
 from provisioning.rows import FILES, NOTES, TAG, Change, Kind, Note, Row, Tables, Wanted, notes
-from provisioning.values import same
 
 _PRUNED = frozenset(
     {FILES, "/ip/hotspot/walled-garden/ip", "/ip/hotspot/ip-binding", "/ip/dhcp-server/option"}
@@ -84,37 +83,43 @@ def _noted(
     """Note what was there; of a value that we had set ourselves, what was there before that."""
     for attribute, value in differing.items():
         now, old = row.get(attribute, ""), kept.get((wish.menu, wish.name, attribute))
-        still_ours = old is not None and same(attribute, now, old.ours)
+        before = now
+        ours: tuple[str, ...] = (value,)
+        if old is not None and old.is_ours(now):
+            before, ours = old.before, tuple(dict.fromkeys((*old.ours, value)))
         yield Note(
             menu=wish.menu,
             name=wish.name,
             attribute=attribute,
-            ours=value,
-            before=old.before if old is not None and still_ours else now,
+            ours=ours,
+            before=before,
             row_id=None if old is None else old.row_id,
         )
 
 
 def _put_back(undone: Iterable[Note], tables: Tables) -> Iterator[Change]:
     """Put values back, unless somebody has changed them since; then they are theirs."""
+    rows: dict[tuple[str, str], list[Note]] = {}
     for note in undone:
-        key = None if not note.name else _key(note.menu, note.name)
-        row = Wanted(menu=note.menu, key=key).found(tables.get(note.menu, []))
-        if row is not None and same(note.attribute, row.get(note.attribute, ""), note.ours):
+        rows.setdefault((note.menu, note.name), []).append(note)
+    for (menu, name), kept in rows.items():
+        key = None if not name else _key(menu, name)
+        row = Wanted(menu=menu, key=key).found(tables.get(menu, [])) or {}
+        ours = [n for n in kept if row and n.is_ours(row.get(n.attribute, ""))]
+        yield from (_forgotten(note) for note in kept if note not in ours)
+        if ours:
             yield Change(
                 kind=Kind.CHANGE,
-                menu=note.menu,
-                name=note.name,
+                menu=menu,
+                name=name,
                 key=key,
                 row_id=row.get(".id"),
-                before={note.attribute: row.get(note.attribute, "")},
-                after={note.attribute: note.before},
+                before={note.attribute: row.get(note.attribute, "") for note in ours},
+                after={note.attribute: note.before for note in ours},
                 foreign=True,
-                notes=(note,),
+                notes=tuple(ours),
                 put_back=True,
             )
-        else:
-            yield _forgotten(note)
 
 
 def _forgotten(note: Note) -> Change:

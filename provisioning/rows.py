@@ -20,6 +20,7 @@ _NOTE = f"{TAG} before "
 _WAS = " was ="  # the router may cut blanks off the end of a comment
 
 
+_PARTS = 4
 _SAID = {"true": "yes", "false": "no"}
 
 
@@ -63,12 +64,12 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """What one value of a foreign row was before, and what we made of it."""
+    """What one value of a foreign row was before, and everything that we made of it since."""
 
     menu: str
     name: str
     attribute: str
-    ours: str
+    ours: tuple[str, ...]
     before: str
     row_id: str | None = None
 
@@ -80,7 +81,12 @@ class Note:
     @property
     def head(self) -> str:
         """Return the comment up to what was before; no blanks are in its parts."""
-        return f"{_NOTE}{' '.join(map(noted, (*self.about, self.ours)))}{_WAS}"
+        ours = "|".join(map(noted, self.ours))
+        return f"{_NOTE}{' '.join(map(noted, self.about))} {ours}{_WAS}"
+
+    def is_ours(self, value: str) -> bool:
+        """Say whether a value is one that we set."""
+        return any(same(self.attribute, value, own) for own in self.ours)
 
     @property
     def row(self) -> dict[str, str]:
@@ -97,15 +103,15 @@ class Note:
         """Return the note that a row keeps, if it is one."""
         comment = row.get("comment", "")
         head, was, before = comment.removeprefix(_NOTE).partition(_WAS)
-        parts = ["" if part == "-" else unquote(part) for part in head.split(" ")]
-        if not comment.startswith(_NOTE) or not was or len(parts) != len(Note.__slots__) - 2:
+        parts = head.split(" ")
+        if not comment.startswith(_NOTE) or not was or len(parts) != _PARTS:
             return None
-        menu, name, attribute, ours = parts
+        menu, name, attribute = map(_read, parts[:-1])
         return Note(
             menu=menu,
             name=name,
             attribute=attribute,
-            ours=ours,
+            ours=tuple(map(_read, parts[-1].split("|"))),
             before=before.replace(";", ",") if attribute in SETS else before,
             row_id=row.get(".id"),
         )
@@ -114,6 +120,10 @@ class Note:
 def noted(part: str) -> str:
     """Return a part of a note's head: without blanks, and never empty."""
     return quote(part, safe="/,") or "-"
+
+
+def _read(part: str) -> str:
+    return "" if part == "-" else unquote(part)
 
 
 def notes(tables: Tables) -> dict[tuple[str, str, str], Note]:

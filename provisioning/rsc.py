@@ -174,7 +174,7 @@ def _changed(row: Wanted) -> Iterator[str]:
 
 def _note(row: Wanted, attribute: str, ours: str, get: str) -> str:
     """Write down what a value was, once; `ours` is an expression."""
-    about = Note(menu=row.menu, name=row.name, attribute=attribute, ours="", before="").head
+    about = Note(menu=row.menu, name=row.name, attribute=attribute, ours=("",), before="").head
     head, _, was = about.rpartition(" - was")
     pattern = head.replace(".", "[.]")
     find = f"{path(NOTES)} find where comment~{quoted(f'^{pattern} ')}"

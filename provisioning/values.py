@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-SETS = frozenset({"login-by", "policy", "address", "servers", "dhcp-option"})
+SETS = frozenset({"login-by", "policy", "address", "dst-address", "servers", "dhcp-option"})
 """Attributes that hold several words, in any order."""
 _YES, _NO = frozenset({"yes", "true"}), frozenset({"no", "false"})
 _PLAIN = re.compile(r"[A-Za-z0-9 ._@:/,!*=+<>#%&;'(){}\[\]|~^-]", re.ASCII)

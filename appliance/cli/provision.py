@@ -114,7 +114,8 @@ def remove(config: Path | None, *, admin: str | None, yes: bool) -> None:
         click.echo("Nothing to do: nothing of ours is on the router.")
         return
     _show(changes, [], as_json=False)
-    for name in in_use(seen.tables):
+    kept = in_use(seen.tables)
+    for name in kept:
         click.echo(f"  kept: the profile {name}, for vouchers on the router have it")
     if not yes:
         click.confirm("Remove?", abort=True)
@@ -124,7 +125,7 @@ def remove(config: Path | None, *, admin: str | None, yes: bool) -> None:
             return await visit.undo(door, await visit.look(door), _tell)
 
     once(work())
-    click.echo("Done: the router is as it was.")
+    click.echo("Done: the router is as it was" + (", but for what is kept." if kept else "."))
 
 
 @provision.command("render")

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from appliance.domain.errors import RouterRefused, RouterUnreachable
 from appliance.domain.plans import Plan
 from appliance.router.pool import Address, Pool
+from appliance.sandbox.routeros.actions import Answer, Request
 from appliance.sandbox.routeros.console.session import Session
 from appliance.sandbox.routeros.device import Device
 from appliance.sandbox.routeros.server import PretendRouter, RouterOptions, pretend_router
+from appliance.sandbox.routeros.traps import Trap
 from appliance.sandbox.routeros.versions import Name as VersionName
 from provisioning.desired import FOLDER
 from provisioning.door import ApiDoor, Door
@@ -92,6 +95,39 @@ async def taken_back(door: Door) -> int:
 
 async def left_to_do(door: Door, wish: Wish) -> list[str]:
     return [headline(change).strip() for change in planned(wish, await look(door))]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceDoor:
+    """A door without a wire: the device itself, as an administrator."""
+
+    device: Device
+
+    async def print(self, menu: str) -> list[dict[str, str]]:
+        return [dict(row) for row in self._perform(menu, "print", {}).rows]
+
+    async def add(self, menu: str, values: Mapping[str, str]) -> None:
+        self._perform(menu, "add", {name: value for name, value in values.items() if value})
+
+    async def set(self, menu: str, row_id: str | None, values: Mapping[str, str]) -> None:
+        which = {} if row_id is None else {".id": row_id}
+        self._perform(menu, "set", {**which, **values})
+
+    async def remove(self, menu: str, row_id: str) -> None:
+        self._perform(menu, "remove", {".id": row_id})
+
+    async def upload(self, name: str, contents: str) -> None:
+        self.device.files.put(name, contents)
+
+    async def knock(self) -> None:
+        if not self.device.services.admits("api", "127.0.0.1"):
+            raise RouterUnreachable("not let in")
+
+    def _perform(self, menu: str, name: str, given: Mapping[str, str]) -> Answer:
+        try:
+            return self.device.perform(menu, name, Request(given, (), FULL))
+        except Trap as trap:
+            raise RouterRefused(trap.message) from None
 
 
 class Killed(BaseException):
