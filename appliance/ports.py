@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from appliance.domain.debts import Owed
-from appliance.domain.devices import Device, HotspotUser, Session
-from appliance.domain.evidence import Evidence, Received
+from appliance.domain.devices import Device, Entry, HotspotUser, Seat, Session
+from appliance.domain.evidence import Evidence, Received, StatusResult
 from appliance.domain.paybills import Paybill, RouterRecord, User
 from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
@@ -71,6 +71,7 @@ class Records(Protocol[R]):
 
 Payments = Records[Payment]
 Vouchers = Records[Voucher]
+Seats = Records[Seat]
 Initiations = Records[Initiation]
 WebhookLogs = Records[WebhookLog]
 Paybills = Records[Paybill]
@@ -83,7 +84,11 @@ class Clock(Protocol):
     """The time, which a box without a battery may get wrong, and seconds that only grow."""
 
     def now(self) -> datetime:
-        """Return the time, aware and in UTC, in whole milliseconds."""
+        """Return the time, aware and in UTC, in whole milliseconds: the best that is known."""
+        ...
+
+    def certain(self) -> datetime | None:
+        """Return the time where it is beyond doubt; while it is None, nothing may expire."""
         ...
 
     def monotonic(self) -> float: ...
@@ -130,6 +135,17 @@ class Gateway(Protocol):
         """List the payments that this account received in a time, whoever asked for them."""
         ...
 
+    async def ask_status(self, paybill_number: str, receipt: str, token: str) -> None:
+        """Ask what became of a receipt; the answer comes later, as a webhook with this token.
+
+        Raise `GatewayRefused` where this account may not ask, and what every question raises.
+        """
+        ...
+
+    def read_status(self, body: str) -> tuple[StatusResult, dict[str, object]]:
+        """Return what such an answer says, and its payload for the log; raise `Invalid`."""
+        ...
+
     def read_confirmation(self, body: str) -> tuple[Received, dict[str, object]]:
         """Return what a C2B message says, and its payload for the log; raise `Invalid`."""
         ...
@@ -147,11 +163,33 @@ class Router(Protocol):
         ...
 
     async def ensure_user(self, user: HotspotUser) -> None:
-        """Make the hotspot user exist; safe to repeat."""
+        """Make the hotspot user exist; safe to repeat. One that exists keeps its limits."""
+        ...
+
+    async def users(self, *, name: str | None = None) -> list[Entry]:
+        """Return the hotspot users that are ours, all of them or the one of exactly this name."""
+        ...
+
+    async def set_limits(self, user: HotspotUser) -> None:
+        """Give our user of exactly this name these limits, and let it in; none there is no error.
+
+        The router counts limits from its counters' zero. A running session keeps the old ones.
+        """
+        ...
+
+    async def cut(self, user: str) -> list[Session]:
+        """Shut a user of ours out and forget it; return who was in. Safe to repeat.
+
+        When it returns, nobody is in with this name. Somebody else's user is not touched.
+        """
+        ...
+
+    async def leave(self, user: str, mac: str) -> None:
+        """Log one device of a user out, so that it does not come back by itself."""
         ...
 
     async def sessions(self, *, user: str | None = None, mac: str | None = None) -> list[Session]:
-        """Return who is online now, by user or by device."""
+        """Return who is online now: by user, by device, or everybody."""
         ...
 
     async def login(self, user: str, device: Device) -> None:

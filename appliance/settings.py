@@ -90,6 +90,8 @@ class Appliance(_Section):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     encryption_keys: Annotated[SecretStr, AfterValidator(_fernet_keys)] | None = None
     """Seal paybill secrets at rest: comma-separated, the first seals, each opens."""
+    clock: Literal["checked", "trusted"] = "checked"
+    """Nothing expires before a time server was heard; `trusted` where the host keeps the time."""
 
 
 class Mongodb(_Section):

@@ -10,7 +10,13 @@ from datetime import timedelta
 from typing import Any, Generic, TypeVar, cast
 
 from appliance.domain.debts import Owed
-from appliance.domain.errors import ApplianceError, Conflict, DeviceAbsent, StoreUnavailable
+from appliance.domain.errors import (
+    ApplianceError,
+    ClockInDoubt,
+    Conflict,
+    DeviceAbsent,
+    StoreUnavailable,
+)
 from appliance.flows.evolve import Missing, evolve
 from appliance.ports import Clock, Owing, Records
 
@@ -21,6 +27,7 @@ R = TypeVar("R", bound=Owing)
 _FIRST_WAIT = timedelta(seconds=0.5)
 _LONGEST_WAIT = timedelta(seconds=30)
 # Its device is elsewhere: the page that it opens on its return is faster than any of our looks.
+# Or the time is not known, and a time server is not heard any sooner for our asking.
 _LONGEST_ABSENCE = timedelta(minutes=5)
 # Less than a lease: what is claimed again has been let go of.
 _LONGEST_PAYING = 30.0
@@ -119,7 +126,7 @@ class Worker(Generic[R]):
         except Missing as error:
             log.error("debt parked, a document is missing %s=%s", self._name, record.id)
             await self._put_off(record, _PARKED, f"missing {error}")
-        except DeviceAbsent as error:
+        except (DeviceAbsent, ClockInDoubt) as error:
             await self._put_off(record, _wait(record, _LONGEST_ABSENCE), error.code)
         except ApplianceError as error:
             log.warning("debt put off %s=%s code=%s", self._name, record.id, error.code)

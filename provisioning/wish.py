@@ -65,6 +65,8 @@ class Wish:
         for label, name in names.items():
             if name is not None and not (name.isprintable() and 0 < len(name) <= _LONGEST_NAME):
                 raise WrongWish(f"{label}: {name!r} is not a name that the router would take")
+        if not self.password:
+            raise WrongWish("router.password is empty: the account would be anybody's")
         if not _SERVER.fullmatch(self.ntp):
             raise WrongWish("--ntp must be a host name or an address")
         for host in self.hosts:

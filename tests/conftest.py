@@ -43,9 +43,13 @@ class HandClock:
     """A clock that a test moves by hand."""
 
     moment: datetime = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+    sure: bool = True
 
     def now(self) -> datetime:
         return self.moment
+
+    def certain(self) -> datetime | None:
+        return self.moment if self.sure else None
 
     def monotonic(self) -> float:
         return self.moment.timestamp()

@@ -6,9 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from appliance.domain.errors import GatewayUnavailable, OutcomeUnknown
-from appliance.domain.evidence import Evidence, Received, Source, Verdict
+from appliance.domain.evidence import Evidence, Received, Source, StatusResult, Verdict
 from appliance.domain.payments import Payment
-from appliance.mpesa import wire
+from appliance.mpesa import status, wire
 
 
 def named(phone: str, how: str) -> str:
@@ -46,6 +46,9 @@ class Mpesa:
     prompts: list[Prompt] = field(default_factory=list)
     money: dict[str, tuple[str, int, str]] = field(default_factory=dict)
     """Receipt to phone, amount and reference."""
+    questions: list[tuple[str, str, str]] = field(default_factory=list)
+    """What we asked about single receipts: account, receipt and token."""
+    queries: int = 0
     lose_answers: bool = False
     away: bool = False
 
@@ -60,6 +63,7 @@ class Mpesa:
         return checkout, f"merchant-{checkout}"
 
     async def query(self, payment: Payment) -> Evidence:
+        self.queries += 1
         if self.away:
             raise GatewayUnavailable("away")
         for prompt in self.prompts:
@@ -91,6 +95,12 @@ class Mpesa:
 
     def read_confirmation(self, body: str) -> tuple[Received, dict[str, object]]:
         return wire.received(body)
+
+    async def ask_status(self, paybill_number: str, receipt: str, token: str) -> None:
+        self.questions.append((paybill_number, receipt, token))
+
+    def read_status(self, body: str) -> tuple[StatusResult, dict[str, object]]:
+        return status.result(body)
 
     def pays(self, phone: str, amount: int, reference: str) -> str:
         receipt = f"UKN{len(self.money):07d}"

@@ -2,19 +2,19 @@
 
 import asyncio
 import gc
+import logging
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import httpx
 
 from appliance import scheduler
 from appliance.app import doors
+from appliance.app.clock import SystemClock as SystemClock
 from appliance.app.wiring import Flows, Workers, wired
-from appliance.domain.clock import whole_milliseconds
+from appliance.domain.errors import StoreUnavailable
 from appliance.domain.secrets import InClear
 from appliance.flows.upkeep import Upkeep
 from appliance.mpesa import MpesaService
@@ -26,22 +26,12 @@ from appliance.settings import Settings
 from appliance.store.open import opened
 from appliance.store.port import Store
 from appliance.store.records import Books, books
-from appliance.store.schema import KEEP_WEBHOOKS, WEBHOOKS
+from appliance.store.schema import INITIATIONS, KEEP_WEBHOOKS, WEBHOOKS
+
+log = logging.getLogger(__name__)
 
 _SWITCH_SECONDS = 0.0005
 _COLLECT_AFTER = 4_000
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> datetime:
-        """Return the time as every store keeps it."""
-        return whole_milliseconds(datetime.now(UTC))
-
-    def monotonic(self) -> float:
-        """Return seconds that only grow."""
-        return time.monotonic()
 
 
 async def run(settings: Settings, on_ready: Callable[[], None]) -> None:
@@ -58,14 +48,16 @@ async def run(settings: Settings, on_ready: Callable[[], None]) -> None:
         group.create_task(workers.payments.run())
         group.create_task(workers.vouchers.run())
         group.create_task(workers.clerk.run())
+        group.create_task(workers.asker.run())
 
 
 @asynccontextmanager
 async def started(settings: Settings) -> AsyncIterator[Workers]:
     """Open every adapter and door; neither the router nor M-Pesa has to be reachable."""
-    clock = SystemClock()
+    clock = _clock(settings)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings))
+        await _set(clock, store)
         http = await stack.enter_async_context(_http(settings))
         pool = Pool(_address(settings))
         stack.push_async_callback(pool.close)
@@ -81,7 +73,16 @@ async def started(settings: Settings) -> AsyncIterator[Workers]:
             lambda before: store.prune(WEBHOOKS.name, "timestamp", before), KEEP_WEBHOOKS, clock
         )
         await stack.enter_async_context(
-            scheduler.scheduled(upkeep, mpesa.refresh_access_tokens, flows.reconcile)
+            scheduler.scheduled(
+                scheduler.Jobs(
+                    upkeep=upkeep,
+                    refresh_tokens=mpesa.refresh_access_tokens,
+                    reconcile=flows.reconcile,
+                    usage=flows.usage,
+                    drift=flows.drift,
+                    look_at_clock=clock.look,
+                )
+            )
         )
         yield workers
 
@@ -107,8 +108,9 @@ async def open_mpesa(settings: Settings) -> AsyncIterator[MpesaService]:
 @asynccontextmanager
 async def open_flows(settings: Settings) -> AsyncIterator[Flows]:
     """Open every flow for one errand of the command line; the daemon pays what is left owed."""
-    clock = SystemClock()
+    clock = _clock(settings)
     async with open_store(settings) as store, _http(settings) as http:
+        await _set(clock, store)
         kept, cipher = books(store, settings.router.id), await open_cipher(settings)
         gateway = _gateway(settings, _mpesa(settings, kept, http, clock, cipher))
         pool = Pool(_address(settings))
@@ -146,6 +148,21 @@ def _fernet(keys: list[str]) -> Cipher:
     from appliance.mpesa.cipher import FernetCipher  # noqa: PLC0415
 
     return FernetCipher([key.strip() for key in keys])
+
+
+def _clock(settings: Settings) -> SystemClock:
+    return SystemClock(always=settings.appliance.clock == "trusted")
+
+
+async def _set(clock: SystemClock, store: Store) -> None:
+    """Tell the clock what the time has been already, as far as the database says."""
+    try:
+        for shelf in (WEBHOOKS, INITIATIONS):
+            for newest in await store.page(shelf.name, None, None, 1):
+                clock.not_before(newest[shelf.newest])
+    except (StoreUnavailable, KeyError):
+        log.warning("the database does not say what time it has been")
+    await clock.look()
 
 
 def _address(settings: Settings) -> Address:

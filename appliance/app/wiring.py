@@ -1,14 +1,19 @@
 """Flows and the workers that pay what they owe, joined to each other."""
 
 from dataclasses import dataclass
+from functools import partial
 
+from appliance.domain import ids
 from appliance.domain.payments import Payment
 from appliance.domain.records import WebhookLog
 from appliance.domain.vouchers import Voucher
 from appliance.flows.access import Access
+from appliance.flows.amend import Amend
 from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout
+from appliance.flows.drift import Drift
 from appliance.flows.inbox import Inbox
+from appliance.flows.inquiry import Bounds, Inquiry
 from appliance.flows.lookup import Lookup
 from appliance.flows.matching import Matching
 from appliance.flows.progress import Watch
@@ -17,6 +22,7 @@ from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
 from appliance.flows.resolve import Resolve
 from appliance.flows.settlement import Settlement
+from appliance.flows.usage import Usage
 from appliance.flows.validation import Validation
 from appliance.ports import Cipher, Clock, Gateway, Handover, Router
 from appliance.settings import Settings
@@ -32,6 +38,8 @@ class Workers:
     payments: Worker[Payment]
     vouchers: Worker[Voucher]
     clerk: Clerk
+    asker: Clerk
+    """Waits for Safaricom where nobody else should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,9 @@ class Flows:
     inbox: Inbox
     reconcile: Reconcile
     resolve: Resolve
+    amend: Amend
+    usage: Usage
+    drift: Drift
 
 
 def wired(
@@ -57,9 +68,12 @@ def wired(
     cipher: Cipher,
 ) -> tuple[Flows, Workers]:
     """Join flows and workers: what a flow owes, its worker pays."""
-    access = Access(vouchers=kept.vouchers, router=router, clock=clock)
-    vouchers = Worker("voucher", kept.vouchers, access.grant, clock)
-    clerk = Clerk(vouchers.idle)
+    usage = Usage(vouchers=kept.vouchers, router=router, clock=clock, router_id=settings.router.id)
+    access = Access(
+        vouchers=kept.vouchers, seats=kept.seats, router=router, usage=usage, clock=clock
+    )
+    vouchers = Worker("voucher", kept.vouchers, access.pay, clock)
+    clerk, asker = Clerk(vouchers.idle), Clerk(vouchers.idle)
     settlement = Settlement(
         payments=kept.payments,
         vouchers=kept.vouchers,
@@ -85,17 +99,6 @@ def wired(
         clock=clock,
         router_id=settings.router.id,
     )
-    inbox = Inbox(
-        payments=kept.payments,
-        initiations=kept.initiations,
-        webhooks=kept.webhooks,
-        gateway=gateway,
-        settlement=settlement,
-        matching=matching,
-        validation=Validation(lookup),
-        clock=clock,
-        later=clerk.later,
-    )
     cashier = Cashier(
         kept.paybills,
         kept.routers,
@@ -103,6 +106,40 @@ def wired(
         router_id=settings.router.id,
         environment=settings.daraja.environment,
         cipher=cipher,
+    )
+    reconcile = Reconcile(
+        payments=kept.payments,
+        paybills=kept.paybills,
+        cashier=cashier,
+        gateway=gateway,
+        matching=matching,
+        clock=clock,
+    )
+    inquiry = Inquiry(
+        payments=kept.payments,
+        paybills=kept.paybills,
+        cashier=cashier,
+        gateway=gateway,
+        settlement=settlement,
+        lookup=lookup,
+        matching=matching,
+        reconcile=reconcile,
+        bounds=Bounds(clock),
+        clock=clock,
+        later=asker.later,
+        token=partial(ids.signed, settings.webhooks.path_secret.get_secret_value()),
+    )
+    inbox = Inbox(
+        payments=kept.payments,
+        initiations=kept.initiations,
+        webhooks=kept.webhooks,
+        gateway=gateway,
+        settlement=settlement,
+        matching=matching,
+        inquiry=inquiry,
+        validation=Validation(lookup),
+        clock=clock,
+        later=clerk.later,
     )
     checkout = Checkout(
         payments=kept.payments,
@@ -117,6 +154,7 @@ def wired(
     )
     redeem = Redeem(
         vouchers=kept.vouchers,
+        seats=kept.seats,
         router=router,
         access=access,
         clock=clock,
@@ -125,23 +163,28 @@ def wired(
     flows = Flows(
         checkout=checkout,
         redeem=redeem,
-        recover=Recover(payments=kept.payments, vouchers=kept.vouchers, redeem=redeem),
+        recover=Recover(
+            payments=kept.payments, vouchers=kept.vouchers, redeem=redeem, inquiry=inquiry
+        ),
         watch=Watch(payments=kept.payments, vouchers=kept.vouchers, clock=clock),
         cashier=cashier,
         inbox=inbox,
-        reconcile=Reconcile(
-            payments=kept.payments,
-            paybills=kept.paybills,
-            cashier=cashier,
-            gateway=gateway,
-            matching=matching,
-            clock=clock,
-        ),
+        reconcile=reconcile,
         resolve=Resolve(
             payments=kept.payments,
             vouchers=kept.vouchers,
             plans=kept.plans,
             settlement=settlement,
+            clock=clock,
+            router_id=settings.router.id,
+        ),
+        amend=Amend(vouchers=kept.vouchers, router=router, clock=clock),
+        usage=usage,
+        drift=Drift(
+            vouchers=kept.vouchers,
+            router=router,
+            access=access,
+            usage=usage,
             clock=clock,
             router_id=settings.router.id,
         ),
@@ -151,6 +194,7 @@ def wired(
         payments=Worker("payment", kept.payments, settlement.pay, clock),
         vouchers=vouchers,
         clerk=clerk,
+        asker=asker,
     )
 
 

@@ -16,6 +16,7 @@ from appliance.cli.provision import provision
 from appliance.cli.running import config_option, until_stopped
 from appliance.cli.sandbox import sandbox
 from appliance.cli.tokens import tokens
+from appliance.cli.vouchers import vouchers
 from appliance.domain.errors import ApplianceError
 from appliance.store.seed import WrongSeed
 
@@ -37,7 +38,7 @@ def run(config: Path | None) -> None:
     until_stopped(app.run(loaded, on_ready=lambda: click.echo("ready")))
 
 
-for group in (c2b, db, initiations, payments, provision, sandbox, tokens, webhooks):
+for group in (c2b, db, initiations, payments, provision, sandbox, tokens, vouchers, webhooks):
     cli.add_command(group)
 
 

@@ -19,6 +19,8 @@ class Kind(StrEnum):
     """A payment's outcome must reach its voucher and its initiation."""
     GRANT = "grant"
     """A paid voucher's device must be let through the router."""
+    END = "end"
+    """A voucher's time runs out: whoever is in with it must be cut off."""
 
 
 @dataclass(frozen=True, slots=True)

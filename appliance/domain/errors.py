@@ -111,3 +111,9 @@ class DeviceAbsent(ApplianceError):
     """The customer's device is not on the hotspot now; its time has not started."""
 
     code = "device_absent"
+
+
+class ClockInDoubt(ApplianceError):
+    """Nobody knows what time it is: nothing may expire until somebody does."""
+
+    code = "clock_in_doubt"

@@ -23,6 +23,7 @@ class Source(StrEnum):
     STK_QUERY = "stk_query"
     C2B = "c2b"
     PULL = "pull"
+    STATUS = "transaction_status"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,4 +67,37 @@ class Received:
             checkout_request_id=checkout_request_id,
             receipt=self.receipt,
             amount=self.amount,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusResult:
+    """What Safaricom found about a receipt that we asked for; absent where it does not say."""
+
+    code: str
+    """Safaricom's result code, always text; only `0` found anything."""
+    status: str = ""
+    receipt: str | None = None
+    amount: Decimal | None = None
+    payer: str = ""
+    payee: str = ""
+    """The short code that got the money. Recorded answers name none."""
+    at: datetime | None = None
+
+    @property
+    def completed(self) -> bool:
+        """Say whether the money has moved."""
+        return self.code == "0" and self.status.casefold() == "completed"
+
+    def money(self, account: str) -> Received | None:
+        """Return it as money to this account; None where receipt, amount or payer is missing."""
+        if self.receipt is None or self.amount is None or not self.payer:
+            return None
+        return Received(
+            source=Source.STATUS,
+            receipt=self.receipt,
+            amount=self.amount,
+            short_code=account,
+            msisdn=self.payer,
+            at=self.at,
         )

@@ -1,6 +1,8 @@
 """Identifiers and secrets: what names a document, a page, a callback or a voucher."""
 
 import hashlib
+import hmac
+import re
 import secrets
 import time
 
@@ -11,6 +13,7 @@ CODE_LENGTH = 10
 # The owner's other programs make codes that do hold them.
 _ALIKE = {"O": "0", "0": "O", "I": "1", "1": "I"}
 _MOST_DOUBTS = 4
+_SIGNED = re.compile("((?:[0-9a-f]{2}){1,64})([0-9a-f]{32})")
 LONGEST = 64
 """No identifier of ours or of an operator is longer."""
 
@@ -33,6 +36,20 @@ def new_token() -> str:
 def fingerprint(token: str) -> str:
     """Return what is stored of a secret token: enough to recognise it, useless to forge it."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def signed(secret: str, text: str) -> str:
+    """Return a short ASCII text in hex, ending in a mark that takes the secret to make."""
+    return text.encode("ascii").hex() + _mark(secret, text)
+
+
+def unsigned(secret: str, token: str) -> str | None:
+    """Return the text of a token that was made with this secret; None for any other."""
+    found = _SIGNED.fullmatch(token)
+    if found is None:
+        return None
+    text = bytes.fromhex(found[1]).decode("latin-1")
+    return text if hmac.compare_digest(found[2], _mark(secret, text)) else None
 
 
 def new_voucher_code() -> str:
@@ -58,3 +75,7 @@ def readings(typed: str) -> list[str]:
 def typed_voucher_code(text: str) -> str:
     """Return the code meant by what somebody typed: case, spaces and dashes do not count."""
     return "".join(text[:64].upper().replace("-", "").split())
+
+
+def _mark(secret: str, text: str) -> str:
+    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()[:32]

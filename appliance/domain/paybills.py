@@ -25,6 +25,10 @@ class Credentials:
     consumer_key: str = field(repr=False)
     consumer_secret: str = field(repr=False)
     pass_key: str = field(repr=False)
+    initiator_name: str | None = None
+    """The API operator that asks about single receipts; without one nobody asks."""
+    security_credential: str | None = field(default=None, repr=False)
+    """Its password under Safaricom's certificate. Safaricom ends the password after 90 days."""
     access_token: str | None = field(default=None, repr=False)
     token_expires_at: datetime | None = None
     last_token_refresh: datetime | None = None
@@ -67,6 +71,17 @@ class Paybill:
     def c2b_short_code(self) -> str:
         """Return the number that Safaricom's C2B messages and lists know it by."""
         return self.config.c2b_short_code or self.paybill_info.number
+
+    @property
+    def short_codes(self) -> frozenset[str]:
+        """Return every number that Safaricom may call it by."""
+        info = self.paybill_info
+        return frozenset({info.number, info.store_number or info.number, self.c2b_short_code})
+
+    @property
+    def has_initiator(self) -> bool:
+        """Say whether it may ask what became of a single receipt."""
+        return bool(self.credentials.initiator_name and self.credentials.security_credential)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

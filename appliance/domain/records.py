@@ -96,6 +96,8 @@ class WebhookLog:
     timestamp: datetime
     raw_body: str
     payment_id: str | None = None
+    asked: str | None = None
+    """The account and the receipt of the question that this answers."""
     proved: bool = True
     """Whether it came on an address that only Safaricom knows; else it is no more than a hint."""
     remote_ip: str | None = None

@@ -1,12 +1,12 @@
 """A voucher: the right to time on the hotspot; every transition is pure."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from appliance.domain import ids
 from appliance.domain.debts import Kind, Owed, owing
-from appliance.domain.devices import Device, HotspotUser
+from appliance.domain.devices import Device, Reading
 from appliance.domain.plans import ClockKind, Plan
 
 
@@ -25,6 +25,7 @@ class State(StrEnum):
 
 
 USABLE = frozenset({State.PAID, State.READY, State.ACTIVE})
+ENDED = frozenset({State.EXPIRED, State.REVOKED})
 
 
 class PaidByAnother(Exception):
@@ -48,20 +49,50 @@ class Voucher:
     paid_at: datetime | None = None
     activated_at: datetime | None = None
     expires_at: datetime | None = None
+    """By the clock; None while connected time is what counts, or the clock was in doubt."""
+    used_seconds: int = 0
+    """Connected time, all devices together; it never goes back."""
+    used_bytes: int = 0
+    router_seconds: int = 0
+    """The router's own counter as last read; it starts again with the router."""
+    router_bytes: int = 0
+    extra_seconds: int = 0
+    """What an operator added to the plan."""
+    extra_bytes: int = 0
     owed: Owed | None = None
     version: int = 0
 
-    def usable(self, now: datetime) -> bool:
-        """Say whether the voucher still buys time."""
-        return self.state in USABLE and (self.expires_at is None or now < self.expires_at)
+    @property
+    def length(self) -> timedelta:
+        """Return the time that was sold, with what was added to it."""
+        return self.plan.duration + timedelta(seconds=self.extra_seconds)
+
+    @property
+    def bytes_sold(self) -> int | None:
+        """Return the data that was sold; None for any amount."""
+        limit = self.plan.data_limit_bytes
+        return None if limit is None else limit + self.extra_bytes
+
+    @property
+    def metered(self) -> bool:
+        """Say whether its end depends on what the router counts."""
+        by_clock = self.plan.clock is ClockKind.WALL and self.expires_at is not None
+        return not by_clock or self.plan.data_limit_bytes is not None
+
+    def usable(self, now: datetime | None) -> bool:
+        """Say whether the voucher still buys time; None while nobody knows what time it is."""
+        if now is None or self.expires_at is None:
+            return self.state in USABLE
+        return self.state in USABLE and now < self.expires_at
 
     def seconds_left(self, now: datetime) -> int:
         """Return what is left in whole seconds; time that has not started is left entirely."""
         if not self.usable(now):
             return 0
-        if self.expires_at is None:
-            return int(self.plan.duration.total_seconds())
-        return max(0, int((self.expires_at - now).total_seconds()))
+        left = self.length - timedelta(seconds=self.used_seconds)
+        if self.expires_at is not None:  # a clock that went back adds nothing
+            left = min(self.length, self.expires_at - now)
+        return max(0, int(left.total_seconds()))
 
     def claimed(self, payment_id: str) -> "Voucher":
         """Return the voucher as the one that this payment is for, unless it is another's."""
@@ -106,19 +137,49 @@ class Voucher:
         """Return the voucher as known to the router; its time still has not started."""
         return replace(self, state=State.READY) if self.state is State.PAID else self
 
-    def online(self, now: datetime, device: Device) -> "Voucher":
+    def online(self, now: datetime, device: Device, *, certain: bool = True) -> "Voucher":
         """Return the voucher with this device online; time starts the first time only.
 
-        One that was revoked or used up meanwhile stays so.
+        While the clock is not certain the end stays open, see `timed`. One that was revoked or
+        used up meanwhile stays so, and keeps what it owes.
         """
         if self.state not in USABLE:
-            return replace(self, owed=None)
-        owed = None if _mac(self.device) == _mac(device) else self.owed
-        if self.state is State.ACTIVE:
-            return replace(self, owed=owed)
-        wall = self.plan.clock is ClockKind.WALL
-        expires_at = now + self.plan.duration if wall else None
-        return replace(self, state=State.ACTIVE, activated_at=now, expires_at=expires_at, owed=owed)
+            return self if _is_end(self.owed) else replace(self, owed=None)
+        started = self
+        if self.state is not State.ACTIVE:
+            wall = certain and self.plan.clock is ClockKind.WALL
+            expires_at = now + self.length if wall else None
+            started = replace(self, state=State.ACTIVE, activated_at=now, expires_at=expires_at)
+        let_in = _mac(self.device) == _mac(device)
+        return replace(started, owed=started.end_owed(now)) if let_in else started
+
+    def found(self, since: datetime, device: Device, *, certain: bool) -> "Voucher":
+        """Return a voucher kept for later as running: its code was typed at the router itself."""
+        if self.state is not State.READY:
+            return self
+        return replace(self, device=device).online(since, device, certain=certain)
+
+    def end_owed(self, now: datetime) -> Owed | None:
+        """Return the debt that a running voucher is left with: its end, where the clock sets it."""
+        if self.state is not State.ACTIVE or self.plan.clock is not ClockKind.WALL:
+            return None
+        return Owed(Kind.END, self.expires_at or now)
+
+    def with_end(self, now: datetime) -> "Voucher":
+        """Return a voucher that owes nothing owing its end, where the clock sets one."""
+        return replace(self, owed=self.end_owed(now)) if self.owed is None else self
+
+    def timed(self, now: datetime) -> "Voucher":
+        """Return a voucher that started under a doubtful clock with its end, now that one knows.
+
+        What the router counted meanwhile is the time that has passed.
+        """
+        open_end = self.state is State.ACTIVE and self.expires_at is None
+        if not open_end or self.plan.clock is not ClockKind.WALL:
+            return self
+        expires_at = now + self.length - timedelta(seconds=self.used_seconds)
+        timed = replace(self, expires_at=expires_at)
+        return replace(timed, owed=timed.end_owed(now)) if _is_end(self.owed) else timed
 
     def put_off(self, lease: datetime | None, until: datetime, error: str) -> "Voucher":
         """Return the voucher with its debt waiting, if the debt is still under this lease."""
@@ -126,31 +187,86 @@ class Voucher:
             return self
         return replace(self, owed=self.owed.put_off(lease, until, error))
 
-    def kept(self, device: Device | None) -> "Voucher":
+    def due_at(self, at: datetime) -> "Voucher":
+        """Return the voucher with its debt left to whoever pays debts, from then on."""
+        lease = None if self.owed is None else self.owed.lease_until
+        return self.put_off(lease, at, "")
+
+    def kept(self, device: Device | None, now: datetime) -> "Voucher":
         """Return the voucher ready on the router, owing this device nothing: it is used later."""
         ready = self.on_router()
         same = _mac(ready.device) == _mac(device)
-        return replace(ready, owed=None) if same else ready
+        return replace(ready, owed=ready.end_owed(now)) if same and not ready.ended else ready
 
-    def over(self) -> "Voucher":
-        """Return the voucher after its end was noticed; one that was revoked stays revoked."""
-        state = State.EXPIRED if self.state in USABLE else self.state
-        return replace(self, state=state, owed=None)
+    @property
+    def ended(self) -> bool:
+        """Say whether its time is over, or was taken away."""
+        return self.state in ENDED
 
-    def account(self) -> HotspotUser:
-        """Return the hotspot user this voucher becomes.
+    def counted(self, reading: Reading, now: datetime) -> "Voucher":
+        """Return the voucher after the router's counters were read; over, when all is used.
 
-        The router's own limit is the plan's length: connected time never exceeds what was sold,
-        even while the box is off.
+        A counter that shows less than before has lost what it knew: what was used stays used, and
+        counting goes on from there.
         """
-        return HotspotUser(
-            name=self.code,
-            profile=self.plan.profile,
-            limit_uptime=self.plan.duration,
-            limit_bytes_total=self.plan.data_limit_bytes,
-            rate_limit=self.plan.rate_limit,
-            shared_users=self.plan.devices,
+        if self.state not in USABLE:
+            return self
+        after = replace(
+            self,
+            used_seconds=self.used_seconds + max(0, reading.seconds - self.router_seconds),
+            used_bytes=self.used_bytes + max(0, reading.moved - self.router_bytes),
+            router_seconds=reading.seconds,
+            router_bytes=reading.moved,
         )
+        return after.over(now) if after.used_up else after
+
+    @property
+    def used_up(self) -> bool:
+        """Say whether the connected time or the data that was sold has been used."""
+        sold = self.bytes_sold
+        late = self.used_seconds >= self.length.total_seconds()
+        return late or (sold is not None and self.used_bytes >= sold)
+
+    def over(self, now: datetime) -> "Voucher":
+        """Return the voucher at its end, owing the cut; one that was revoked stays revoked."""
+        return self._ending(State.EXPIRED, now)
+
+    def run_out(self, now: datetime) -> "Voucher":
+        """Return the voucher at its end if that has come, else with the debt of it put right."""
+        if not self.usable(now):
+            return self.over(now)
+        return replace(self, owed=self.end_owed(now)) if _is_end(self.owed) else self
+
+    def revoked(self, now: datetime) -> "Voucher":
+        """Return the voucher taken away by an operator, owing the cut.
+
+        One that is not paid yet stays: money that is under way to it must find it.
+        """
+        return self._ending(State.REVOKED, now)
+
+    def cut(self) -> "Voucher":
+        """Return the ended voucher owing nothing: nobody is in with it any more."""
+        return replace(self, owed=None) if self.ended else self
+
+    def extended(self, time: timedelta, data: int, now: datetime) -> "Voucher":
+        """Return the voucher with time and bytes added; one that has ended stays so."""
+        if self.state not in USABLE:
+            return self
+        seconds = int(time.total_seconds())
+        longer = replace(
+            self,
+            extra_seconds=self.extra_seconds + seconds,
+            extra_bytes=self.extra_bytes + data,
+            expires_at=self.expires_at and self.expires_at + timedelta(seconds=seconds),
+        )
+        return replace(longer, owed=longer.end_owed(now)) if _is_end(self.owed) else longer
+
+    def _ending(self, state: State, now: datetime) -> "Voucher":
+        """Return the usable voucher ended and owing the cut, to whoever holds its end already."""
+        if self.state not in USABLE:
+            return self
+        held = _is_end(self.owed) and self.owed is not None and self.owed.lease_until is not None
+        return replace(self, state=state, owed=self.owed if held else owing(Kind.END, now))
 
 
 def drawn_up(
@@ -167,6 +283,10 @@ def drawn_up(
         payment_id=payment_id,
         device=device,
     )
+
+
+def _is_end(owed: Owed | None) -> bool:
+    return owed is not None and owed.kind is Kind.END
 
 
 def _mac(device: Device | None) -> str | None:

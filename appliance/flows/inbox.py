@@ -10,6 +10,7 @@ from appliance.domain.evidence import Evidence, Received
 from appliance.domain.payments import NotOurs, Payment, SecondPayment, State
 from appliance.domain.records import WebhookLog, WebhookMetadata
 from appliance.flows.evolve import evolve
+from appliance.flows.inquiry import Inquiry
 from appliance.flows.matching import Matching
 from appliance.flows.settlement import Settlement
 from appliance.flows.validation import Validation
@@ -18,6 +19,7 @@ from appliance.ports import Clock, Gateway, Initiations, Later, Payments, Webhoo
 log = logging.getLogger(__name__)
 
 STK_CALLBACK, C2B_CONFIRMATION = "stk_callback", "c2b_confirmation"
+STATUS_RESULT, STATUS_TIMEOUT = "status_result", "status_timeout"
 
 # What a webhook's reader sees; the first two words are the owner's other programs'.
 _STATUS = {
@@ -38,6 +40,7 @@ class Inbox:
     gateway: Gateway
     settlement: Settlement
     matching: Matching
+    inquiry: Inquiry
     validation: Validation
     clock: Clock
     later: Later
@@ -75,6 +78,10 @@ class Inbox:
                 payload=payload,
                 metadata=_of_confirmation(money),
             )
+        if webhook.type == STATUS_RESULT:
+            return await self.inquiry.heard(webhook)
+        if webhook.type == STATUS_TIMEOUT:
+            return replace(webhook, status="timed_out")
         evidence, payload = self.gateway.read_callback(webhook.raw_body)
         status = await self._of_callback(webhook, evidence)
         return replace(webhook, status=status, payload=payload, metadata=_of_stk(evidence, payload))

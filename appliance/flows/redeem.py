@@ -4,12 +4,11 @@ import logging
 from dataclasses import dataclass
 
 from appliance.domain import ids
-from appliance.domain.devices import Device
+from appliance.domain.devices import Device, Session, seat_id
 from appliance.domain.errors import DeviceAbsent, Invalid, RouterRefused, RouterUnreachable
 from appliance.domain.vouchers import State, Voucher
 from appliance.flows.access import Access
-from appliance.flows.evolve import evolve
-from appliance.ports import Clock, Router, Vouchers
+from appliance.ports import Clock, Router, Seats, Vouchers
 
 log = logging.getLogger(__name__)
 
@@ -21,39 +20,54 @@ class Redeem:
     """By typed code, by the page of one's own purchase, or by just coming back."""
 
     vouchers: Vouchers
+    seats: Seats
     router: Router
     access: Access
     clock: Clock
     router_id: str
 
-    async def by_code(self, typed: str, device: Device | None) -> Voucher:
-        """Return the voucher on its way to this device; raise `Invalid` with the sentence."""
+    async def by_code(self, typed: str, device: Device | None, *, move: bool = False) -> Voucher:
+        """Return the voucher on its way to this device; raise `Invalid` with the sentence.
+
+        Where as many devices are online with it as its plan allows, `move` logs the one out that
+        has been in the longest; without it that is `code_in_use`.
+        """
         code = ids.typed_voucher_code(typed)
         voucher = await self.vouchers.find("code", code) if code else None
         if voucher is None or voucher.state is State.UNPAID:
             raise Invalid("code_unknown", "code")
         if voucher.router_id != self.router_id:
             raise Invalid("code_elsewhere", "code")
-        if not voucher.usable(self.clock.now()):
+        if not voucher.usable(self.clock.certain()):
             raise Invalid("code_expired", "code")
         if device is None:
             raise Invalid("device_unknown", "code")
-        await self._refuse_in_use(voucher, device)
+        await self._make_room(voucher, device, move=move)
         return await self.bring_online(voucher, device)
 
     async def returning(self, known: list[Voucher], device: Device) -> Voucher | None:
-        """Return the first usable of the device's vouchers, logged in again where it was not."""
+        """Return the first usable of the device's vouchers, logged in again where it was not.
+
+        One that others use up to its plan's limit stays theirs: this device was moved away from.
+        """
         for voucher in self.usable(known):
-            if await self._is_online(voucher, device):
+            sessions = await self._sessions(voucher)
+            if any(session.mac == device.mac for session in sessions):
                 return voucher
+            if len(sessions) >= voucher.plan.devices:
+                continue
             brought = await self.bring_online(voucher, device)
-            if brought.usable(self.clock.now()):
+            if brought.usable(self.clock.certain()):
                 return brought
         return None
 
     async def known(self, device: Device) -> list[Voucher]:
-        """Return the device's vouchers on this hotspot, the newest first."""
+        """Return the device's vouchers on this hotspot, the newest first, then one it shares."""
         found = await self.vouchers.page("device.mac", device.mac, _MOST_PER_DEVICE)
+        seat = await self.seats.get(seat_id(self.router_id, device.mac))
+        if seat is not None and all(voucher.id != seat.voucher_id for voucher in found):
+            shared = await self.vouchers.get(seat.voucher_id)
+            found += [] if shared is None else [shared]
         return [voucher for voucher in found if voucher.router_id == self.router_id]
 
     def usable(self, known: list[Voucher]) -> list[Voucher]:
@@ -61,7 +75,7 @@ class Redeem:
 
         A second one bought meanwhile keeps its whole time.
         """
-        now = self.clock.now()
+        now = self.clock.certain()
         usable = [voucher for voucher in known if voucher.usable(now)]
         return sorted(usable, key=lambda v: (v.state is not State.ACTIVE, v.created_at))
 
@@ -75,34 +89,28 @@ class Redeem:
         return voucher
 
     async def bring_online(self, voucher: Voucher, device: Device) -> Voucher:
-        """Owe this device access and pay at once; what cannot be paid now the worker pays."""
-        now, ours = self.clock.now(), list[Voucher]()
-        wanted = await evolve(
-            self.vouchers, voucher, lambda v: v.wanted_by(device, now), then=ours.append
-        )
-        if not ours:
-            return wanted
-        try:
-            return await self.access.grant(wanted)
-        except (RouterUnreachable, RouterRefused, DeviceAbsent) as error:
-            code, soon = error.code, self.clock.now()
-            log.warning("not online yet voucher=%s code=%s", voucher.id, code)
-        lease = wanted.owed.lease_until if wanted.owed is not None else None
-        return await evolve(self.vouchers, wanted, lambda v: v.put_off(lease, soon, code))
+        """Let this device in now, or as soon as the router does."""
+        return await self.access.bring_online(voucher, device)
 
-    async def _is_online(self, voucher: Voucher, device: Device) -> bool:
+    async def _sessions(self, voucher: Voucher) -> list[Session]:
+        """Return who is in with a running voucher; nobody, as far as the router says nothing."""
         if voucher.state is not State.ACTIVE:
-            return False
+            return []
         try:
-            sessions = await self.router.sessions(mac=device.mac)
+            return await self.router.sessions(user=voucher.code)
         except (RouterUnreachable, RouterRefused):
-            return False
-        return any(session.user == voucher.code for session in sessions)
+            return []
 
-    async def _refuse_in_use(self, voucher: Voucher, device: Device) -> None:
+    async def _make_room(self, voucher: Voucher, device: Device, *, move: bool) -> None:
         if voucher.state is not State.ACTIVE:
             return
         sessions = await self.router.sessions(user=voucher.code)
         others = [session for session in sessions if session.mac != device.mac]
-        if len(others) >= voucher.plan.devices:
+        too_many = len(others) - voucher.plan.devices + 1
+        if too_many <= 0:
+            return
+        if not move:
             raise Invalid("code_in_use", "code")
+        for session in sorted(others, key=lambda s: s.uptime, reverse=True)[:too_many]:
+            await self.router.leave(voucher.code, session.mac)
+            log.info("moved to another device voucher=%s", voucher.id)

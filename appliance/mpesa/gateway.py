@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from appliance.domain.errors import GatewayRefused, OutcomeUnknown
-from appliance.domain.evidence import Evidence, Received, Source, Verdict
+from appliance.domain.evidence import Evidence, Received, Source, StatusResult, Verdict
 from appliance.domain.payments import Payment
-from appliance.mpesa import wire
+from appliance.mpesa import status, wire
 from appliance.mpesa.service import MpesaService
 
 
@@ -16,7 +16,7 @@ class MpesaGateway:
 
     service: MpesaService
     hooks_url: str
-    """`<webhooks.public_url>/hooks/<path_secret>`; the payment's token ends the path."""
+    """`<webhooks.public_url>/hooks/<path_secret>`; a token ends every path."""
 
     async def push(
         self, payment: Payment, callback_token: str, not_after: float
@@ -62,3 +62,14 @@ class MpesaGateway:
     def read_confirmation(self, body: str) -> tuple[Received, dict[str, object]]:
         """Return what a C2B message says, and its payload for the log; raise `Invalid`."""
         return wire.received(body)
+
+    async def ask_status(self, paybill_number: str, receipt: str, token: str) -> None:
+        """Ask what became of a receipt; the answer comes to this question's own address."""
+        address = f"{self.hooks_url}/status/{token}"
+        await self.service.query_transaction_status(
+            paybill_number, receipt, f"{address}/result", f"{address}/timeout"
+        )
+
+    def read_status(self, body: str) -> tuple[StatusResult, dict[str, object]]:
+        """Return what a result says, and its payload for the log; raise `Invalid`."""
+        return status.result(body)

@@ -1,4 +1,4 @@
-"""`MpesaService`: tokens, STK push and STK query for every paybill and till in `paybills`."""
+"""`MpesaService`: tokens, pushes and questions for every paybill and till in `paybills`."""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -11,7 +11,7 @@ from appliance.domain.errors import GatewayRefused, GatewayUnavailable, OutcomeU
 from appliance.domain.evidence import Evidence, Received
 from appliance.domain.paybills import Paybill
 from appliance.domain.secrets import InClear
-from appliance.mpesa import client, wire
+from appliance.mpesa import client, status, values, wire
 from appliance.mpesa.refresh import Refresh, TokenReport
 from appliance.mpesa.tokens import Tokens
 from appliance.ports import Cipher, Clock, Paybills
@@ -26,6 +26,14 @@ class PushAnswer:
 
     checkout_request_id: str = field(repr=False)
     merchant_request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledged:
+    """Safaricom's two names for a question that it answers later, at our own address."""
+
+    originator_conversation_id: str
+    conversation_id: str
 
 
 class MpesaService:
@@ -97,13 +105,13 @@ class MpesaService:
         )
         path = "/mpesa/stkpush/v1/processrequest"
         answer = await self._call(paybill, path, body, not_after)
-        checkout = wire.text(answer.get("CheckoutRequestID"))
-        code = wire.text(answer.get("ResponseCode"))
+        checkout = values.text(answer.get("CheckoutRequestID"))
+        code = values.text(answer.get("ResponseCode"))
         if code is not None and code != "0":
             raise GatewayRefused("not_completed", code)
         if code is None or checkout is None:
             raise OutcomeUnknown("an acceptance without a name")
-        merchant = wire.text(answer.get("MerchantRequestID")) or ""
+        merchant = values.text(answer.get("MerchantRequestID")) or ""
         return PushAnswer(checkout_request_id=checkout, merchant_request_id=merchant)
 
     async def query_stk_push_status(
@@ -115,6 +123,32 @@ class MpesaService:
         answer = await self._call(paybill, "/mpesa/stkpushquery/v1/query", body)
         return wire.query_evidence(answer)
 
+    async def query_transaction_status(
+        self, paybill_number: str, receipt: str, result_url: str, timeout_url: str
+    ) -> Acknowledged:
+        """Ask what became of a receipt; this answer says no more than that the question was taken.
+
+        Raises `GatewayRefused`, also where the paybill has no initiator, and what every call
+        raises.
+        """
+        paybill = await self._paybill(paybill_number)
+        credential = paybill.credentials.security_credential
+        if not paybill.has_initiator or credential is None:
+            raise GatewayRefused("merchant_config", "no initiatorName and securityCredential")
+        opened = replace(paybill.credentials, security_credential=self._cipher.open(credential))
+        asking = replace(paybill, credentials=opened)
+        body = status.question(asking, receipt, result_url, timeout_url)
+        answer = await self._call(paybill, "/mpesa/transactionstatus/v1/query", body)
+        code = values.text(answer.get("ResponseCode"))
+        if code is None:
+            raise OutcomeUnknown("an acknowledgement without a code")
+        if code != "0":
+            raise GatewayRefused("not_completed", code)
+        return Acknowledged(
+            originator_conversation_id=values.text(answer.get("OriginatorConversationID")) or "",
+            conversation_id=values.text(answer.get("ConversationID")) or "",
+        )
+
     async def register_c2b_urls(
         self, paybill_number: str, confirmation_url: str, validation_url: str, version: str
     ) -> None:
@@ -125,7 +159,7 @@ class MpesaService:
         paybill = await self._paybill(paybill_number)
         body = wire.register_urls(paybill.c2b_short_code, confirmation_url, validation_url)
         answer = await self._call(paybill, f"/mpesa/c2b/{version}/registerurl", body)
-        if wire.text(answer.get("ResponseCode")) != "0":
+        if values.text(answer.get("ResponseCode")) != "0":
             raise GatewayRefused("merchant_config", "the URLs were not taken")
 
     async def pull_transactions(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
 from appliance.domain.errors import Invalid
-from appliance.mpesa.wire import EAST_AFRICA
+from appliance.mpesa.values import EAST_AFRICA
 
 _RECEIPT, _TIME, _STATUS, _PAID_IN = (
     "receipt no",

@@ -1,23 +1,17 @@
 """Daraja's messages: built and read here and nowhere else."""
 
 import base64
-import json
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal, InvalidOperation
+from datetime import datetime
 from typing import Any
 
 from appliance.domain.errors import Invalid
 from appliance.domain.evidence import Evidence, Received, Source, Verdict
 from appliance.domain.paybills import Paybill
-from appliance.mpesa import results
+from appliance.mpesa import results, values
 
-# Daraja's timestamps are East African Time in both directions; Kenya keeps no summer time.
-EAST_AFRICA = timezone(timedelta(hours=3))
 REFERENCE_LENGTH = 12
 DESCRIPTION_LENGTH = 13
-_RECEIPT = re.compile(r"[A-Za-z0-9]{6,20}", re.ASCII)
 _C2B_FIELDS = (
     "TransactionType",
     "TransID",
@@ -33,9 +27,6 @@ _C2B_FIELDS = (
     "MiddleName",
     "LastName",
 )
-_TEXT = re.compile(r"[\x20-\x7e]{1,128}", re.ASCII)
-# No account holds more; what says so is no amount, and as a whole number would not fit a database.
-_LARGEST = 10**12
 
 
 def stk_push(  # noqa: PLR0913 # Daraja's own fields
@@ -70,14 +61,14 @@ def stk_query(paybill: Paybill, checkout_request_id: str, now: datetime) -> dict
 
 def query_evidence(answer: Mapping[str, Any]) -> Evidence:
     """Return what a query's answer says; no `ResultCode` means it says nothing."""
-    code = text(answer.get("ResultCode"))
+    code = values.text(answer.get("ResultCode"))
     verdict, reason = results.of_query(code or "")
     return Evidence(
         source=Source.STK_QUERY,
         verdict=verdict,
         code=code or "",
         reason=reason,
-        checkout_request_id=text(answer.get("CheckoutRequestID")),
+        checkout_request_id=values.text(answer.get("CheckoutRequestID")),
     )
 
 
@@ -87,13 +78,16 @@ def callback_evidence(body: str) -> tuple[Evidence, dict[str, object]]:
     Items are read by name, never by place; every one may be missing. Raises `Invalid`.
     """
     callback = _callback(body)
-    code = text(callback.get("ResultCode"))
+    code = values.text(callback.get("ResultCode"))
     if code is None:
         raise Invalid("callback_without_result")
     items = _items(callback.get("CallbackMetadata"))
     verdict, reason = results.of_callback(code)
-    checkout, amount = text(callback.get("CheckoutRequestID")), _amount(items.get("Amount"))
-    receipt = _receipt(items.get("MpesaReceiptNumber"))
+    checkout, amount = (
+        values.text(callback.get("CheckoutRequestID")),
+        values.amount(items.get("Amount")),
+    )
+    receipt = values.receipt(items.get("MpesaReceiptNumber"))
     named = (
         callback.get("CheckoutRequestID"),
         items.get("Amount"),
@@ -112,10 +106,10 @@ def callback_evidence(body: str) -> tuple[Evidence, dict[str, object]]:
         code=code,
         reason=reason,
         checkout_request_id=checkout,
-        merchant_request_id=text(callback.get("MerchantRequestID")),
+        merchant_request_id=values.text(callback.get("MerchantRequestID")),
         receipt=receipt,
         amount=amount,
-        phone=text(items.get("PhoneNumber")),
+        phone=values.text(items.get("PhoneNumber")),
     )
     return evidence, {"Body": {"stkCallback": _plain(callback)}}
 
@@ -125,11 +119,14 @@ def received(body: str) -> tuple[Received, dict[str, object]]:
 
     Everything but the receipt, the amount and the short code may be missing.
     """
-    parsed = _parsed(body)
+    parsed = values.parsed(body)
     if not isinstance(parsed, dict):
         raise Invalid("callback_malformed")
-    receipt, amount = _receipt(parsed.get("TransID")), _amount(parsed.get("TransAmount"))
-    short_code = text(parsed.get("BusinessShortCode"))
+    receipt, amount = (
+        values.receipt(parsed.get("TransID")),
+        values.amount(parsed.get("TransAmount")),
+    )
+    short_code = values.text(parsed.get("BusinessShortCode"))
     if receipt is None or amount is None or short_code is None:
         raise Invalid("callback_without_money")
     money = Received(
@@ -137,11 +134,11 @@ def received(body: str) -> tuple[Received, dict[str, object]]:
         receipt=receipt,
         amount=amount,
         short_code=short_code,
-        reference=text(parsed.get("BillRefNumber")) or "",
-        msisdn=text(parsed.get("MSISDN")) or "",
-        at=_moment(text(parsed.get("TransTime")) or ""),
+        reference=values.text(parsed.get("BillRefNumber")) or "",
+        msisdn=values.text(parsed.get("MSISDN")) or "",
+        at=values.moment(values.text(parsed.get("TransTime")) or ""),
     )
-    return money, {name: text(parsed.get(name)) for name in _C2B_FIELDS if name in parsed}
+    return money, {name: values.text(parsed.get(name)) for name in _C2B_FIELDS if name in parsed}
 
 
 def register_urls(short_code: str, confirmation_url: str, validation_url: str) -> dict[str, str]:
@@ -161,8 +158,8 @@ def pull_query(short_code: str, start: datetime, end: datetime, offset: int) -> 
     """Return the body that asks for the payments of a time, from a row on."""
     return {
         "ShortCode": short_code,
-        "StartDate": f"{start.astimezone(EAST_AFRICA):%Y-%m-%d %H:%M:%S}",
-        "EndDate": f"{end.astimezone(EAST_AFRICA):%Y-%m-%d %H:%M:%S}",
+        "StartDate": f"{start.astimezone(values.EAST_AFRICA):%Y-%m-%d %H:%M:%S}",
+        "EndDate": f"{end.astimezone(values.EAST_AFRICA):%Y-%m-%d %H:%M:%S}",
         "OffSetValue": str(offset),
     }
 
@@ -181,16 +178,8 @@ def pulled(answer: Mapping[str, Any], short_code: str) -> tuple[int, list[Receiv
     return len(rows), [money for money in found if money is not None]
 
 
-def text(value: object) -> str | None:
-    """Return a short printable value as text; Daraja mixes numbers and strings freely."""
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        return None
-    shown = str(value).strip()
-    return shown if _TEXT.fullmatch(shown) else None
-
-
 def _row(row: Mapping[str, Any], short_code: str) -> Received | None:
-    receipt, amount = _receipt(row.get("transactionId")), _amount(row.get("amount"))
+    receipt, amount = values.receipt(row.get("transactionId")), values.amount(row.get("amount"))
     if receipt is None or amount is None:
         return None
     return Received(
@@ -198,24 +187,17 @@ def _row(row: Mapping[str, Any], short_code: str) -> Received | None:
         receipt=receipt,
         amount=amount,
         short_code=short_code,
-        reference=text(row.get("billreference")) or "",
-        msisdn=text(row.get("msisdn")) or "",
+        reference=values.text(row.get("billreference")) or "",
+        msisdn=values.text(row.get("msisdn")) or "",
         # The zone of `trxDate` is not established, so nothing is decided by it.
         at=None,
     )
 
 
-def _moment(digits: str) -> datetime | None:
-    try:
-        return datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=EAST_AFRICA).astimezone(UTC)
-    except (ValueError, OverflowError):  # a year that no zone can shift
-        return None
-
-
 def _signed(paybill: Paybill, now: datetime) -> dict[str, str]:
     info = paybill.paybill_info
     short_code = info.store_number or info.number
-    timestamp = now.astimezone(EAST_AFRICA).strftime("%Y%m%d%H%M%S")
+    timestamp = now.astimezone(values.EAST_AFRICA).strftime("%Y%m%d%H%M%S")
     secret = f"{short_code}{paybill.credentials.pass_key}{timestamp}"
     return {
         "BusinessShortCode": short_code,
@@ -226,7 +208,7 @@ def _signed(paybill: Paybill, now: datetime) -> dict[str, str]:
 
 def _callback(body: str) -> Mapping[str, Any]:
     try:
-        callback = _parsed(body)["Body"]["stkCallback"]
+        callback = values.parsed(body)["Body"]["stkCallback"]
     except (KeyError, TypeError) as error:
         raise Invalid("callback_malformed") from error
     if not isinstance(callback, dict):
@@ -234,55 +216,27 @@ def _callback(body: str) -> Mapping[str, Any]:
     return callback
 
 
-def _parsed(body: str) -> Any:
-    try:
-        return json.loads(body, parse_float=Decimal, parse_constant=_refuse)
-    except (ValueError, ArithmeticError, RecursionError) as error:
-        raise Invalid("callback_malformed") from error
-
-
-def _refuse(name: str) -> object:
-    raise ValueError(name)
-
-
 def _items(metadata: object) -> dict[str, object]:
     listed = metadata.get("Item") if isinstance(metadata, dict) else None
     found: dict[str, object] = {}
     for item in listed if isinstance(listed, list) else []:
-        name = text(item.get("Name")) if isinstance(item, dict) else None
+        name = values.text(item.get("Name")) if isinstance(item, dict) else None
         if name is not None:
             found.setdefault(name, item.get("Value"))
     return found
 
 
-def _receipt(value: object) -> str | None:
-    """Return a receipt; a number is none, however many digits it has."""
-    shown = text(value) if isinstance(value, str) else None
-    return shown.upper() if shown is not None and _RECEIPT.fullmatch(shown) else None
-
-
-def _amount(value: object) -> Decimal | None:
-    shown = text(value)
-    if shown is None:
-        return None
-    try:
-        amount = Decimal(shown)
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() and 0 <= amount <= _LARGEST else None
-
-
 def _plain(callback: Mapping[str, Any]) -> dict[str, object]:
     """Return the callback from known keys only: what a stranger sends never names our fields."""
     known: dict[str, object] = {
-        name: text(callback.get(name))
+        name: values.text(callback.get(name))
         for name in ("MerchantRequestID", "CheckoutRequestID", "ResultDesc")
         if callback.get(name) is not None
     }
     code = callback["ResultCode"]
-    known["ResultCode"] = code if isinstance(code, int) and abs(code) < 2**31 else text(code)
+    known["ResultCode"] = code if isinstance(code, int) and abs(code) < 2**31 else values.text(code)
     items = _items(callback.get("CallbackMetadata"))
     if items:
-        listed = [{"Name": name, "Value": text(value)} for name, value in items.items()]
+        listed = [{"Name": name, "Value": values.text(value)} for name, value in items.items()]
         known["CallbackMetadata"] = {"Item": listed[:20]}
     return {name: value for name, value in known.items() if value is not None}

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 
-from appliance.domain.devices import Device, Session
+from appliance.domain.devices import Device, Entry, Session
 from appliance.domain.errors import RouterRefused
 
 Row = dict[str, str]
@@ -16,6 +16,7 @@ _CLOCK = re.compile(r"(?:(\d+)d)?(\d+):(\d\d):(\d\d)", re.ASCII)
 _MAC = re.compile(r"(?:[0-9A-F]{2}:){5}[0-9A-F]{2}", re.ASCII)
 
 _EXISTS = "already have user"
+_GONE = "no such item"
 _USED_UP = ("has reached uptime limit", "has reached traffic limit")
 
 
@@ -58,6 +59,11 @@ def already_there(error: RouterRefused) -> bool:
     return _EXISTS in str(error).lower()
 
 
+def gone(error: RouterRefused) -> bool:
+    """Say whether a removal was refused because there was nothing left to remove."""
+    return _GONE in str(error).lower()
+
+
 def device(hosts: list[Row]) -> Device | None:
     """Return the device of some host rows: the one that is let in, else the one seen last."""
     let_in = [found for found in hosts if found.get("authorized") == "true"]
@@ -76,9 +82,38 @@ def sessions(active: list[Row]) -> list[Session]:
                 mac=mac(found["mac-address"]),
                 ip=found["address"],
                 uptime=duration(found.get("uptime", "0s")),
+                moved=_moved(found),
             )
             for found in active
         ]
+
+
+def entries(users: list[Row]) -> list[Entry]:
+    """Return the entries of user rows; a limit that is not set is absent there."""
+    with _understood():
+        return [
+            Entry(
+                name=found["name"],
+                uptime=duration(found.get("uptime", "0s")),
+                moved=_moved(found),
+                limit_uptime=duration(found["limit-uptime"]) if "limit-uptime" in found else None,
+                limit_bytes_total=int(found["limit-bytes-total"])
+                if "limit-bytes-total" in found
+                else None,
+                disabled=found.get("disabled") == "true",
+            )
+            for found in users
+        ]
+
+
+def ids(rows: list[Row]) -> list[str]:
+    """Return the rows' ids, which are good until the router's next restart."""
+    with _understood():
+        return [found[".id"] for found in rows]
+
+
+def _moved(found: Row) -> int:
+    return int(found.get("bytes-in", "0")) + int(found.get("bytes-out", "0"))
 
 
 @contextmanager

@@ -39,7 +39,11 @@ def write(data_dir: Path, ports: Ports, mongodb: str | None = None) -> tuple[Pat
 
 def _settings(data_dir: Path, ports: Ports, mongodb: str | None) -> str:
     tables: dict[str, dict[str, object]] = {
-        "appliance": {"name": "sandbox", "data_dir": str(data_dir.resolve())},
+        "appliance": {
+            "name": "sandbox",
+            "data_dir": str(data_dir.resolve()),
+            "clock": "trusted",
+        },
         "portal": {
             "listen": f"{HOST}:{ports.portal}",
             "public_url": f"http://{HOST}:{ports.portal}",

@@ -25,6 +25,7 @@ SECRETS = (
     "credentials.consumerKey",
     "credentials.consumerSecret",
     "credentials.passKey",
+    "credentials.securityCredential",
     "credentials.accessToken",
 )
 """Where a paybill keeps what nobody may read."""

@@ -51,7 +51,8 @@ class Index:
 def wanted(collection: Collection) -> list[Index]:
     """Return every index of a collection."""
     found = [_unique_where_text(path) for path in collection.unique]
-    found += [Index(tuple(map(_key, fields))) for fields in collection.indexes]
+    plain = (*collection.indexes, *((path,) for path in collection.theirs))
+    found += [Index(tuple(map(_key, fields))) for fields in plain]
     kept = int(KEEP_WEBHOOKS.total_seconds())
     found += [Index((_key(path),), {"expireAfterSeconds": kept}) for path in collection.ttl]
     if collection.debts:
@@ -134,6 +135,10 @@ def _key(path: str) -> tuple[str, int]:
 
 
 def _unique_where_text(path: str) -> Index:
-    """Return a unique index of text alone: how servers count null and absent keys differs."""
-    partial = {path: {"$type": "string"}}
+    """Return a unique index of text alone: how servers count null and absent keys differs.
+
+    All text is at least the empty one, and a server sees that a key it is asked for is; that it is
+    of type string it does not see, and looks at every document.
+    """
+    partial = {path: {"$gte": ""}}
     return Index((_key(path),), {"unique": True, "partialFilterExpression": partial})

@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 _HEX_ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
 _AWAY_AFTER_MS = 2500
 _GIVE_UP_AFTER_MS = 8000
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class MongoStore:
@@ -85,7 +86,7 @@ class MongoStore:
         self, collection: str, now: datetime, limit: int, scope: str | None = None
     ) -> list[Document]:
         """Return documents whose debt is due."""
-        where: Document = {"owed.at": {"$lte": now}}
+        where: Document = {"owed.at": {"$gte": _EPOCH, "$lte": now}}  # not what owes nothing
         path = COLLECTIONS[collection].scope
         if scope is not None and path is not None:
             where = {path: _value(collection, path, scope), **where}

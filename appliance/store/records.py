@@ -3,10 +3,11 @@
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
 
-from appliance.domain.errors import Unreadable
+from appliance.domain.devices import Seat
+from appliance.domain.errors import Conflict, Unreadable
 from appliance.domain.paybills import Paybill, RouterRecord, User
 from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
@@ -19,6 +20,8 @@ from appliance.store.port import Document, Store
 log = logging.getLogger(__name__)
 
 _RECENT = 512
+# A later version on another box may read it, and its customer waits: not for too long.
+_PARKED = timedelta(minutes=10)
 _MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError)
 
 R = TypeVar("R", bound=Record)
@@ -81,12 +84,29 @@ class StoredRecords(Generic[R]):
         return self._seen(newer)
 
     async def due(self, now: datetime, limit: int) -> list[R]:
-        """Return records whose debt is due."""
-        return self._readable(await self._store.due(self._name, now, limit, self._scope))
+        """Return records whose debt is due; what cannot be read is parked, out of their way."""
+        while True:
+            documents = await self._store.due(self._name, now, limit, self._scope)
+            found = self._readable(documents)
+            there = {record.id for record in found}
+            strange = [document for document in documents if str(document["_id"]) not in there]
+            parked = [await self._park(document, now) for document in strange]
+            if found or not any(parked) or len(documents) < limit:
+                return found
 
     async def page(self, index: str, value: object, limit: int) -> list[R]:
         """Return records with this value, the newest first."""
         return self._readable(await self._store.page(self._name, index, value, limit))
+
+    async def _park(self, document: Document, now: datetime) -> bool:
+        """Put a debt off with its reason, unless who can read it was faster."""
+        later = {"owed.at": now + _PARKED, "owed.lastError": "unreadable"}
+        as_read = {"owed.at": codec.at(document, "owed.at"), "version": document.get("version")}
+        try:
+            await self._store.change(self._name, str(document["_id"]), later, as_read)
+        except Conflict:
+            return False
+        return True
 
     def _seen(self, record: R) -> R:
         self._recent[record.id] = record
@@ -123,6 +143,7 @@ class Books:
 
     payments: StoredRecords[Payment]
     vouchers: StoredRecords[Voucher]
+    seats: StoredRecords[Seat]
     initiations: StoredRecords[Initiation]
     webhooks: StoredRecords[WebhookLog]
     paybills: StoredRecords[Paybill]
@@ -136,6 +157,7 @@ def books(store: Store, router_id: str | None = None) -> Books:
     return Books(
         payments=StoredRecords(store, schema.PAYMENTS, Payment),
         vouchers=StoredRecords(store, schema.VOUCHERS, Voucher, scope=router_id),
+        seats=StoredRecords(store, schema.SEATS, Seat),
         initiations=StoredRecords(store, schema.INITIATIONS, Initiation),
         webhooks=StoredRecords(store, schema.WEBHOOKS, WebhookLog),
         paybills=StoredRecords(store, schema.PAYBILLS, Paybill),

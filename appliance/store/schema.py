@@ -18,7 +18,9 @@ class Collection:
     unique: tuple[str, ...] = ()
     """Paths that are unique where they hold text."""
     indexes: tuple[tuple[str, ...], ...] = ()
-    """Paths in order; a leading `-` means descending."""
+    """What is asked for: paths in order; a leading `-` means descending."""
+    theirs: tuple[str, ...] = ()
+    """Paths that only the owner's other programs ask for: indexed where the database is shared."""
     ids: frozenset[str] = frozenset()
     """Paths that hold an ObjectId on MongoDB."""
     newest: str = "createdAt"
@@ -50,26 +52,16 @@ PAYBILLS = Collection(
 INITIATIONS = Collection(
     name="stk_initiations",
     unique=("CheckoutRequestID",),
-    indexes=(
-        ("MerchantRequestID",),
-        ("AccountReference",),
-        ("PhoneNumber",),
-        ("paybillNumber",),
-        ("status",),
-        ("-createdAt",),
-    ),
+    indexes=(("AccountReference",), ("status", "-createdAt"), ("-createdAt",)),
+    theirs=("MerchantRequestID", "PhoneNumber", "paybillNumber", "status"),
     ids=frozenset({"routerId", "voucherId", "paymentId"}),
     guards=("status",),
 )
 """An initiation bears its payment's id."""
 WEBHOOKS = Collection(
     name="webhook_logs",
-    indexes=(
-        ("source",),
-        ("metadata.TransID",),
-        ("metadata.BillRefNumber",),
-        ("paymentId", "-timestamp"),
-    ),
+    indexes=(("source", "-timestamp"),),
+    theirs=("source", "metadata.TransID", "metadata.BillRefNumber"),
     ids=frozenset({"paymentId"}),
     newest="timestamp",
     owes=True,
@@ -93,6 +85,7 @@ VOUCHERS = Collection(
     owes=True,
     scope="routerId",
 )
+SEATS = Collection(name="seats", ids=frozenset({"voucherId"}), newest="_id")
 MIGRATIONS = Collection(name="migrations", newest="appliedAt")
 """What has been done to the documents of earlier versions and other programs."""
 
@@ -107,6 +100,7 @@ COLLECTIONS = {
         PLANS,
         PAYMENTS,
         VOUCHERS,
+        SEATS,
         MIGRATIONS,
     )
 }

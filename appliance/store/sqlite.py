@@ -113,12 +113,11 @@ class SqliteStore:
 
         def work(connection: sqlite3.Connection) -> Shelf:
             count = f"SELECT count(*) FROM {collection}"  # noqa: S608 # our own names
-            rows = connection.execute(f"PRAGMA index_list({collection})").fetchall()
-            there = {row[1] for row in rows}
-            lacking = [
-                label for label, _ in _indexes(COLLECTIONS[collection]) if label not in there
-            ]
-            return Shelf(connection.execute(count).fetchone()[0], tuple(lacking))
+            declared = COLLECTIONS[collection]
+            there = _indexes_there(connection, declared)
+            wanted = _indexes(declared).items()
+            lacking = tuple(label for label, made in wanted if there.get(label) != made)
+            return Shelf(connection.execute(count).fetchone()[0], lacking)
 
         return await self._reader.do(work)
 
@@ -167,32 +166,47 @@ def _create(connection: sqlite3.Connection, collection: Collection) -> None:
     connection.execute(
         f"CREATE TABLE IF NOT EXISTS {name} (_id TEXT PRIMARY KEY, doc TEXT NOT NULL{columns})"
     )
-    _add_columns(connection, collection)
-    for _, statement in _indexes(collection):
-        connection.execute(statement)
+    wanted, there = _indexes(collection), _indexes_there(connection, collection)
+    for label, made in there.items():
+        if wanted.get(label) != made:
+            connection.execute(f'DROP INDEX "{label}"')
+    _fit_columns(connection, collection)
+    for label, made in wanted.items():
+        if there.get(label) != made:
+            connection.execute(made)
 
 
-def _indexes(collection: Collection) -> list[tuple[str, str]]:
-    """Return each index's name and how it is made."""
-    keys: list[tuple[str, tuple[str, ...]]] = [("UNIQUE ", (path,)) for path in collection.unique]
-    keys += [("", fields) for fields in collection.indexes]
-    keys += [("", (path,)) for path in collection.ttl]
-    keys += [("", collection.debts)] if collection.debts else []
-    found = []
-    for unique, fields in keys:
+def _indexes(collection: Collection) -> dict[str, str]:
+    """Return how each index is made; one that says where holds nothing of those without."""
+    keys: list[tuple[str, tuple[str, ...], str]] = []
+    keys += [("UNIQUE ", (path,), path) for path in collection.unique]
+    keys += [("", fields, "") for fields in collection.indexes]
+    keys += [("", (path,), "") for path in collection.ttl]
+    keys += [("", collection.debts, "owed.at")] if collection.debts else []
+    found = {}
+    for unique, fields, where in keys:
         label = "_".join((collection.name, *fields)).replace(".", "_").replace("-", "")
         columns = ", ".join(
             _quoted(path.lstrip("-")) + (" DESC" if path.startswith("-") else "") for path in fields
         )
-        made = f'CREATE {unique}INDEX IF NOT EXISTS "{label}" ON {collection.name} ({columns})'
-        found.append((label, made))
+        there = f" WHERE {_quoted(where)} IS NOT NULL" if where else ""
+        found[label] = f'CREATE {unique}INDEX "{label}" ON {collection.name} ({columns}){there}'
     return found
 
 
-def _add_columns(connection: sqlite3.Connection, collection: Collection) -> None:
-    """Give a file of an earlier version the columns it lacks, filled from its documents."""
+def _indexes_there(connection: sqlite3.Connection, collection: Collection) -> dict[str, str]:
+    """Return how each index of the file was made."""
+    ours = "type = 'index' AND tbl_name = ? AND sql IS NOT NULL"
+    query = f"SELECT name, sql FROM sqlite_master WHERE {ours}"  # noqa: S608
+    return dict(connection.execute(query, (collection.name,)).fetchall())
+
+
+def _fit_columns(connection: sqlite3.Connection, collection: Collection) -> None:
+    """Give a file of another version the columns it lacks, filled, and take what none fills."""
     name = collection.name
     there = {row[1] for row in connection.execute(f"PRAGMA table_info({name})")}
+    for path in there - {"_id", "doc", *_paths(collection)}:
+        connection.execute(f"ALTER TABLE {name} DROP COLUMN {_quoted(path)}")
     missing = [path for path in _paths(collection) if path not in there]
     for path in missing:
         connection.execute(f"ALTER TABLE {name} ADD COLUMN {_quoted(path)}")

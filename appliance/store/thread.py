@@ -1,6 +1,7 @@
 """A thread that owns one SQLite connection and works for everybody who waits."""
 
 import asyncio
+import logging
 import queue
 import sqlite3
 import threading
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from appliance.domain.errors import StoreUnavailable
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
@@ -26,6 +29,10 @@ _TROUBLE_OF_ONE = (
 )
 # A sale changes a few short rows and index entries: small pages write less around them.
 _PAGE = 1024
+# About a dozen pages each: seldom enough that what changes again and again is moved once.
+_JOBS_BETWEEN_MOVES = 300
+# Where no move is quite through, in a long rush, a commit makes it and the log begins anew.
+_PAGES_AT_MOST = 16_000
 
 
 class ConnectionThread:
@@ -39,6 +46,7 @@ class ConnectionThread:
     def __init__(self, path: Path, *, writes: bool) -> None:
         self._path = path
         self._answer = _committed if writes else _read
+        self._mover = Mover(path) if writes else None
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         name = "sqlite-writer" if writes else "sqlite-reader"
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -55,6 +63,8 @@ class ConnectionThread:
         """Finish what is queued and end the thread."""
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
+        if self._mover is not None:
+            await asyncio.to_thread(self._mover.close)
 
     def _run(self) -> None:
         connection: sqlite3.Connection | None = None
@@ -67,6 +77,8 @@ class ConnectionThread:
                 connection = None
                 answers = [StoreUnavailable(str(error)) for _ in batch]
             _resolve(batch, answers)
+            if self._mover is not None:
+                self._mover.committed(len(batch))
         _close(connection)
 
     def _next_batch(self) -> list[_Job] | None:
@@ -83,6 +95,41 @@ class ConnectionThread:
         return batch
 
 
+class Mover:
+    """Moves what was committed out of the log into its place, so that no commit waits for it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._jobs = 0
+        self._asked: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="sqlite-mover", daemon=True)
+        self._thread.start()
+
+    def committed(self, jobs: int) -> None:
+        """Count what the log took; now and then it is time to move it."""
+        self._jobs += jobs
+        if self._jobs >= _JOBS_BETWEEN_MOVES:
+            self._asked.put(self._jobs)
+            self._jobs = 0
+
+    def close(self) -> None:
+        """Finish what is under way."""
+        self._asked.put(0)
+        self._thread.join()
+
+    def _run(self) -> None:
+        connection: sqlite3.Connection | None = None
+        while self._asked.get():
+            try:
+                connection = connection or connect(self._path)
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            except sqlite3.Error as error:
+                log.warning("what was committed stays in the log why=%s", error)
+                _close(connection)
+                connection = None
+        _close(connection)
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """Open the file for money: WAL, and every commit forced to the disk."""
     connection = sqlite3.connect(
@@ -91,6 +138,7 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute(f"PRAGMA page_size={_PAGE}")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA wal_autocheckpoint={_PAGES_AT_MOST}")
     return connection
 
 

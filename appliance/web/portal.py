@@ -16,7 +16,7 @@ from appliance.flows.progress import Progress, Watch
 from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
 from appliance.ports import Clock
-from appliance.web import errors
+from appliance.web import checking, errors, moving
 from appliance.web.pages import Pages
 from appliance.web.shelf import Shelf
 from appliance.web.visitors import Arrival, Visitors, arrival
@@ -27,6 +27,7 @@ _REFRESH_SECONDS = 4
 _PATIENCE_SECONDS = 100
 _COOL_DOWN = {"prompt_open": 120, "same_amount_wait": 120}
 _WITH_A_PERSON = frozenset({"wrong_amount", "person_looks"})
+_OVER = frozenset({"used_up", "revoked"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +106,7 @@ async def redeem(request: web.Request) -> web.Response:
     door, here = _here(request, form)
     device = await door.visitors.device(request)
     try:
-        voucher = await door.redeem.by_code(form.get("code", ""), device)
+        voucher = await door.redeem.by_code(form.get("code", ""), device, move=moving.wanted(form))
     except Invalid as error:
         return await _home(request, here, form=form, error=error)
     raise web.HTTPSeeOther(f"/wait/{voucher.token}")
@@ -117,10 +118,17 @@ async def recover(request: web.Request) -> web.Response:
     form = await _form(request)
     door, here = _here(request, form)
     device = await door.visitors.device(request)
+    receipt, phone = form.get("receipt", ""), form.get("phone", "")
     try:
-        voucher = await door.recover.find(form.get("receipt", ""), form.get("phone", ""), device)
+        voucher = await door.recover.find(receipt, phone, device, move=moving.wanted(form))
     except Invalid as error:
-        return await _home(request, here, form=form, error=error)
+        since = checking.began(form, door.clock.now())
+        if error.reason != "receipt_unknown" or since is None:
+            return await _home(request, here, form=form, error=error)
+        if not door.recover.ask(receipt, phone):
+            return await _home(request, here, form=form, error=error)
+        carry = here.carry | {"lang": here.language}
+        return _page(request, here, "checking.html", carry=carry, **checking.shown(form, since))
     raise web.HTTPSeeOther(f"/wait/{voucher.token}")
 
 
@@ -223,7 +231,7 @@ async def _failed(
         request,
         here,
         "failed.html",
-        state="ended" if progress.reason == "used_up" else progress.state,
+        state="ended" if progress.reason in _OVER else progress.state,
         message=_sentence(door, here, progress),
         amount=plan.price,
         carry=carry,
@@ -259,6 +267,7 @@ async def _home(
         carry=here.carry | {"lang": here.language},
         form={name: typed.get(name, "")[:64] for name in ("plan", "phone", "code", "receipt")},
         problem=problem,
+        move=moving.offer(request.path, typed, error),
         notice=notice,
         device_known=device is not None,
         ready=_ready(door, known or []),

@@ -14,7 +14,12 @@ from aiohttp.typedefs import Handler
 from appliance.domain import debts, ids
 from appliance.domain.errors import ApplianceError, StoreUnavailable
 from appliance.domain.records import WebhookLog
-from appliance.flows.inbox import C2B_CONFIRMATION, STK_CALLBACK
+from appliance.flows.inbox import (
+    C2B_CONFIRMATION,
+    STATUS_RESULT,
+    STATUS_TIMEOUT,
+    STK_CALLBACK,
+)
 from appliance.ports import Clock, Handover, Payments, WebhookLogs
 
 log = logging.getLogger(__name__)
@@ -27,6 +32,8 @@ _SOURCES = {
     STK_CALLBACK: "mpesa_stk_callback",
     C2B_CONFIRMATION: "mpesa_confirmation",
     _C2B_VALIDATION: "mpesa_validation",
+    STATUS_RESULT: "mpesa_transaction_status",
+    STATUS_TIMEOUT: "mpesa_transaction_status",
 }
 # Safaricom waits eight seconds; each code picks the SMS that the payer gets.
 _VALIDATION_SECONDS = 5.0
@@ -59,6 +66,8 @@ def build_webhooks(door: WebhooksDoor) -> web.Application:
     app.router.add_post("/hooks/{secret}/stk/{token}", _stk_callback)
     app.router.add_post("/hooks/{secret}/c2b/confirmation", _confirmation)
     app.router.add_post("/hooks/{secret}/c2b/validation", _validation)
+    app.router.add_post("/hooks/{secret}/status/{token}/result", _status_result)
+    app.router.add_post("/hooks/{secret}/status/{token}/timeout", _status_timeout)
     if door.seed_paths:
         app.router.add_post("/api/webhooks/mpesa/callback", _unproved_callback)
         app.router.add_post("/api/webhooks/mpesa", _unproved_confirmation)
@@ -108,6 +117,25 @@ async def _validation(request: web.Request) -> web.Response:
     if against is None:
         return web.json_response({"ResultCode": "0", "ResultDesc": "Accepted"})
     return web.json_response({"ResultCode": _REJECTIONS[against], "ResultDesc": "Rejected"})
+
+
+async def _status_result(request: web.Request) -> web.Response:
+    """Take what became of a receipt that we asked about."""
+    return await _answered(request, STATUS_RESULT)
+
+
+async def _status_timeout(request: web.Request) -> web.Response:
+    """Take the news that our question was not answered in time."""
+    return await _answered(request, STATUS_TIMEOUT)
+
+
+async def _answered(request: web.Request, kind: str) -> web.Response:
+    """Keep an answer with its question, which the address itself holds: a restart loses none."""
+    door = _known(request)
+    asked = ids.unsigned(door.path_secret, request.match_info["token"])
+    if asked is None:
+        raise web.HTTPNotFound
+    return await _taken(door, replace(await _arrived(request, kind), asked=asked))
 
 
 async def _unproved_callback(request: web.Request) -> web.Response:

@@ -24,11 +24,12 @@ async def measure(mongodb: str | None, folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure on SQLite, and on the MongoDB stand-in where asked for."""
+    """Measure on SQLite unless told not to, and on the MongoDB stand-in where asked for."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         found: dict[str, Any] = {"python": platform.python_version(), "machine": platform.machine()}
-        found["sqlite"] = asyncio.run(measure(None, folder / "sqlite"))
+        if "--no-sqlite" not in sys.argv:
+            found["sqlite"] = asyncio.run(measure(None, folder / "sqlite"))
         if "--mongodb" in sys.argv:
             server = Secantus(folder / "secantus")
             server.start()

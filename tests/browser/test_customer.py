@@ -2,7 +2,8 @@
 
 from playwright.async_api import Browser, expect
 
-from tests.browser.conftest import Person
+from tests.browser.conftest import PHONE, Person
+from tests.journeys.test_recover import allow_status
 from tests.world import World
 
 
@@ -107,5 +108,28 @@ async def test_types_a_voucher_bought_elsewhere(world: World, browser: Browser) 
     await page.fill("form[action='/redeem'] input[name=code]", bought["voucherCode"].lower())
     await page.click("form[action='/redeem'] button")
     await page.wait_for_url("**/done/*")
+    assert await person.is_online(page)
+    await person.close()
+
+
+async def test_types_a_receipt_that_nobody_told_of(world: World, browser: Browser) -> None:
+    await allow_status(world)
+    await world.faults(callback="never", query="in_flight_forever", initiator_delay=3)
+    person = Person(world, browser)
+    page = await person.captive_browser()
+    await person.orders(page)
+    await person.answers("pay")
+    await page.goto(f"http://127.0.0.1:{world.ports.portal}/?buy=1")
+    await page.get_by_text("I already paid").click()
+    await page.fill("#receipt", world.near.daraja.ledger.payments[0].receipt)
+    await page.fill("#paid-phone", PHONE)
+    await world.faults(
+        callback="never", query="in_flight_forever", initiator_delay=3, initiator_items="credited"
+    )
+    await page.click("form[action='/recover'] button")
+    await expect(page.get_by_role("heading", name="Checking with M-Pesa")).to_be_visible()
+    await person.look(page, "checking")
+    assert page.url.endswith("/recover")
+    await page.wait_for_url("**/done/*", timeout=15000)
     assert await person.is_online(page)
     await person.close()

@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, ViewportSize, expect, sync_playwright
 
 from appliance.web.pages import Pages
-from tests.web.page_samples import LOOK, NONCE, SAMPLES, rendered
+from tests.web.page_samples import CARRY, LOOK, NONCE, SAMPLES, rendered
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -43,6 +43,7 @@ class Portal(BaseHTTPRequestHandler):
 
     pages = Pages(LOOK)
     status: ClassVar[dict[str, str]] = {}
+    found: ClassVar[bool] = False
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
@@ -55,6 +56,15 @@ class Portal(BaseHTTPRequestHandler):
         if sample.startswith("wait-"):
             more = {"here_url": "/here", "done_url": "/done"}
         return self.answer("text/html", rendered(self.pages, sample, lang, **more))
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        if Portal.found:
+            self.send_response(303)
+            self.send_header("Location", "/wait/t0ken")
+            self.end_headers()
+            return
+        self.answer("text/html", rendered(self.pages, "checking-receipt", "en"))
 
     def answer(self, kind: str, text: str) -> None:
         body = text.encode()
@@ -91,6 +101,7 @@ def portal() -> Iterator[str]:
 @pytest.fixture
 def page(browser: Browser, portal: str) -> Iterator[Page]:
     Portal.status = {"state": "pending", "message": "Enter your M-Pesa PIN on your phone."}
+    Portal.found = False
     context = browser.new_context(viewport=PHONE, base_url=portal)
     page = context.new_page()
     page.set_default_timeout(10_000)
@@ -177,6 +188,37 @@ def test_a_locked_retry_opens_by_itself(page: Page) -> None:
     expect(retry).to_be_disabled()
     page.clock.fast_forward(119_000)
     expect(retry).to_be_enabled()
+
+
+def test_a_receipt_is_looked_for_again_until_it_is_found(page: Page) -> None:
+    page.clock.install()
+    page.goto("/checking-receipt/en")
+    with page.expect_response("**/recover") as asked:
+        page.clock.fast_forward(4_500)
+    assert asked.value.request.post_data_json == {
+        **CARRY,
+        "receipt": "QKH94M1Z11",
+        "phone": "0712 345 678",
+        "since": "1795000000",
+    }
+    expect(page.get_by_role("heading", name="Checking with M-Pesa")).to_be_visible()
+    assert page.url.endswith("/checking-receipt/en")
+    Portal.found = True
+    page.clock.fast_forward(4_500)
+    page.wait_for_url("**/wait/t0ken")
+
+
+def test_without_javascript_a_receipt_is_looked_for_by_a_button(
+    browser: Browser, portal: str
+) -> None:
+    context = browser.new_context(viewport=PHONE, base_url=portal, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/checking-receipt/en")
+    Portal.found = False
+    page.get_by_role("button", name="Check again").click()
+    page.wait_for_url("**/recover")
+    expect(page.get_by_role("heading", name="Checking with M-Pesa")).to_be_visible()
+    context.close()
 
 
 def test_without_javascript_the_waiting_page_looks_again(browser: Browser, portal: str) -> None:

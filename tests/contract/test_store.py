@@ -268,6 +268,28 @@ async def test_a_document_that_cannot_be_read_hides_no_other(store: Store) -> No
         await vouchers.get(broken.id)
 
 
+async def test_debts_that_cannot_be_read_starve_no_other_and_say_why(store: Store) -> None:
+    vouchers = books(store).vouchers
+    broken = []
+    for place in range(5):
+        owed = Owed(Kind.GRANT, NOON - timedelta(hours=1))
+        broken.append(replace(voucher(f"AAA3AAA3A{place}"), owed=owed))
+        await vouchers.insert(broken[-1])
+        await store.change("vouchers", broken[-1].id, {"status": "of a later version"}, {})
+    await vouchers.insert(replace(voucher("BBB3BBB3BB"), owed=Owed(Kind.GRANT, NOON)))
+    assert [v.code for v in await vouchers.due(NOON, 2)] == ["BBB3BBB3BB"]
+    for unreadable in broken:
+        document = await store.get("vouchers", "_id", unreadable.id)
+        assert document is not None
+        assert document["owed"]["lastError"] == "unreadable"
+        assert NOON < document["owed"]["at"] <= NOON + timedelta(hours=1)
+        assert document["status"] == "of a later version"
+        assert "version" not in document  # a box that can read it is not disturbed
+        await store.change("vouchers", unreadable.id, {"status": "paid"}, {})
+    found = await vouchers.due(NOON + timedelta(hours=1), 10)
+    assert {v.code for v in found} == {v.code for v in broken} | {"BBB3BBB3BB"}
+
+
 async def test_only_this_routers_vouchers_fall_due_here(store: Store) -> None:
     for code, router_id in (("AAA3AAA3AA", "here"), ("BBB3BBB3BB", "there")):
         owed = Owed(Kind.GRANT, NOON)

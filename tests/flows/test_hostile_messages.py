@@ -22,9 +22,10 @@ from appliance.domain.plans import Plan
 from appliance.domain.records import WebhookLog
 from appliance.web.webhooks import LARGEST_BODY, WebhooksDoor, build_webhooks
 from tests.flows.hostile import messages, recorded, written
-from tests.story import PHONES, Story
+from tests.story import PATH_SECRET, PHONES, Story
 
-CODE, SECRET, PRICE = "VCHRCODE99", "feedface", 1
+NOON = "20261123120000"
+CODE, SECRET, PRICE = "VCHRCODE99", PATH_SECRET, 1
 CALLED = [
     recorded(f"callback_{name}", CheckoutRequestID="ws_CO_0", MerchantRequestID="merchant-ws_CO_0")
     for name in ("paid_five_items", "paid_four_items", "cancelled", "no_answer")
@@ -36,13 +37,13 @@ MONEY = {
         BusinessShortCode="174379",
         BillRefNumber=CODE,
         TransAmount="1.00",
-        TransTime="20261123120000",
+        TransTime=NOON,
         MSISDN="2547 ***** 001",
     ),
-    "till": recorded(
-        "c2b_till_v1", BusinessShortCode="5142076", TransTime="20261123120000", MSISDN=PAYER
-    ),
+    "till": recorded("c2b_till_v1", BusinessShortCode="5142076", TransTime=NOON, MSISDN=PAYER),
 }
+RECEIPT = "MBN31H462N"
+FOUND = recorded("status_result")
 Judge = Callable[[str, Story], bool]
 any_number = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
@@ -172,7 +173,9 @@ async def knocked(account: str, where: str, body: bytes, judge: Judge) -> Visit:
     visit = await Visit.begun(account)
     (prompt,) = visit.story.mpesa.prompts
     said = body.replace(CODE.encode(), prompt.reference.encode())
-    status, answer = await visit.post(where.format(secret=SECRET, token=prompt.token), said)
+    question = ids.signed(SECRET, f"{visit.story.mpesa.short_code} {RECEIPT}")
+    address = where.format(secret=SECRET, token=prompt.token, question=question)
+    status, answer = await visit.post(address, said)
     if len(said) > LARGEST_BODY:
         assert (status, visit.rows("webhook_logs")) == (413, [])
         return visit
@@ -184,6 +187,10 @@ async def knocked(account: str, where: str, body: bytes, judge: Judge) -> Visit:
     return visit
 
 
+STATUS_DOORS = (
+    "/hooks/{secret}/status/{question}/result",
+    "/hooks/{secret}/status/{question}/timeout",
+)
 CALLBACK_DOORS = {"/hooks/{secret}/stk/{token}": a_success, "/api/webhooks/mpesa/callback": nothing}
 MONEY_DOORS = {
     "/hooks/{secret}/c2b/confirmation": some_money,
@@ -212,6 +219,23 @@ def test_a_broken_confirmation_is_kept_and_opens_nothing(
 ) -> None:
     body = data.draw(messages(MONEY[account]))
     asyncio.run(knocked(account, where, body, MONEY_DOORS[where]))
+
+
+@pytest.mark.parametrize("where", STATUS_DOORS)
+@pytest.mark.parametrize("account", MONEY)
+@any_number
+@given(data=st.data())
+def test_a_broken_answer_about_a_receipt_is_kept_and_opens_nothing(
+    account: str, where: str, data: st.DataObject
+) -> None:
+    items = FOUND["Result"]["ResultParameters"]["ResultParameter"]
+    ours = {"DebitPartyName": f"{PHONES[0]} - Jane", "Amount": "1", "FinalisedTime": NOON}
+    fitting = [item | {"Value": ours.get(item["Key"], item.get("Value"))} for item in items]
+    if account == "paybill" and data.draw(st.booleans()):
+        fitting.append({"Key": "CreditPartyName", "Value": "600966 - Another shop"})
+    parameters = {"ResultParameter": [item for item in fitting if item["Value"] is not None]}
+    body = data.draw(messages({"Result": FOUND["Result"] | {"ResultParameters": parameters}}))
+    asyncio.run(knocked(account, where, body, nothing))
 
 
 @pytest.mark.parametrize("kind", ["stk_callback", "c2b_confirmation"])
@@ -268,10 +292,22 @@ async def test_the_largest_body_is_sixty_four_kibibytes(size: int, status: int) 
     assert len(visit.rows("webhook_logs")) == (status == 200)
 
 
-@pytest.mark.parametrize("where", ["/hooks/0/stk/{token}", "/hooks/{secret}/stk/0", "/hooks"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        *("/hooks/0/stk/{token}", "/hooks/{secret}/stk/0", "/hooks"),
+        "/hooks/{secret}/status/{token}/result",
+        "/hooks/{secret}/status/{forged}/result",
+        "/hooks/{secret}/status/{forged}/timeout",
+        "/hooks/0/status/{question}/result",
+        "/hooks/{secret}/status/{question}/results",
+    ],
+)
 async def test_what_is_not_an_address_of_ours_is_not_found(where: str) -> None:
     visit = await Visit.begun("paybill")
     token = visit.story.mpesa.prompts[0].token
     said = written(CALLED[0]).encode()
-    status, _ = await visit.post(where.format(secret=SECRET, token=token), said)
+    question, forged = (ids.signed(key, f"174379 {RECEIPT}") for key in (SECRET, "deadbeef"))
+    address = where.format(secret=SECRET, token=token, question=question, forged=forged)
+    status, _ = await visit.post(address, said)
     assert (status, visit.rows("webhook_logs")) == (404, [])

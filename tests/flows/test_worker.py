@@ -12,7 +12,7 @@ from appliance.domain.vouchers import Voucher
 from appliance.flows.evolve import Missing
 from appliance.store.port import Store
 from appliance.store.records import StoredRecords, books
-from appliance.worker import Worker
+from appliance.worker import _BATCH, Worker
 from tests.conftest import HandClock
 from tests.contract.test_store import PAYMENT_ID, voucher
 
@@ -86,6 +86,22 @@ async def test_a_poisoned_debt_is_parked_and_the_others_are_served(
     assert not await worker.step()
     clock.pass_by(timedelta(minutes=2))
     assert await worker.step()
+
+
+async def test_a_batch_of_debts_that_cannot_be_read_holds_no_other_up(
+    worker: Worker[Voucher], payer: Payer, store: Store, clock: HandClock
+) -> None:
+    strange = [f"AAA3AAA3{place}" for place in range(10, 10 + _BATCH)]
+    await owe(payer, clock, *strange)
+    for code in strange:
+        record = await payer.vouchers.find("code", code)
+        assert record is not None
+        await store.change("vouchers", record.id, {"status": "of a later version"}, {})
+    clock.pass_by(timedelta(seconds=1))
+    await owe(payer, clock, "BBB3BBB3BB")
+    assert await worker.step()
+    assert payer.paid == ["BBB3BBB3BB"]
+    assert not await worker.step()
 
 
 async def test_two_workers_never_pay_the_same_debt(

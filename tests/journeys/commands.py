@@ -28,7 +28,8 @@ async def command(world: World, *words: str, code: int = 0, **environment: str) 
 async def secrets_of(world: World) -> list[str]:
     async with world.store() as store:
         paybills = await books(store).paybills.page("status", "active", 10)
-    found = [s for p in paybills for s in (*p.credentials.secrets, p.credentials.access_token)]
+    kept = [paybill.credentials for paybill in paybills]
+    found = [s for k in kept for s in (*k.secrets, k.security_credential, k.access_token)]
     return [secret for secret in found if secret]
 
 

@@ -186,6 +186,7 @@ def test_a_host_that_must_not_be_free_is_refused(host: str) -> None:
         {"ntp": "a b"},
         {"interface": "a\nb"},
         {"server": ""},
+        {"password": ""},
     ],
 )
 def test_what_cannot_be_meant_is_refused(told: dict[str, Any]) -> None:

@@ -174,6 +174,7 @@ def test_no_name_of_anything_becomes_a_command(
     device = a_device()
     device.on_reboot = lambda: rebooted.append("reboot")
     more = {"password": password, "plans": (replace(PLANS[0], name=hostile),)}
+    assume(password != "")
     try:
         wish = a_wish(username=hostile, **more)
     except WrongWish:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import httpx
 import pytest
+from cryptography.fernet import Fernet
 
 from appliance.domain.errors import (
     Conflict,
@@ -18,7 +19,11 @@ from appliance.domain.errors import (
     SalesClosed,
 )
 from appliance.domain.paybills import Credentials, Paybill, PaybillInfo
+from appliance.domain.secrets import InClear
 from appliance.mpesa import MpesaService
+from appliance.mpesa.cipher import FernetCipher
+from appliance.mpesa.service import Acknowledged
+from appliance.ports import Cipher
 from tests.conftest import HandClock
 
 PAYBILL = Paybill(
@@ -27,6 +32,7 @@ PAYBILL = Paybill(
     credentials=Credentials(consumer_key="key", consumer_secret="secret", pass_key="pass"),
 )
 ACCEPTED = {"ResponseCode": "0", "CheckoutRequestID": "ws_CO_1", "MerchantRequestID": "2-3"}
+TAKEN = {"ResponseCode": "0", "OriginatorConversationID": "1-2-3", "ConversationID": "AG_1"}
 Handler = Callable[[httpx.Request], Awaitable[httpx.Response]]
 
 
@@ -70,11 +76,14 @@ class Daraja:
 
 
 def service(
-    daraja: Daraja, clock: HandClock, paybills: OnePaybill | None = None
+    daraja: Daraja,
+    clock: HandClock,
+    paybills: OnePaybill | None = None,
+    cipher: Cipher | None = None,
 ) -> tuple[MpesaService, httpx.AsyncClient]:
     http = httpx.AsyncClient(transport=httpx.MockTransport(daraja))
     kept: Any = paybills or OnePaybill()
-    return MpesaService(kept, http, clock), http
+    return MpesaService(kept, http, clock, cipher=cipher or InClear()), http
 
 
 async def push(mpesa: MpesaService, **more: Any) -> Any:
@@ -246,6 +255,88 @@ async def test_a_missing_or_inactive_paybill_sells_nothing(clock: HandClock) -> 
         with pytest.raises(SalesClosed, match="999 is missing"):
             await mpesa.get_valid_access_token("999")
     assert daraja.tokens == 0
+
+
+async def ask(mpesa: MpesaService) -> Acknowledged:
+    return await mpesa.query_transaction_status(
+        "174379", "NEF61H8J60", "https://pay.example/r", "https://pay.example/t"
+    )
+
+
+def with_initiator(credential: str = "Y2lwaGVy") -> OnePaybill:
+    keys = replace(PAYBILL.credentials, initiator_name="operator", security_credential=credential)
+    return OnePaybill(replace(PAYBILL, credentials=keys))
+
+
+async def test_a_question_about_a_receipt_is_acknowledged(clock: HandClock) -> None:
+    daraja = Daraja(httpx.Response(200, json=TAKEN))
+    mpesa, http = service(daraja, clock, with_initiator())
+    async with http:
+        said = await ask(mpesa)
+    assert (said.originator_conversation_id, said.conversation_id) == ("1-2-3", "AG_1")
+    (sent,) = daraja.pushes
+    assert (sent["Initiator"], sent["SecurityCredential"]) == ("operator", "Y2lwaGVy")
+    assert (sent["TransactionID"], sent["PartyA"]) == ("NEF61H8J60", "174379")
+    assert (sent["ResultURL"], sent["QueueTimeOutURL"]) == (
+        "https://pay.example/r",
+        "https://pay.example/t",
+    )
+
+
+async def test_a_sealed_credential_is_opened_only_to_be_sent(clock: HandClock) -> None:
+    cipher = FernetCipher([Fernet.generate_key().decode()])
+    daraja = Daraja(httpx.Response(200, json=TAKEN))
+    paybills = with_initiator(cipher.seal("Y2lwaGVy"))
+    mpesa, http = service(daraja, clock, paybills, cipher)
+    async with http:
+        await ask(mpesa)
+    assert daraja.pushes[0]["SecurityCredential"] == "Y2lwaGVy"
+    stored = paybills.paybill.credentials.security_credential
+    assert stored is not None
+    assert stored.startswith("fernet:")
+    assert "fernet" not in repr(paybills.paybill)
+
+
+async def test_without_an_initiator_nothing_is_sent(clock: HandClock) -> None:
+    daraja = Daraja(httpx.Response(200, json=TAKEN))
+    mpesa, http = service(daraja, clock)
+    async with http:
+        with pytest.raises(GatewayRefused, match="initiatorName"):
+            await ask(mpesa)
+    assert (daraja.pushes, daraja.tokens) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "meaning"),
+    [
+        (400, error("400.002.02", "Bad Request - Invalid SecurityCredential"), GatewayRefused),
+        (200, {"ResponseCode": "1"}, GatewayRefused),
+        (200, {"ConversationID": "AG_1"}, OutcomeUnknown),
+        (500, error("500.003.02", "System is busy"), GatewayRefused),
+        (500, error("500.003.1001", "Internal Server Error"), OutcomeUnknown),
+        (403, {}, GatewayUnavailable),
+    ],
+)
+async def test_a_question_fails_like_every_other_call(
+    clock: HandClock, status: int, body: dict[str, Any], meaning: type[Exception]
+) -> None:
+    daraja = Daraja(httpx.Response(status, json=body))
+    mpesa, http = service(daraja, clock, with_initiator())
+    async with http:
+        with pytest.raises(meaning):
+            await ask(mpesa)
+    assert len(daraja.pushes) == 1
+
+
+async def test_a_token_that_status_refuses_in_its_own_words_is_replaced_once(
+    clock: HandClock,
+) -> None:
+    daraja = Daraja(httpx.Response(400, json=error("400.003.01", "Invalid Access Token")))
+    mpesa, http = service(daraja, clock, with_initiator())
+    async with http:
+        with pytest.raises(GatewayRefused, match="token refused twice"):
+            await ask(mpesa)
+    assert (daraja.tokens, len(daraja.pushes)) == (2, 2)
 
 
 class Lists:

@@ -51,6 +51,9 @@ class RealClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
+    def certain(self) -> datetime | None:
+        return self.now()
+
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()
 

@@ -2,12 +2,13 @@
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from appliance.domain.errors import StoreUnavailable
-from appliance.store.thread import ConnectionThread
+from appliance.store.thread import _JOBS_BETWEEN_MOVES, ConnectionThread, Mover, connect
 
 
 def bad_binding(connection: sqlite3.Connection) -> None:
@@ -54,3 +55,26 @@ async def test_a_file_in_trouble_is_the_database_away_and_comes_back(tmp_path: P
     folder.mkdir()
     assert await writer.do(lambda connection: connection.execute("SELECT 1").fetchone()) == (1,)
     await writer.close()
+
+
+def test_what_was_committed_is_moved_into_the_file_now_and_then(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    with closing(connect(file)) as writer:
+        writer.execute("CREATE TABLE t (x)")
+        writer.execute("INSERT INTO t VALUES ('paid for')")
+        for jobs, moved in ((_JOBS_BETWEEN_MOVES - 1, False), (_JOBS_BETWEEN_MOVES, True)):
+            mover = Mover(file)
+            mover.committed(jobs)
+            mover.close()
+            assert (b"paid for" in file.read_bytes()) == moved
+        assert writer.execute("SELECT x FROM t").fetchall() == [("paid for",)]
+
+
+def test_a_move_that_fails_is_told_of_and_the_next_is_made(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    mover = Mover(tmp_path / "away" / "x")
+    for _ in range(2):
+        mover.committed(_JOBS_BETWEEN_MOVES)
+    mover.close()
+    assert caplog.text.count("stays in the log") == 2

@@ -3,7 +3,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from appliance.domain.debts import Kind
+from appliance.domain import accounts
+from appliance.domain.debts import Kind, Owed
 from appliance.domain.devices import Device
 from appliance.domain.plans import ClockKind, Plan
 from appliance.domain.vouchers import PaidByAnother, State, Voucher
@@ -35,7 +36,7 @@ def test_time_starts_when_it_is_delivered_and_only_once() -> None:
     waited = NOON + timedelta(hours=5)
     online = VOUCHER.paid(NOON, PAYMENT).online(waited, DEVICE)
     assert online.expires_at == waited + PLAN.duration
-    assert online.owed is None
+    assert online.owed == Owed(Kind.END, online.expires_at)
     later = waited + timedelta(minutes=30)
     again = online.wanted_by(DEVICE, later).online(later, DEVICE)
     assert again.expires_at == online.expires_at
@@ -56,12 +57,12 @@ def test_connected_time_has_no_end_by_the_clock() -> None:
 def test_a_device_that_was_replaced_meanwhile_keeps_its_debt() -> None:
     other = Device("02:00:00:00:00:06", "127.0.1.6")
     wanted = VOUCHER.paid(NOON, PAYMENT).wanted_by(other, NOON)
-    assert wanted.online(NOON, DEVICE).owed is not None
-    assert wanted.online(NOON, other).owed is None
+    assert wanted.online(NOON, DEVICE).owed == wanted.owed
+    assert wanted.online(NOON, other).owed == Owed(Kind.END, NOON + PLAN.duration)
 
 
 def test_the_router_never_gives_more_than_was_sold() -> None:
-    account = VOUCHER.account()
+    account = accounts.fresh(VOUCHER, NOON)
     assert account.limit_uptime == PLAN.duration
     assert account.profile == "appliance-1x-2M_5M."
 
@@ -79,8 +80,8 @@ def test_what_was_revoked_or_used_up_meanwhile_gets_no_fresh_time() -> None:
         assert ended.online(NOON, DEVICE).state is state
         assert ended.online(NOON, DEVICE).owed is None
         assert ended.wanted_by(DEVICE, NOON) is ended
-        assert ended.over().state is state
-    assert VOUCHER.paid(NOON, PAYMENT).over().state is State.EXPIRED
+        assert ended.over(NOON).state is state
+    assert VOUCHER.paid(NOON, PAYMENT).over(NOON).state is State.EXPIRED
 
 
 def test_a_voucher_bought_for_a_device_becomes_its_own_when_it_is_paid() -> None:
@@ -93,8 +94,8 @@ def test_a_voucher_bought_for_a_device_becomes_its_own_when_it_is_paid() -> None
 def test_what_is_kept_for_one_device_stays_owed_to_another() -> None:
     other = Device("02:00:00:00:00:06", "127.0.1.6")
     wanted = VOUCHER.paid(NOON, PAYMENT).wanted_by(other, NOON)
-    assert wanted.kept(DEVICE).owed is not None
-    assert wanted.kept(other).owed is None
+    assert wanted.kept(DEVICE, NOON).owed is not None
+    assert wanted.kept(other, NOON).owed is None
 
 
 def test_only_who_holds_the_lease_puts_a_debt_off() -> None:

@@ -18,6 +18,7 @@ CARRY = {
 }
 EMPTY_FORM = {"plan": "", "phone": "", "code": "", "receipt": ""}
 CODE = "ABC123DEF4"
+MOVE = {"move": "yes", "code": CODE}
 
 
 def plan(plan_id: str, name: str, price: int, seconds: int, **more: object) -> Context:
@@ -47,6 +48,7 @@ def home(**more: object) -> Context:
         "carry": CARRY,
         "form": EMPTY_FORM,
         "problem": None,
+        "move": None,
         "notice": None,
         "device_known": True,
         "ready": [],
@@ -118,9 +120,17 @@ SAMPLES: dict[str, Context] = {
     "home-bad_phone": _wrong("phone", "phone_invalid", plan="day", phone="0712"),
     "home-bad_plan": _wrong("plan", "plan_missing", phone="0712345678"),
     "home-bad_code": _wrong("code", "code_unknown", code="ABC123DEF5"),
+    "home-code_in_use": _wrong("code", "code_in_use", code=CODE) | {"move": MOVE},
     "home-bad_receipt": _wrong("receipt", "receipt_unknown", receipt="QKH9", phone="0712345678"),
     "home-bad_payer": _wrong("phone", "phone_invalid", receipt="QKH94M1Z11", phone="07"),
     "home-bad_all": _wrong("", "too_many"),
+    "checking-receipt": {
+        "receipt": "QKH94M1Z11",
+        "phone": "0712 345 678",
+        "phone_masked": "0712 ••• 678",
+        "since": 1_795_000_000,
+        "carry": CARRY,
+    },
     "wait-pending": wait("pending", "check_phone"),
     "wait-late": wait("pending", "check_phone", seconds_left=0),
     "wait-unknown": wait("unknown", "checking", seconds_left=0, again_url="/?buy=1"),

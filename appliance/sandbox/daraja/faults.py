@@ -58,7 +58,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "pull_dates": ("utc", "plain", "false_utc"),
     "pull_none": ("text", "list"),
     "initiator_sent": ("once", "twice", "never", "timeout"),
-    "initiator_items": ("list", "object", "repeated"),
+    "initiator_items": ("list", "object", "repeated", "credited"),
 }
 _SECONDS = (
     "slow_seconds",
@@ -136,6 +136,7 @@ class Faults:
     """The result of a status request or a reversal; `timeout` goes to QueueTimeOutURL."""
     initiator_delay: float = 0.0
     initiator_items: str = "list"
+    """`credited` names who got the money of a status request, as no recorded answer does."""
     initiator_result: str | None = None
     """Every status request and reversal ends with this code."""
 

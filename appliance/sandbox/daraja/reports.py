@@ -43,6 +43,9 @@ def found(asked: Asked, paid: Paid, items: str) -> Report:
         _item("Amount", str(paid.amount)),
         _item("ReceiptNo", paid.receipt),
     ]
+    if items == "credited":
+        merchant = asked.merchant
+        listed.insert(1, _item("CreditPartyName", f"{merchant.pays_to} - {merchant.name}"))
     return _succeeded(asked, names.receipt(names.now()), listed, items)
 
 

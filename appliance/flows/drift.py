@@ -1,0 +1,151 @@
+"""Router and books are held against each other: what was paid for is there, what ended is not."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from appliance.domain import accounts
+from appliance.domain.devices import Device, Session
+from appliance.domain.errors import ClockInDoubt, Conflict, RouterRefused, RouterUnreachable
+from appliance.domain.vouchers import State, Voucher
+from appliance.flows.access import Access
+from appliance.flows.evolve import evolve, load
+from appliance.flows.usage import MOST, Counted, Usage
+from appliance.ports import Clock, Router, Vouchers
+
+log = logging.getLogger(__name__)
+
+# Fewer than the router's connections: customers are let in meanwhile.
+_HANDS = 2
+
+
+@dataclass(slots=True)
+class Repairs:
+    """What one pass did."""
+
+    put_back: int = 0
+    limits: int = 0
+    cut: int = 0
+    unknown: int = 0
+    """Users with our mark and no voucher of this name: left alone, a person must look."""
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """One pass reads everything in a few commands, then touches only what differs.
+
+    Whatever differs is decided about on the latest document, so a list that was cut short, or has
+    aged while it was gone through, leads to nothing wrong.
+    """
+
+    vouchers: Vouchers
+    router: Router
+    access: Access
+    usage: Usage
+    clock: Clock
+    router_id: str
+
+    async def repair(self) -> Repairs | None:
+        """Put right what has drifted; None when the router could not be read in full."""
+        try:
+            counted = await self.usage.survey()
+        except (RouterUnreachable, RouterRefused) as error:
+            log.warning("router not read, nothing repaired code=%s", error.code)
+            return None
+        if self.clock.certain() is None:
+            log.warning("the time is not certain: nothing expires until it is")
+        repairs, ours = Repairs(), await self._usable()
+        steps = [partial(self._there, repairs, counted, voucher) for voucher in ours.values()]
+        steps += [
+            partial(self._gone, repairs, name) for name in counted.entries.keys() - ours.keys()
+        ]
+        for start in range(0, len(steps), _HANDS):
+            batch = [_tried(repairs, step) for step in steps[start : start + _HANDS]]
+            if not all(await asyncio.gather(*batch)):
+                break  # the router went away: what is left waits for the next pass
+        if repairs != Repairs():
+            log.warning("router put right %s", repairs)
+        return repairs
+
+    async def _usable(self) -> dict[str, Voucher]:
+        """Return by code what the router must know."""
+        found = [
+            voucher
+            for state in (State.ACTIVE, State.READY)
+            for voucher in await self.vouchers.page("status", state.value, MOST)
+        ]
+        return {voucher.code: voucher for voucher in found if voucher.router_id == self.router_id}
+
+    async def _there(self, repairs: Repairs, counted: Counted, listed: Voucher) -> None:
+        """Have a voucher that buys time on the router, with what is left of it."""
+        entry = counted.entries.get(listed.code)
+        reading = counted.readings.get(listed.code)
+        now, voucher = self.clock.now(), listed
+        if voucher.owed is None:  # as an earlier version left it
+            voucher = await evolve(self.vouchers, voucher, lambda v: v.with_end(now))
+        sessions = counted.sessions.get(listed.code)
+        if voucher.state is State.READY and sessions and not _under_way(voucher, now):
+            voucher = await self._found(voucher, sessions)
+        if not voucher.usable(self.clock.certain()):
+            await self._end(repairs, voucher)
+        elif entry is None:
+            await self._put_back(repairs, voucher)
+        elif reading is not None and not accounts.fits(entry, voucher, counted.at, reading):
+            await self.router.set_limits(accounts.after(voucher, counted.at, reading))
+            repairs.limits += 1
+
+    async def _found(self, voucher: Voucher, sessions: list[Session]) -> Voucher:
+        """Start a voucher that somebody is in with behind our back, from when they came in."""
+        first = max(sessions, key=lambda session: session.uptime)
+        since, certain = self.clock.now() - first.uptime, self.clock.certain() is not None
+        device = Device(first.mac, first.ip)
+        return await evolve(
+            self.vouchers, voucher, lambda v: v.found(since, device, certain=certain)
+        )
+
+    async def _put_back(self, repairs: Repairs, listed: Voucher) -> None:
+        """Add a user that the router has lost, or never had: its counters start at zero there."""
+        voucher = await load(self.vouchers, listed.id)
+        if _under_way(voucher, self.clock.now()) or not voucher.usable(self.clock.certain()):
+            return
+        await self.router.ensure_user(accounts.fresh(voucher, self.clock.now()))
+        repairs.put_back += 1
+        again = await load(self.vouchers, voucher.id)
+        if not again.usable(self.clock.certain()):  # it ended, and was cut, in between
+            await self.access.end(again)
+
+    async def _gone(self, repairs: Repairs, name: str) -> None:
+        """Have a user that no longer buys time off the router."""
+        voucher = await self.vouchers.find("code", name)
+        if voucher is None or voucher.router_id != self.router_id:
+            repairs.unknown += 1
+        elif voucher.ended:
+            await self._end(repairs, voucher)
+
+    async def _end(self, repairs: Repairs, voucher: Voucher) -> None:
+        if not _under_way(voucher, self.clock.now()):
+            await self.access.end(voucher)
+            repairs.cut += 1
+
+
+async def _tried(repairs: Repairs, step: Callable[[], Awaitable[None]]) -> bool:
+    """Take one step, and say whether the router is there for the next."""
+    try:
+        await step()
+    except RouterUnreachable:
+        repairs.failed += 1
+        return False
+    except (RouterRefused, Conflict, ClockInDoubt) as error:
+        repairs.failed += 1
+        log.warning("one voucher not put right code=%s", error.code)
+    return True
+
+
+def _under_way(voucher: Voucher, now: datetime) -> bool:
+    """Say whether a worker is paying the voucher's debt right now."""
+    lease = None if voucher.owed is None else voucher.owed.lease_until
+    return lease is not None and now < lease

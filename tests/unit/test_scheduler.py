@@ -1,0 +1,43 @@
+"""Jobs go on whatever the clock does."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from appliance.scheduler import JOB_DEFAULTS, wake
+
+
+async def test_a_job_set_before_the_clock_went_back_runs_now_and_then_on_time() -> None:
+    runs = asyncio.Queue[None]()
+
+    async def job() -> None:
+        runs.put_nowait(None)
+
+    scheduler = AsyncIOScheduler(job_defaults=JOB_DEFAULTS)
+    ahead = datetime.now(UTC) + timedelta(days=3_650)
+    early = scheduler.add_job(job, IntervalTrigger(minutes=5, start_date=ahead))
+    scheduler.start()
+    try:
+        wake(scheduler, datetime.now(UTC))
+        await asyncio.wait_for(runs.get(), 10)
+        assert early.next_run_time - datetime.now(UTC) <= timedelta(minutes=5)
+    finally:
+        scheduler.shutdown(wait=False)
+
+
+async def test_a_job_that_is_on_time_is_left_alone() -> None:
+    async def job() -> None:
+        """Do nothing."""
+
+    scheduler = AsyncIOScheduler(job_defaults=JOB_DEFAULTS)
+    on_time = scheduler.add_job(job, IntervalTrigger(minutes=5, jitter=60))
+    once = scheduler.add_job(job)
+    scheduler.start(paused=True)
+    try:
+        before = (on_time.next_run_time, once.next_run_time)
+        wake(scheduler, datetime.now(UTC))
+        assert (on_time.next_run_time, once.next_run_time) == before
+    finally:
+        scheduler.shutdown(wait=False)
