@@ -11,6 +11,7 @@ from provisioning.rows import FILES
 Row = dict[str, str]
 
 _CANNOT = ("no such command", "bad command name", "contents too long")
+_OLD_NAMES = {"available-from": "address"}
 _LOOKS = 80
 _BETWEEN_LOOKS = 0.25
 _FILE_LOOKS = "=.proplist=.id,name,type,size"
@@ -78,7 +79,7 @@ class ApiDoor:
     async def print(self, menu: str) -> list[Row]:
         """Return every row of a menu; of files, the contents of ours alone."""
         if menu != FILES:
-            return await self.api.command(f"{menu}/print")
+            return [_named(row) for row in await self.api.command(f"{menu}/print")]
         rows = await self.api.command(f"{FILES}/print", _FILE_LOOKS)
         return [await self._read(row) if self._is_ours(row) else row for row in rows]
 
@@ -145,6 +146,11 @@ class ApiDoor:
         query = f"?name={row['name']}"
         found = await self.api.command(f"{FILES}/print", "=.proplist=contents", query)
         return {**row, **(found[0] if found else {})}
+
+
+def _named(row: Row) -> Row:
+    """Return a row with the names that every version takes: 7.24 shows a service's by a new one."""
+    return {_OLD_NAMES.get(name, name): value for name, value in row.items()}
 
 
 def _is_refusal(error: BaseException) -> bool:

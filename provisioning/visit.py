@@ -48,12 +48,15 @@ async def look(door: Door) -> Look:
     refused: dict[str, str] = {}
     for menu in dict.fromkeys(MENUS):
         try:
-            rows = await door.print(menu)
+            tables[menu] = await _rows(door, menu)
         except RouterRefused as error:
             refused[menu] = str(error)
-        else:
-            tables[menu] = [row for row in rows if row.get("dynamic") != "true"]
     return Look(tables, refused)
+
+
+async def _rows(door: Door, menu: str) -> list[dict[str, str]]:
+    """Return what is configured; what the router makes by itself comes and goes."""
+    return [row for row in await door.print(menu) if row.get("dynamic") != "true"]
 
 
 def planned(wish: Wish, seen: Look) -> list[Change]:
@@ -128,7 +131,7 @@ async def _write(door: Door, change: Change) -> None:
 
 async def _read_back(door: Door, change: Change) -> None:
     wanted = Wanted(menu=change.menu, key=change.key, values=change.after)
-    row = wanted.found(await door.print(change.menu))
+    row = wanted.found(await _rows(door, change.menu))
     if row is None:
         raise NotTaken("the router took it, and it is not there")
     wrong = [n for n, value in change.after.items() if not stands(change.menu, row, n, value)]

@@ -1,14 +1,24 @@
 """The router is set up and taken back: over its API, on every version, however often it is cut."""
 
+from datetime import timedelta
+
 import pytest
 
+from appliance.domain.devices import HotspotUser
 from appliance.domain.errors import RouterRefused
+from appliance.router.api import RouterApi
+from appliance.router.pool import Pool
+from appliance.sandbox.routeros.device import Device
+from appliance.sandbox.routeros.faults import Faults
 from appliance.sandbox.routeros.server import PretendRouter
 from appliance.sandbox.routeros.versions import NAMES
 from appliance.sandbox.routeros.versions import Name as VersionName
+from provisioning.door import ApiDoor, Door
 from provisioning.visit import Stopped, apply, look, planned
+from provisioning.wish import Wish
 from tests.provisioning.routers import (
     PLANS,
+    DeviceDoor,
     Killed,
     MortalDoor,
     a_router,
@@ -57,58 +67,52 @@ async def test_what_is_set_up_stays_so_and_can_be_taken_back_without_a_trace(
         assert await taken_back(door) == 0
 
 
-async def writes_of(asked: dict[str, object], version: VersionName) -> int:
-    async with a_router(version) as router, door_to(router) as door:
-        on_ether5(router)
-        counting = MortalDoor(door, dies_at=0, after=True)
-        await set_up(counting, a_wish(**asked))
-        return counting.writes
+async def test_a_set_up_killed_at_any_step_ends_where_an_unbroken_one_does() -> None:
+    device = Device(Faults())
+    device.network.addresses.add({"address": "10.9.0.1/24", "interface": "ether5"})
+    await killed_at_every_step(DeviceDoor(device), device, a_wish(interface="ether5"))
 
 
-@pytest.mark.parametrize(("version", "asked"), [("6.49", {}), ("7.21", {"interface": "ether5"})])
-@pytest.mark.parametrize("after", [False, True])
-async def test_a_set_up_killed_at_any_step_ends_where_an_unbroken_one_does(
-    version: VersionName,
-    asked: dict[str, object],
-    after: bool,  # noqa: FBT001 # a parameter of the test
-) -> None:
-    async with a_router(version) as router, door_to(router) as door:
-        on_ether5(router)
-        wish = a_wish(**asked)
-        before = exported(router.device)
-        await set_up(door, wish)
-        unbroken, files = exported(router.device), file_names(router.device)
-        for step in range(1, await writes_of(asked, version) + 1):
+async def test_so_does_one_on_a_router_that_has_to_fetch_its_pages() -> None:
+    async with a_router("6.49") as router, door_to(router) as door:
+        await killed_at_every_step(door, router.device, a_wish())
+
+
+async def killed_at_every_step(door: Door, device: Device, wish: Wish) -> None:
+    before = exported(device)
+    counting = MortalDoor(door, dies_at=0, after=True)
+    await set_up(counting, wish)
+    unbroken, files = exported(device), file_names(device)
+    for step in range(1, counting.writes + 1):
+        for after in (False, True):
             await taken_back(door)
             with pytest.raises(Killed):
                 await set_up(MortalDoor(door, step, after), wish)
             await set_up(door, wish)
-            assert (step, sorted(exported(router.device).split("\n"))) == (
-                step,
-                sorted(unbroken.split("\n")),
-            )
-            assert file_names(router.device) == files
-        await taken_back(door)
-        assert exported(router.device) == before
+            left = sorted(exported(device).split("\n"))
+            assert (step, left) == (step, sorted(unbroken.split("\n")))
+            assert file_names(device) == files
+    await taken_back(door)
+    assert exported(device) == before
 
 
 @pytest.mark.parametrize("after", [False, True])
 async def test_a_removal_killed_at_any_step_is_finished_by_the_next(
     after: bool,  # noqa: FBT001 # a parameter of the test
 ) -> None:
-    async with a_router() as router, door_to(router) as door:
-        wish, before = a_wish(), exported(router.device)
-        step, cut = 0, True
-        while cut:
-            step, cut = step + 1, False
-            await set_up(door, wish)
-            try:
-                await taken_back(MortalDoor(door, step, after))
-            except Killed:
-                cut = True
-                await taken_back(door)
-            assert (step, exported(router.device)) == (step, before)
-        assert step > 15
+    device = Device(Faults())
+    door, wish, before = DeviceDoor(device), a_wish(), exported(device)
+    step, cut = 0, True
+    while cut:
+        step, cut = step + 1, False
+        await set_up(door, wish)
+        try:
+            await taken_back(MortalDoor(door, step, after))
+        except Killed:
+            cut = True
+            await taken_back(door)
+        assert (step, exported(device)) == (step, before)
+    assert step > 15
 
 
 async def test_a_set_up_goes_on_after_the_router_went_away_in_the_middle() -> None:
@@ -228,6 +232,39 @@ async def test_the_account_that_was_made_lets_the_box_in_and_no_further() -> Non
             assert await left_to_do(daily, a_wish()) == []
             with pytest.raises(RouterRefused, match="not enough permissions"):
                 await daily.add("/user", {"name": "thief", "group": "full"})
+
+
+async def test_the_account_that_was_made_is_enough_to_sell_time() -> None:
+    async with a_router() as router, door_to(router) as door:
+        await set_up(door, a_wish())
+        user = HotspotUser(
+            name="ABC3DEF4GH",
+            profile=PLANS[0].profile,
+            rate_limit=PLANS[0].rate_limit,
+            shared_users=1,
+            limit_uptime=timedelta(hours=1),
+        )
+        router.hotspot.join("127.0.1.5")
+        async with door_to(router, "box", "not-shown-anywhere") as daily:
+            assert isinstance(daily.api, Pool)
+            seller = RouterApi(daily.api)
+            await seller.ensure_user(user)
+            device = await seller.host(ip="127.0.1.5")
+            assert device is not None
+            await seller.login(user.name, device)
+        assert router.hotspot.is_online("127.0.1.5")
+
+
+async def test_a_limit_that_the_router_shows_by_a_newer_name_is_known_again() -> None:
+    class Newer:
+        async def command(self, *words: str) -> list[dict[str, str]]:
+            assert words == ("/ip/service/print",)
+            return [{".id": "*7", "name": "api", "available-from": "127.0.0.1/32"}]
+
+    async with a_router() as router, door_to(router) as door:
+        newer = ApiDoor(Newer(), door.knock, door.lender, door.folder)
+        (row,) = await newer.print("/ip/service")
+        assert row["address"] == "127.0.0.1/32"
 
 
 async def test_pages_that_are_no_longer_wanted_go_and_profiles_of_sold_vouchers_stay() -> None:
