@@ -21,6 +21,7 @@ lint: $(STAMP) system
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(PYTHON) -m tests.provisioning.samples
 	shellcheck install.sh .ci/run tests/system.sh
 
 bench: $(STAMP)

@@ -22,6 +22,7 @@ DEFAULT_FILE = Path("/etc/hotspot-appliance/appliance.toml")
 _PREFIX = "APPLIANCE_"
 _OTHER_VARIABLES = frozenset({"APPLIANCE_CONFIG"})
 _FORBIDDEN_IN_CALLBACKS = re.compile("m-?pesa|safaricom|exec?|cmd|sql|query", re.IGNORECASE)
+_UNFIT = frozenset("\"'<>$() \\")  # the router's pages cannot escape them
 _FERNET_KEY = re.compile("[A-Za-z0-9_-]{43}=", re.ASCII)
 _SHA256_IN_HEX = re.compile("[0-9a-f]{64}")
 _HOST_KEY = re.compile("SHA256:[A-Za-z0-9+/]{43}", re.ASCII)
@@ -45,6 +46,8 @@ def _web_address(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
         raise ValueError("must be an http:// or https:// address without a query")
+    if not value.isascii() or not value.isprintable() or _UNFIT & set(value):
+        raise ValueError("may not hold quotes, spaces or $()")
     return value.rstrip("/")
 
 

@@ -12,6 +12,7 @@ import httpx
 from appliance import scheduler
 from appliance.app import doors
 from appliance.app.clock import SystemClock as SystemClock
+from appliance.app.router import open_pool as open_pool
 from appliance.app.router import open_router
 from appliance.app.wiring import Flows, Workers, wired
 from appliance.domain.errors import StoreUnavailable

@@ -17,9 +17,11 @@ from appliance.web.customers import PortalDoor
 from appliance.web.listening import listening
 from appliance.web.pages import Look, Pages
 from appliance.web.portal import build_portal
+from appliance.web.router_pages import router_pages
 from appliance.web.shelf import Shelf
 from appliance.web.visitors import Visitors
 from appliance.web.webhooks import WebhooksDoor, build_webhooks
+from provisioning.pages import render_pages
 
 
 @asynccontextmanager
@@ -41,6 +43,8 @@ async def portal(
         language=settings.portal.default_language,
     )
     app, grace = build_portal(door, portal_api.routes), settings.daraja.read_timeout + 2
+    pages = await asyncio.to_thread(render_pages, settings.portal.public_url)
+    app.add_routes(router_pages(pages))
     async with listening(app, settings.portal.listen, grace):
         yield
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 from appliance import settings
 from appliance.ports import Router
@@ -24,6 +25,21 @@ async def open_router(router: settings.Router) -> AsyncIterator[Router]:
         failover = Failover(api, _by_ssh(router, router.ssh_fingerprint, stack))
         stack.push_async_callback(failover.close)
         yield failover
+
+
+@asynccontextmanager
+async def open_pool(
+    router: settings.Router, username: str | None = None, password: str = ""
+) -> AsyncIterator[Pool]:
+    """Yield one connection to the router's API, as the box or as somebody who may do more."""
+    address = _address(router)
+    if username is not None:
+        address = replace(address, username=username, password=password)
+    pool = Pool(address, size=1)
+    try:
+        yield pool
+    finally:
+        await pool.close()
 
 
 def _address(router: settings.Router) -> Address:

@@ -19,6 +19,7 @@ _GROUPS = {
     "db": "db",
     "initiations": "lists",
     "payments": "payments",
+    "provision": "provision",
     "sandbox": "sandbox",
     "tokens": "tokens",
     "vouchers": "vouchers",

@@ -174,7 +174,11 @@ class Hotspot:
         looked = await self._rows(Wanted(_PROFILES, ("name",), (("name", user.profile),)))
         if not looked:
             limits = {"rate-limit": user.rate_limit, "shared-users": str(user.shared_users)}
-            await self._by.tell(_PROFILES, "add", {"name": user.profile, **limits})
+            try:
+                await self._by.tell(_PROFILES, "add", {"name": user.profile, **limits})
+            except RouterRefused as error:  # of several customers at once, one makes it
+                if not wire.already_there(error):
+                    raise
         self._profiles.add(user.profile)
 
 

@@ -98,7 +98,9 @@ def setting(row: Row, kinds: Table) -> Menu:
     """Return the menu of one row that can be set; `kinds` says to what."""
 
     def change(request: Request) -> Answer:
-        row.update(kinds.checked(row, request.attributes))
+        newer = kinds.checked(row, request.attributes)
+        row.clear()
+        row.update(newer)
         return Answer()
 
     settable = tuple(kinds.arguments)

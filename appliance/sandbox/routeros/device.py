@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from appliance.sandbox.routeros import config, network, traps
+from appliance.sandbox.routeros import config, fetch, network, traps
 from appliance.sandbox.routeros.accounts import Accounts
 from appliance.sandbox.routeros.actions import Answer, Menu, Request, perform
 from appliance.sandbox.routeros.certificates import Certificates
@@ -44,6 +44,8 @@ class Device:
         self.hotspot = Hotspot(
             config.fresh(self.network, self.version, self.certificates.named), self.clock, faults
         )
+        self.fetch: Callable[[str, str], None] = fetch.unconnected
+        """Takes what is at an address into a file."""
         self.on_reboot: Callable[[], None] = lambda: None
         """Called when somebody asks for a restart."""
         self._all_menus: dict[str, Menu] = all_menus(self)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from appliance.sandbox.routeros import firewall, system, traps, values
+from appliance.sandbox.routeros import fetch, firewall, system, traps, values
 from appliance.sandbox.routeros.accounts import Accounts
 from appliance.sandbox.routeros.actions import (
     POLICY,
@@ -44,6 +44,7 @@ class Parts(Protocol):
     on_reboot: Callable[[], None]
     network: Network
     files: Files
+    fetch: Callable[[str, str], None]
     log: Log
     mode: DeviceMode
     accounts: Accounts
@@ -61,6 +62,7 @@ def all_menus(device: Parts) -> dict[str, Menu]:
         **device.network.menus(),
         **firewall.menus(device.network.interface),
         "/file": device.files.menu(),
+        "/tool": fetch.menu(device),
         "/log": device.log.menu(),
         **system.menus(device, device.mode),
     }

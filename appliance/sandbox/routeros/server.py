@@ -14,6 +14,7 @@ from appliance.sandbox.routeros.console.door import ConsoleDoor
 from appliance.sandbox.routeros.device import Device
 from appliance.sandbox.routeros.doors import ApiDoor, SecureApiDoor
 from appliance.sandbox.routeros.faults import Faults
+from appliance.sandbox.routeros.fetch import Fetching
 from appliance.sandbox.routeros.hostkeys import fingerprint, host_key, well_known
 from appliance.sandbox.routeros.pages import Pages
 from appliance.sandbox.routeros.rest import Rest
@@ -100,6 +101,9 @@ class PretendRouter:
         """Listen until the block ends."""
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._close)
+            fetching = Fetching(self.device.files)
+            stack.push_async_callback(fetching.close)
+            self.device.fetch = fetching
             await self._open_apis(stack)
             await self._open_consoles(stack)
             await self._open_web(stack)

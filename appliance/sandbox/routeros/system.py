@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from appliance.sandbox.routeros import traps, values
@@ -23,6 +23,8 @@ _PACKAGES_OF_SIX = (
     "security",
     "wireless",
 )
+_NAIROBI = timedelta(hours=3)
+"""What `gmt-offset` says; the device shows local time."""
 _MODES = {
     "advanced": frozenset[str](),
     "home": frozenset({"scheduler", "fetch", "hotspot", "sniffer", "traffic-gen", "email", "smb"}),
@@ -176,7 +178,7 @@ def _clock_menu(device: Parts) -> Menu:
     )
 
     def row() -> Row:
-        now, version = device.clock.date(), device.version
+        now, version = device.clock.date() + _NAIROBI, device.version
         day = version.date(now.year, now.month, now.day)
         fixed_part = {"gmt-offset": "+03:00", "dst-active": "false"}
         return {"time": f"{now:%H:%M:%S}", "date": day, **zone, **fixed_part}
@@ -184,7 +186,8 @@ def _clock_menu(device: Parts) -> Menu:
     def change(request: Request) -> Answer:
         newer = kinds.checked({**zone, "date": row()["date"]}, request.attributes)
         if {"date", "time"} & request.attributes.keys():
-            device.clock.set_date(_moment(newer["date"], newer.get("time", row()["time"])))
+            local = _moment(newer["date"], newer.get("time", row()["time"]))
+            device.clock.set_date(local - _NAIROBI)
         zone.update({name: newer[name] for name in zone})
         return Answer()
 

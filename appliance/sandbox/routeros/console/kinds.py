@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
+from typing import Any, Self
 
 from appliance.sandbox.routeros import values
 
@@ -57,6 +58,20 @@ class Identity(str):
     __slots__ = ()
 
 
+class Code(str):
+    """What `:parse` read; printed, it is text."""
+
+    __slots__ = ("body",)
+
+    def __new__(cls, text: str, body: tuple[Any, ...]) -> Self:
+        """Keep the statements beside the text."""
+        made = super().__new__(cls, text)
+        made.body = body
+        return made
+
+    body: tuple[Any, ...]
+
+
 class Prefix(str):
     """An address with its prefix length: never equal to the text of one."""
 
@@ -74,6 +89,7 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     ((list, dict), "array"),
     (Identity, "id"),
     (Prefix, "ip-prefix"),
+    (Code, "code"),
     (str, "str"),
 )
 

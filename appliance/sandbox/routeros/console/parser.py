@@ -10,6 +10,7 @@ from appliance.sandbox.routeros.console.reader import Reader
 from appliance.sandbox.routeros.console.syntax import (
     Block,
     Builtin,
+    Call,
     Invocation,
     Literal,
     Node,
@@ -20,6 +21,7 @@ from appliance.sandbox.routeros.console.syntax import (
 _WORD = re.compile(r"\.\.|[A-Za-z][A-Za-z0-9-]*|[0-9][A-Za-z0-9-]*")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9.-]*(?==)")
 _FLAG = re.compile(r"[A-Za-z][A-Za-z0-9-]*(?=[\s;\])}]|$)")
+_VARIABLE = re.compile(r"[A-Za-z0-9]+")
 _VARIABLES = re.compile(r"[A-Za-z0-9]+(?:,[A-Za-z0-9]+)?")
 
 
@@ -69,6 +71,8 @@ class Parser(Operands):
         reader = self.reader
         if reader.skip(":"):
             return self._builtin(reader.at, reader.take(_WORD))
+        if reader.skip("$"):
+            return self._call()
         rooted = reader.skip("/")
         path, entered = self._entered("" if rooted else self._path)
         if reader.closed and (entered or rooted):
@@ -82,6 +86,14 @@ class Parser(Operands):
         if command is None:
             return self._elsewhere(start, word, rooted=rooted or entered)
         return self._invocation(path, command)
+
+    def _call(self) -> Call:
+        name = self.reader.take(_VARIABLE)
+        if name is None:
+            raise self.reader.error("expected variable name")
+        self.reader.blank()
+        self._settled()
+        return Call(name)
 
     def _entered(self, path: str) -> tuple[str, bool]:
         """Return the path that the words here lead to, and whether there were any."""

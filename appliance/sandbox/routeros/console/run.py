@@ -12,6 +12,7 @@ from appliance.sandbox.routeros.console.syntax import (
     ArrayOf,
     Block,
     Builtin,
+    Call,
     Invocation,
     Literal,
     Node,
@@ -148,8 +149,14 @@ class Machine:
                 return self.run(body, Variables(seen))
             case Builtin(name):
                 return self._language[name](self, statement, seen)
+            case Call(name):
+                return self._call(seen.get(name))
             case Invocation():
                 return self._invoke(statement, seen)
+
+    def _call(self, value: Value) -> Value:
+        """Carry out what `:parse` read; it sees no variables but its own."""
+        return self.run(value.body, Variables()) if isinstance(value, kinds.Code) else None
 
     def _invoke(self, command: Invocation, seen: Variables) -> Value:
         if command.action is not None:

@@ -7,7 +7,7 @@ from appliance.sandbox.routeros import traps
 from appliance.sandbox.routeros.console import commands
 from appliance.sandbox.routeros.console.balance import Balance
 from appliance.sandbox.routeros.console.export import Export
-from appliance.sandbox.routeros.console.kinds import Value
+from appliance.sandbox.routeros.console.kinds import Code, Value
 from appliance.sandbox.routeros.console.language import FORMS, SEVEN, Form, serialize
 from appliance.sandbox.routeros.console.names import Names
 from appliance.sandbox.routeros.console.parser import Parser
@@ -133,7 +133,7 @@ class Session:
 
     def _parsed(self, text: str) -> Value:
         try:
-            self._parser(text).script()
+            body = self._parser(text).script()
         except ConsoleError as error:
             raise traps.Trap(str(error)) from None
-        return f"(evl {text})"
+        return Code(f"(evl {text})", body)

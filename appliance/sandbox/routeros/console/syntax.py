@@ -106,4 +106,11 @@ class Scope:
     body: "tuple[Statement, ...]"
 
 
-Statement = Invocation | Builtin | Scope
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`$name`: what `:parse` read, to be carried out now."""
+
+    name: str
+
+
+Statement = Invocation | Builtin | Scope | Call
