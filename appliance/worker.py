@@ -6,7 +6,7 @@ import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
 
 from appliance.domain.debts import Owed
@@ -15,6 +15,8 @@ from appliance.domain.errors import (
     ClockInDoubt,
     Conflict,
     DeviceAbsent,
+    RouterRefused,
+    RouterUnreachable,
     StoreUnavailable,
 )
 from appliance.flows.evolve import Missing, evolve
@@ -26,6 +28,7 @@ R = TypeVar("R", bound=Owing)
 
 _FIRST_WAIT = timedelta(seconds=0.5)
 _LONGEST_WAIT = timedelta(seconds=30)
+_FIRST_AWAY, _LONGEST_AWAY = 0.25, 5.0
 # Its device is elsewhere: the page that it opens on its return is faster than any of our looks.
 # Or the time is not known, and a time server is not heard any sooner for our asking.
 _LONGEST_ABSENCE = timedelta(minutes=5)
@@ -59,6 +62,8 @@ class Worker(Generic[R]):
         self._open = 0
         self._idle = asyncio.Event()
         self._idle.set()
+        self._away_until = 0.0
+        self._away_for = _FIRST_AWAY
 
     def hand(self, record: R) -> None:
         """Take a record whose debt was born leased; it is paid as soon as a hand is free."""
@@ -89,7 +94,7 @@ class Worker(Generic[R]):
             # A record that waits for a hand longer than its lease is claimed again by somebody.
             room = _BATCH - self._waiting.qsize()
             try:
-                for record in await self._claim(room) if room > 0 else ():
+                for record in await self._claim(room):
                     self.hand(record)
             except StoreUnavailable as error:
                 log.warning("database away, looking again worker=%s why=%s", self._name, error)
@@ -105,7 +110,8 @@ class Worker(Generic[R]):
     async def _claim(self, limit: int) -> list[R]:
         """Return what is due, each leased to us; what somebody else was faster to is not there."""
         now, claimed = self._clock.now(), list[R]()
-        for record in await self._records.due(now, limit):
+        most = self._most(limit)
+        for record in await self._records.due(now, most) if most > 0 else ():
             if record.owed is None:
                 continue
             leased = _owing(record, record.owed.leased(now))
@@ -119,7 +125,7 @@ class Worker(Generic[R]):
             return  # it waited too long for a hand: whoever claims it next reads it anew
         try:
             async with asyncio.timeout(_LONGEST_PAYING):
-                await self._pay(record)
+                await self._tried(record)
         except TimeoutError:
             log.warning("debt put off, it took too long %s=%s", self._name, record.id)
             await self._put_off(record, _wait(record, _LONGEST_WAIT), "slow")
@@ -128,6 +134,10 @@ class Worker(Generic[R]):
             await self._put_off(record, _PARKED, f"missing {error}")
         except (DeviceAbsent, ClockInDoubt) as error:
             await self._put_off(record, _wait(record, _LONGEST_ABSENCE), error.code)
+        except RouterUnreachable as error:
+            log.warning("debt put off %s=%s code=%s", self._name, record.id, error.code)
+            self._router_is_away()
+            await self._put_off(record, _place(record), error.code)
         except ApplianceError as error:
             log.warning("debt put off %s=%s code=%s", self._name, record.id, error.code)
             await self._put_off(record, _wait(record, _LONGEST_WAIT), error.code)
@@ -135,8 +145,33 @@ class Worker(Generic[R]):
             log.exception("debt parked, this is a bug %s=%s", self._name, record.id)
             await self._put_off(record, _PARKED, f"bug: {type(error).__name__}")
 
-    async def _put_off(self, record: R, wait: timedelta, why: str) -> None:
-        until = self._clock.now() + wait
+    async def _tried(self, record: R) -> None:
+        """Pay; whatever else goes wrong, a router that answers is there for the others too."""
+        try:
+            await self._pay(record)
+        except (DeviceAbsent, RouterRefused):
+            self._router_is_there()
+            raise
+        self._router_is_there()
+
+    def _router_is_away(self) -> None:
+        """Claim nothing for a while; then one tries for all, the one that came first."""
+        now = self._clock.monotonic()
+        if now >= self._away_until:
+            self._away_for = min(self._away_for * 2, _LONGEST_AWAY)
+            self._away_until = now + self._away_for * _jitter()
+
+    def _router_is_there(self) -> None:
+        self._away_until, self._away_for = 0.0, _FIRST_AWAY
+
+    def _most(self, limit: int) -> int:
+        """Return how many may be claimed now."""
+        if not self._away_until:
+            return limit
+        return 1 if self._clock.monotonic() >= self._away_until else 0
+
+    async def _put_off(self, record: R, wait: timedelta | datetime, why: str) -> None:
+        until = wait if isinstance(wait, datetime) else self._clock.now() + wait
         lease = None if record.owed is None else record.owed.lease_until
 
         def step(current: R) -> R:
@@ -189,7 +224,17 @@ def _owing(record: R, owed: Owed) -> R:
     return cast("R", replace(cast("Any", record), owed=owed))
 
 
+def _place(record: Owing) -> datetime | timedelta:
+    """Return the place that a debt keeps in the row while nobody can be served."""
+    since = None if record.owed is None else record.owed.since
+    return timedelta() if since is None else since
+
+
 def _wait(record: Owing, longest: timedelta) -> timedelta:
     attempts = 0 if record.owed is None else record.owed.attempts
     wait = min(_FIRST_WAIT * float(2 ** min(attempts, 10)), longest)
-    return wait * random.uniform(0.5, 1)  # noqa: S311 # jitter, so that a crowd spreads out
+    return wait * _jitter()
+
+
+def _jitter() -> float:
+    return random.uniform(0.5, 1)  # noqa: S311 # so that a crowd spreads out

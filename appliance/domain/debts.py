@@ -32,6 +32,8 @@ class Owed:
     lease_until: datetime | None = None
     attempts: int = 0
     last_error: str | None = None
+    since: datetime | None = None
+    """When it came about, where those who wait for one thing are served in that order."""
 
     def leased(self, now: datetime) -> "Owed":
         """Return the debt as taken by one worker; a dead worker's lease runs out by itself."""
@@ -50,4 +52,4 @@ class Owed:
 
 def owing(kind: Kind, now: datetime) -> Owed:
     """Return a debt born leased to its maker, who pays it at once; a crash lets it fall due."""
-    return Owed(kind, now).leased(now)
+    return Owed(kind, now, since=now).leased(now)

@@ -7,7 +7,7 @@ import pytest
 
 from appliance.domain import debts
 from appliance.domain.debts import Kind, Owed
-from appliance.domain.errors import DeviceAbsent, RouterUnreachable
+from appliance.domain.errors import DeviceAbsent, RouterRefused, RouterUnreachable
 from appliance.domain.vouchers import Voucher
 from appliance.flows.evolve import Missing
 from appliance.store.port import Store
@@ -158,3 +158,46 @@ async def test_waits_grow_but_not_without_end(
     assert waiting is not None
     assert waiting.owed is not None
     assert waiting.owed.attempts == 12
+
+
+async def test_while_the_router_is_away_one_tries_for_all_and_then_they_are_served_as_they_came(
+    worker: Worker[Voucher], payer: Payer, clock: HandClock
+) -> None:
+    away = RouterUnreachable("away")
+    codes = [f"AAA3AAA3{number}{letter}" for number in range(3, 7) for letter in "ACDEFGHJKM"]
+    for code in codes:
+        await owe(payer, clock, code)
+        clock.pass_by(timedelta(seconds=1))
+    payer.failures = dict.fromkeys(codes, away)
+    assert await worker.step()
+    tries = 0
+    for _ in range(60):
+        clock.pass_by(timedelta(seconds=1))
+        tries += await worker.step()
+    assert 10 <= tries <= 40  # one at a time, at most five seconds apart
+    assert payer.paid == []
+    payer.failures = {}
+    clock.pass_by(timedelta(seconds=5))
+    assert await worker.step()
+    assert len(payer.paid) == 1
+    while await worker.step():
+        pass
+    untouched = codes[_BATCH:]
+    assert sorted(payer.paid) == sorted(codes)
+    assert [code for code in payer.paid if code in untouched[1:]] == untouched[1:]
+
+
+async def test_a_router_that_refuses_is_there(
+    worker: Worker[Voucher], payer: Payer, clock: HandClock
+) -> None:
+    await owe(payer, clock, "AAA3AAA3AA", "BBB3BBB3BB")
+    payer.failures = {"AAA3AAA3AA": RouterRefused("no"), "BBB3BBB3BB": RouterUnreachable("away")}
+    await worker.step()
+    payer.failures = {"BBB3BBB3BB": RouterRefused("no")}
+    clock.pass_by(timedelta(seconds=5))
+    await worker.step()
+    clock.pass_by(timedelta(seconds=5))
+    payer.failures = {}
+    await worker.step()
+    await worker.step()
+    assert sorted(payer.paid) == ["AAA3AAA3AA", "BBB3BBB3BB"]
