@@ -18,6 +18,7 @@ _FLASH = (
     f':local dir "{FOLDER}"; :if ([:len [/file find where name="flash"]] > 0) '
     f'do={{ :set dir "flash/{FOLDER}" }}'
 )
+_NOT_THERE = "the portal does not hand its pages out: is the box running, and reachable from here"
 _DIRECTORY = "html-directory-override"
 
 
@@ -94,9 +95,10 @@ def _file(wish: Wish, row: Wanted) -> Iterator[str]:
     head, tail = quoted('/file add name="'), quoted(f'" contents={quoted(row.values["contents"])}')
     add = f"({head} . $dir . {name} . {tail})"
     url = quoted(page_url(wish, row.name.rpartition("/")[2]))
+    fetch = f"/tool fetch url={url} dst-path=($dir . {name})"
     yield (
         f"{{ {_FLASH}; /file remove [/file find where name=($dir . {name})]; "
-        + _run(add, f"/tool fetch url={url} dst-path=($dir . {name})")
+        + _run(add, f":do {{ {fetch} }} on-error={{ :error {quoted(_NOT_THERE)} }}")
         + " }"
     )
 

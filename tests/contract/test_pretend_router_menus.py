@@ -216,3 +216,27 @@ async def test_rules_of_the_firewall_are_checked_and_kept_in_order(
         "add chain=input dst-port=8728 protocol=tcp src-address=10.5.50.2",
         "add action=drop chain=input in-interface=ether1",
     ]
+
+
+async def test_a_setting_that_is_emptied_is_gone(router: PretendRouter, api: AsyncApi) -> None:
+    client = "/system/ntp/client"
+    await say(api, f"{client}/set", "=enabled=yes", "=servers=pool.ntp.org")
+    assert "servers=pool.ntp.org" in at_console(router, "/system ntp export")
+    await say(api, f"{client}/set", "=enabled=no", "=servers=")
+    assert "servers" not in at_console(router, "/system ntp export")
+
+
+async def test_a_file_is_fetched_by_who_may(router: PretendRouter) -> None:
+    url = f"=url=http://127.0.0.1:{router.web_port}/faults"
+    daily, admin = await connect(router), await connect(router, "admin")
+    assert await refused(daily, "/tool/fetch", url) == "not enough permissions (9)"
+    router.faults.set({"device_mode": "home"})
+    assert "device-mode" in await refused(admin, "/tool/fetch", url)
+    router.faults.set({})
+    assert await say(admin, "/tool/fetch", url, "=dst-path=got/it.txt") == [{"status": "finished"}]
+    while not await say(admin, "/file/print", "?name=got/it.txt"):
+        continue
+    assert "late_answer" in (router.device.files.text("got/it.txt") or "")
+    await say(admin, "/tool/fetch", "=url=http://127.0.0.1:9/nobody")
+    await daily.close()
+    await admin.close()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from appliance.domain.plans import Plan
 from appliance.sandbox.routeros.console.session import Session
 from appliance.sandbox.routeros.device import Device
+from appliance.sandbox.routeros.faults import Faults
 from appliance.sandbox.routeros.versions import NAMES
 from appliance.sandbox.routeros.versions import Name as VersionName
 from provisioning.rsc import rendered
@@ -122,6 +123,13 @@ def test_a_router_without_a_hotspot_is_told_so_before_anything_is_changed() -> N
     before = exported(device)
     assert "this router has no hotspot" in imported(device, rendered(a_wish()))
     assert exported(device) == before
+
+
+def test_a_router_that_cannot_fetch_its_pages_goes_on_showing_its_own() -> None:
+    device = Device(Faults(), version="6.49")
+    assert "is the box running" in imported(device, rendered(a_wish()))
+    profile = device.hotspot.config.server_profiles.named_row("hsprof1")
+    assert "html-directory-override" not in profile
 
 
 def test_a_second_hotspot_is_not_put_on_an_interface_that_has_one() -> None:

@@ -312,3 +312,12 @@ def test_loops_and_choices_are_followed(console: Console) -> None:
     assert console.say(':put [:pick "abcdef" 1 3]; :put [:len "abc"]') == "bc\n3"
     assert console.say(":local a {1;2;3}; :put ($a->1); :put $a") == "2\n1;2;3"
     assert console.say(":while (true) do={ :nothing }") == "interrupted"
+
+
+def test_what_was_read_as_text_is_run_by_its_name_and_sees_no_variables(console: Console) -> None:
+    assert console.say(':local run [:parse ":put hello"]; $run') == "hello"
+    assert console.say(':local x 1; :local run [:parse ":put \\"x\\$x\\""]; $run') == "x"
+    assert console.say(':put [:typeof [:parse ":put hello"]]') == "code"
+    assert console.say(':local run "no code"; $run; :put after') == "after"
+    broken = ':do { :local run [:parse "/ip hotspott"]; $run } on-error={ :put "cannot be read" }'
+    assert console.say(broken) == "cannot be read"
