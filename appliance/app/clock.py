@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 from appliance.domain.clock import whole_milliseconds
 
@@ -24,6 +25,14 @@ _TIMEX_BYTES = 256
 """More than a `struct timex` of any architecture; all zeros only asks."""
 
 
+class Evidence(Protocol):
+    """Whether a time server was heard; asked outside the event loop."""
+
+    def __call__(self, *, jumped: bool) -> bool:
+        """Say so; what was known before a jump no longer counts."""
+        ...
+
+
 class SystemClock:
     """The machine's clock; `look` at the evidence now and then, reading it costs nothing."""
 
@@ -31,7 +40,7 @@ class SystemClock:
         self,
         *,
         always: bool = False,
-        synchronised: Callable[[], bool] | None = None,
+        synchronised: Evidence | None = None,
         wall: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -70,10 +79,10 @@ class SystemClock:
     async def look(self) -> None:
         """Look whether a time server has been heard."""
         self._notice_jump()
-        heard = await asyncio.to_thread(self._synchronised)
+        jumped = self._jumped_at
+        heard = await asyncio.to_thread(self._synchronised, jumped=jumped is not None)
         if heard:
             self._floor = None  # a box whose clock was ahead has stored what never was
-        jumped = self._jumped_at
         settled = jumped is None or self._monotonic() - jumped > _SETTLE
         self._sure = settled and (self._sure or self._always or heard)
 
@@ -91,16 +100,21 @@ class SystemClock:
         return self._floor + timedelta(seconds=self._monotonic() - self._floor_at)
 
 
-def kernel_or_timesyncd() -> bool:
-    """Say whether the kernel's clock follows a time server, or systemd's client has heard one."""
-    return _SYNCHRONIZED.exists() or _kernel_follows()
+def kernel_or_timesyncd(*, jumped: bool) -> bool:
+    """Say whether the kernel's clock follows a time server, or systemd's client has heard one.
+
+    Whoever sets the date by hand makes the kernel forget, but not systemd's mark: after a jump the
+    mark counts only where the kernel may not be asked.
+    """
+    follows = _kernel_follows()
+    return bool(follows) or (_SYNCHRONIZED.exists() and not (jumped and follows is False))
 
 
-def _kernel_follows() -> bool:
+def _kernel_follows() -> bool | None:
+    """Ask the kernel; None where it does not answer, as in a unit that may not touch the clock."""
     try:
-        state: int = ctypes.CDLL(None, use_errno=True).adjtimex(
-            ctypes.create_string_buffer(_TIMEX_BYTES)
-        )
+        libc = ctypes.CDLL(None, use_errno=True)
+        state: int = libc.adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
     except (AttributeError, OSError):
-        return False
-    return state not in {-1, _TIME_ERROR}
+        return None
+    return None if state < 0 else state != _TIME_ERROR

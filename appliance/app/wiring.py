@@ -16,7 +16,7 @@ from appliance.flows.inbox import Inbox
 from appliance.flows.inquiry import Bounds, Inquiry
 from appliance.flows.lookup import Lookup
 from appliance.flows.matching import Matching
-from appliance.flows.progress import Progress, Watch
+from appliance.flows.progress import Watch
 from appliance.flows.reconcile import Reconcile
 from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
@@ -57,14 +57,6 @@ class Flows:
     amend: Amend
     usage: Usage
     drift: Drift
-
-
-class _Watch(Watch):
-    """Shows a running voucher as running, whatever it owes at its end."""
-
-    def of(self, voucher: Voucher, payment: Payment | None) -> Progress:
-        """Return how this purchase stands."""
-        return super().of(voucher.without_end(), payment)
 
 
 def wired(
@@ -174,7 +166,7 @@ def wired(
         recover=Recover(
             payments=kept.payments, vouchers=kept.vouchers, redeem=redeem, inquiry=inquiry
         ),
-        watch=_Watch(payments=kept.payments, vouchers=kept.vouchers, clock=clock),
+        watch=Watch(payments=kept.payments, vouchers=kept.vouchers, clock=clock),
         cashier=cashier,
         inbox=inbox,
         reconcile=reconcile,

@@ -173,10 +173,6 @@ class Voucher:
         """Return a voucher that owes nothing owing its end, where the clock sets one."""
         return replace(self, owed=self.end_owed(now)) if self.owed is None else self
 
-    def without_end(self) -> "Voucher":
-        """Return the voucher as its customer sees it: an end to come is nothing they wait for."""
-        return replace(self, owed=None) if _is_end(self.owed) else self
-
     def timed(self, now: datetime) -> "Voucher":
         """Return a voucher that started under a doubtful clock with its end, now that one knows.
 

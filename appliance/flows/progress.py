@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from appliance.domain import payments
+from appliance.domain.debts import Kind
 from appliance.domain.payments import Payment
 from appliance.domain.vouchers import State, Voucher
 from appliance.ports import Clock, Payments, Vouchers
@@ -93,8 +94,10 @@ class Watch:
 
 
 def _state(voucher: Voucher, now: datetime) -> tuple[str, str]:
+    if voucher.state is State.REVOKED:
+        return "failed", "revoked"
     if not voucher.usable(now):
         return "failed", "used_up"
-    if voucher.owed is not None:
+    if voucher.owed is not None and voucher.owed.kind is Kind.GRANT:
         return "paid", _WAITING.get(voucher.owed.last_error or "", "paid_connecting")
     return ("online", "online") if voucher.state is State.ACTIVE else ("paid", "paid_kept")

@@ -27,6 +27,7 @@ _REFRESH_SECONDS = 4
 _PATIENCE_SECONDS = 100
 _COOL_DOWN = {"prompt_open": 120, "same_amount_wait": 120}
 _WITH_A_PERSON = frozenset({"wrong_amount", "person_looks"})
+_OVER = frozenset({"used_up", "revoked"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +231,7 @@ async def _failed(
         request,
         here,
         "failed.html",
-        state="ended" if progress.reason == "used_up" else progress.state,
+        state="ended" if progress.reason in _OVER else progress.state,
         message=_sentence(door, here, progress),
         amount=plan.price,
         carry=carry,

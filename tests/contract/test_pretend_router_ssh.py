@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import paramiko
 import pytest
 
 from appliance.sandbox.routeros.server import PretendRouter, RouterOptions, pretend_router
@@ -12,6 +13,7 @@ from tests.secure_shell import SSH, Client
 pytestmark = pytest.mark.skipif(SSH is None, reason="needs ssh")
 
 USERS = "/ip/hotspot/user"
+PARAMIKO_HAS_SHA1 = paramiko.__version__ < "5"
 
 
 @pytest.fixture
@@ -134,7 +136,8 @@ async def test_version_6_has_an_rsa_key_and_old_algorithms_may_be_all_there_is(
         assert (await client.say(":put 1", password="sandbox")).status == 255
         kex = ("-o", "KexAlgorithms=+diffie-hellman-group14-sha1")
         lenient = (*kex, "-o", "HostKeyAlgorithms=+ssh-rsa")
-        assert (await client.say(":put 1", password="sandbox", options=lenient)).out == "1\r\n"
+        said = await client.say(":put 1", password="sandbox", options=lenient)
+        assert (said.out == "1\r\n") is PARAMIKO_HAS_SHA1
 
 
 @pytest.mark.parametrize(
@@ -169,6 +172,23 @@ async def test_letters_beyond_ascii_arrive_or_are_lost(
     assert (await client.say(':put "caf\u00e9"', password="sandbox")).out == "caf\u00e9\r\n"
     router.faults.set({"ssh_loses_letters": True})
     assert (await client.say(':put "caf\u00e9"', password="sandbox")).out == "caf\r\n"
+
+
+async def test_many_at_once_are_served_and_one_too_many_is_not(
+    router: PretendRouter, client: Client
+) -> None:
+    said = await asyncio.gather(
+        *(client.say(f":put {number}", password="sandbox") for number in range(10))
+    )
+    assert [one.out for one in said] == [f"{number}\r\n" for number in range(10)]
+    table = router.device.services.table
+    table.set([table.id_of("ssh")], {"max-sessions": "1"})
+    standing = await asyncio.to_thread(paramiko.Transport, ("127.0.0.1", router.ssh_port))
+    try:
+        await asyncio.to_thread(standing.start_client)
+        assert (await client.say(":put 1", password="sandbox")).status == 255
+    finally:
+        await asyncio.to_thread(standing.close)
 
 
 # Files

@@ -1,9 +1,11 @@
 """How far the machine's clock is believed; its clocks and its time server are moved by hand."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from appliance.app import clock
 from appliance.app.clock import SystemClock, kernel_or_timesyncd
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -19,7 +21,7 @@ class Machine:
         self.heard = False
         self.clock = SystemClock(
             always=always,
-            synchronised=lambda: self.heard,
+            synchronised=lambda *, jumped: self.heard,
             wall=self.wall,
             monotonic=lambda: self.since_start,
         )
@@ -118,5 +120,34 @@ async def test_a_date_stored_by_a_clock_that_was_ahead_gives_way_to_a_time_serve
     assert box.clock.now() == box.clock.certain() == NOON
 
 
-def test_this_machine_can_be_asked() -> None:
-    assert kernel_or_timesyncd() in {True, False}
+@pytest.mark.parametrize(
+    ("kernel", "mark", "jumped", "believed"),
+    [
+        (True, False, False, True),
+        (True, False, True, True),
+        (False, True, False, True),
+        (False, True, True, False),
+        (None, True, True, True),
+        (None, False, False, False),
+        (False, False, False, False),
+    ],
+)
+def test_the_kernels_word_counts_for_more_than_a_mark_from_before(
+    *,
+    kernel: bool | None,
+    mark: bool,
+    jumped: bool,
+    believed: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = tmp_path / "synchronized"
+    if mark:
+        file.touch()
+    monkeypatch.setattr(clock, "_SYNCHRONIZED", file)
+    monkeypatch.setattr(clock, "_kernel_follows", lambda: kernel)
+    assert kernel_or_timesyncd(jumped=jumped) is believed
+
+
+def test_the_kernel_of_this_machine_answers_or_says_that_it_may_not() -> None:
+    assert clock._kernel_follows() in {True, False, None}

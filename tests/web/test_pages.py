@@ -37,7 +37,7 @@ REASONS = {
     "insufficient_balance", "amount_limits", "daily_limit", "merchant_full", "same_amount_wait",
     "mpesa_busy", "prompt_open", "expired", "prompt_failed", "cancelled", "no_answer", "wrong_pin",
     "pin_locked", "not_mpesa_number", "merchant_config", "not_completed", "wrong_amount",
-    "person_looks", "refunded",
+    "person_looks", "refunded", "revoked",
     "gateway_unreachable", "checking", "check_phone", "paid_connecting", "paid_router_away",
     "paid_device_absent", "paid_kept", "used_up", "online",
 }  # fmt: skip

@@ -74,14 +74,14 @@ class Accounts:
                 "disabled": values.boolean,
             },
             defaults={"disabled": "false"},
-            required=("name", "group"),
+            required=("name", "group", "password") if version.seven else ("name", "group"),
             twin=same_name("user"),
             manners=Manners(needs=_NEEDS, hidden=frozenset({"password"})),
         )
         self.keys = Table(
-            {"user": naming(self.users), "key": _key, "key-owner": values.text},
+            {"user": naming(self.users), "key": _key, "comment": values.text},
             required=("user", "key"),
-            manners=Manners(needs=_NEEDS, hidden=frozenset({"key"})),
+            manners=Manners(needs=_NEEDS, hidden=frozenset({"key"}), only_added=True),
         )
         self._fill(version)
 

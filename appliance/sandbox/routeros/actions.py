@@ -159,25 +159,40 @@ def perform(
 
 
 def _kept(table: Table) -> dict[str, Action]:
+    manners = table.manners
+    actions = printing(lambda key, value: _rows(table, key, value))
+    if not manners.only_added:
+        actions |= _changing(table)
+    if not manners.built_in:
+        actions |= {"add": _adding(table), "remove": _removing(table)}
+    if manners.ordered:
+        actions["move"] = _moving(table)
+    if manners.takes_unset:
+        actions["unset"] = _unsetting(table)
+    return actions
+
+
+def _rows(table: Table, key: str, value: str | None) -> Iterable[Row]:
+    for row_id, row in table.rows.items():
+        if value is None or (row_id if key == ".id" else row.get(key)) == value:
+            yield {".id": row_id, **table.shown(row)}
+
+
+def _removing(table: Table) -> Action:
+    def command(request: Request) -> Answer:
+        table.remove(request.row_ids)
+        return Answer()
+
+    return Action(command, _ROW, table.manners.needs, _NUMBERS)
+
+
+def _changing(table: Table) -> dict[str, Action]:
     def change(request: Request) -> Answer:
         table.set(request.row_ids, request.rest)
         return Answer()
 
-    def remove(request: Request) -> Answer:
-        table.remove(request.row_ids)
-        return Answer()
-
-    def rows(_: str, __: str | None) -> Iterable[Row]:
-        return ({".id": row_id, **table.shown(row)} for row_id, row in table.rows.items())
-
-    names, needs = frozenset(table.arguments), table.manners.needs
-    actions = printing(rows) | {"set": Action(change, names | _ROW, needs, _NUMBERS)}
-    if not table.manners.built_in:
-        actions["add"] = _adding(table)
-        actions["remove"] = Action(remove, _ROW, needs, _NUMBERS)
-    if table.manners.ordered:
-        actions["move"] = _moving(table)
-    actions["unset"] = _unsetting(table)
+    names, needs = frozenset(table.arguments) - table.manners.fixed, table.manners.needs
+    actions = {"set": Action(change, names | _ROW, needs, _NUMBERS)}
     if "disabled" in names:
         actions |= {"enable": _disabling(table, "no"), "disable": _disabling(table, "yes")}
     if "comment" in names:
@@ -188,16 +203,20 @@ def _kept(table: Table) -> dict[str, Action]:
 def _adding(table: Table) -> Action:
     names = frozenset(table.arguments)
     placing = frozenset({"place-before"}) if table.manners.ordered else frozenset[str]()
+    about = placing | {"copy-from"}
 
     def command(request: Request) -> Answer:
-        given = {n: v for n, v in request.attributes.items() if n not in placing}
-        made = table.add(given)
+        pattern = request.attributes.get("copy-from")
+        row = {} if pattern is None else table.row_of(pattern)
+        copied = {name: row[name] for name in names & row.keys()}
+        given = {n: v for n, v in request.attributes.items() if n not in about}
+        made = table.add(copied | given)
         before = request.attributes.get("place-before")
         if before is not None:
             table.move([made], before)
         return Answer(ret=made)
 
-    return Action(command, names | placing, table.manners.needs)
+    return Action(command, names | about, table.manners.needs)
 
 
 def _moving(table: Table) -> Action:

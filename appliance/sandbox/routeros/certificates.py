@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 from appliance.sandbox.routeros import traps, values
 from appliance.sandbox.routeros.clock import RouterClock
-from appliance.sandbox.routeros.tables import Row, Table, naming, same_name
+from appliance.sandbox.routeros.tables import Manners, Row, Table, naming, same_name
 from appliance.sandbox.routeros.tls import anonymous, certified
 
 _USAGES = (
@@ -66,6 +66,9 @@ class Certificates:
             "key-usage": values.several_of(*_USAGES),
             "country": values.text,
             "organization": values.text,
+            "state": values.text,
+            "locality": values.text,
+            "unit": values.text,
             "trusted": values.boolean,
         }
         defaults = {
@@ -80,6 +83,7 @@ class Certificates:
             defaults=defaults,
             required=("name", "common-name"),
             twin=same_name("certificate"),
+            manners=Manners(takes_unset=True),
         )
 
     def sign(self, name: str, authority: str | None) -> None:

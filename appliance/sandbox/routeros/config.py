@@ -48,15 +48,16 @@ class Config:
         return method in self.server_profile().get("login-by", "").split(",")
 
 
-def fresh(network: Network, version: Version) -> Config:
+def fresh(network: Network, version: Version, certificate: Kind) -> Config:
     """Return a router with one hotspot on it, as its setup leaves it."""
     user_profiles = Table(
-        properties.USER_PROFILE,
+        {**properties.USER_PROFILE, "address-pool": network.pool},
         defaults=properties.USER_PROFILE_DEFAULTS,
         twin=same_name("user profile"),
+        manners=Manners(takes_unset=True),
     )
     server_profiles = Table(
-        properties.server_profile(version),
+        {**properties.server_profile(version), "ssl-certificate": certificate},
         defaults=properties.SERVER_PROFILE_DEFAULTS,
         twin=same_name("profile"),
     )
@@ -66,9 +67,9 @@ def fresh(network: Network, version: Version) -> Config:
         user_profiles=user_profiles,
         servers=servers,
         server_profiles=server_profiles,
-        bindings=_ordered(properties.BINDING, "regular", "type"),
-        walled_garden=_ordered(properties.WALLED_GARDEN, "allow"),
-        walled_garden_ip=_ordered(properties.WALLED_GARDEN_IP, "accept"),
+        bindings=_ordered(properties.BINDING, {"type": "regular"}),
+        walled_garden=_ordered(properties.walled_garden(version), {"action": "allow"}, unset=True),
+        walled_garden_ip=_ordered(properties.WALLED_GARDEN_IP, {"action": "accept"}, unset=True),
     )
     _set_up(config)
     return config
@@ -106,9 +107,9 @@ def _servers(network: Network, profiles: Table) -> Table:
     )
 
 
-def _ordered(kinds: Mapping[str, Kind], usual: str, name: str = "action") -> Table:
-    defaults = {name: usual, "disabled": "false"}
-    return Table(kinds, defaults=defaults, required=(), manners=Manners(ordered=True))
+def _ordered(kinds: Mapping[str, Kind], usual: Mapping[str, str], *, unset: bool = False) -> Table:
+    manners = Manners(ordered=True, takes_unset=unset)
+    return Table(kinds, defaults={**usual, "disabled": "false"}, required=(), manners=manners)
 
 
 def _users(version: Version, profiles: Table, servers: Table) -> Table:

@@ -41,7 +41,9 @@ class Device:
         self.files = Files(self.version, self.clock, faults)
         self.ntp = fresh_ntp(self.version)
         self.mode = DeviceMode(faults)
-        self.hotspot = Hotspot(config.fresh(self.network, self.version), self.clock, faults)
+        self.hotspot = Hotspot(
+            config.fresh(self.network, self.version, self.certificates.named), self.clock, faults
+        )
         self.on_reboot: Callable[[], None] = lambda: None
         """Called when somebody asks for a restart."""
         self._all_menus: dict[str, Menu] = all_menus(self)

@@ -85,7 +85,8 @@ class Files:
     def menu(self) -> Menu:
         """Return `/file`."""
         numbers = frozenset({".id", "numbers"})
-        change = Action(self._set, numbers | {"contents", "name"}, loose=("numbers",))
+        settable = {"contents", "name"} if self.version.seven else {"contents"}
+        change = Action(self._set, numbers | settable, loose=("numbers",))
         more = {"set": change, "remove": on_rows(self._remove)}
         if self.version.seven:
             more["add"] = Action(self._add, frozenset({"name", "contents", "type"}))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from appliance.sandbox.routeros import system, traps, values
+from appliance.sandbox.routeros import firewall, system, traps, values
 from appliance.sandbox.routeros.accounts import Accounts
 from appliance.sandbox.routeros.actions import (
     POLICY,
@@ -59,6 +59,7 @@ def all_menus(device: Parts) -> dict[str, Menu]:
         **_hotspot(device.hotspot, device.version),
         **_access(device),
         **device.network.menus(),
+        **firewall.menus(device.network.interface),
         "/file": device.files.menu(),
         "/log": device.log.menu(),
         **system.menus(device, device.mode),
@@ -78,7 +79,7 @@ def _access(device: Parts) -> dict[str, Menu]:
 
 def _hotspot(hotspot: Hotspot, version: Version) -> dict[str, Menu]:
     config = hotspot.config
-    pages_again = Action(lambda request: Answer(), frozenset({"directory", "numbers"}))
+    pages_again = Action(lambda request: Answer(), frozenset({"numbers"}), loose=("numbers",))
     of_server = {"reset-html": pages_again} if version.seven else {}
     of_profile = {} if version.seven else {"reset-html-directory": pages_again}
     servers = stored(config.servers)
@@ -145,7 +146,7 @@ def _login(hotspot: Hotspot) -> Action:
 
 def _certifying(device: Parts) -> dict[str, Action]:
     def sign(request: Request) -> Answer:
-        name = request.attributes.get("number") or request.attributes.get("numbers")
+        name = request.attributes.get("number")
         if name is None:
             raise traps.missing("number")
         device.certificates.sign(name, request.attributes.get("ca"))
@@ -161,7 +162,7 @@ def _certifying(device: Parts) -> dict[str, Action]:
         device.files.put(f"{file}.crt", signed.pem(with_key=False))
         return Answer()
 
-    signing = frozenset({"number", "numbers", ".id", "ca", "name"})
+    signing = frozenset({"number", "ca", "name"})
     exporting = frozenset({"numbers", ".id", "file-name", "type", "export-passphrase"})
     return {
         "sign": Action(sign, signing, loose=("number",)),
@@ -180,4 +181,4 @@ def _import_key(device: Parts) -> Action:
         device.accounts.keys.add({"user": request.attributes["user"], "key": text})
         return Answer()
 
-    return Action(command, frozenset({"public-key-file", "user", "key-owner"}), POLICY)
+    return Action(command, frozenset({"public-key-file", "user", "info"}), POLICY)

@@ -1,11 +1,10 @@
 """The device's network as far as a hotspot's set-up touches it: addresses, pools, DHCP, DNS."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
-from appliance.sandbox.routeros import traps, values
+from appliance.sandbox.routeros import dhcp, traps, values
 from appliance.sandbox.routeros.actions import Menu, setting, stored
 from appliance.sandbox.routeros.tables import Manners, Row, Table, naming, same_name
 from appliance.sandbox.routeros.values import Kind
@@ -20,7 +19,10 @@ _INTERFACES = {
     "wlan1": "wlan",
     "bridge": "bridge",
 }
-_LAST_CODE = 254
+_DNS: dict[str, Kind] = {
+    "servers": values.address_list,
+    "allow-remote-requests": values.boolean,
+}
 _OFF = {"disabled": "false"}
 
 
@@ -67,7 +69,12 @@ class Network:
 def fresh(version: Version) -> Network:
     """Return a router's network as its quick set-up leaves it."""
     interfaces = Table(
-        {"name": values.text, "comment": values.text, "disabled": values.boolean},
+        {
+            "name": values.text,
+            "mtu": values.whole_number,
+            "comment": values.text,
+            "disabled": values.boolean,
+        },
         defaults={"mtu": "1500", "running": "true", **_OFF},
         manners=Manners(built_in=True),
     )
@@ -84,18 +91,20 @@ def fresh(version: Version) -> Network:
         required=("name", "ranges"),
         twin=same_name("pool"),
     )
-    options, option_sets = _options(version)
-    servers = _dhcp_servers(version, interfaces, pools, option_sets)
+    options, option_sets = dhcp.options(version)
+    servers = dhcp.servers(version, interfaces, pools, option_sets)
     network = Network(
         interfaces=interfaces,
         addresses=_Addresses(interfaces),
         pools=pools,
         dhcp_servers=servers,
-        dhcp_networks=_dhcp_networks(options, option_sets),
-        leases=_leases(servers),
+        dhcp_networks=dhcp.networks(options, option_sets),
+        leases=dhcp.leases(servers),
         options=options,
         option_sets=option_sets,
-        dns=Table({"servers": _addresses, "allow-remote-requests": values.boolean}, required=()),
+        dns=Table(
+            {"servers": values.address_list, "allow-remote-requests": values.boolean}, required=()
+        ),
         dns_row={"servers": "", "dynamic-servers": "192.168.88.1", "allow-remote-requests": "true"},
         dns_static=_dns_static(version),
     )
@@ -145,83 +154,6 @@ def _same_address(old: Row, new: Row) -> str | None:
     return "already have such address" if same else None
 
 
-def _options(version: Version) -> tuple[Table, Table]:
-    kinds: dict[str, Kind] = {
-        "name": values.text,
-        "code": _code,
-        "value": values.text,
-        "comment": values.text,
-    }
-    if version.seven:
-        kinds["force"] = values.boolean
-    options = Table(kinds, required=("name", "code"), twin=same_name("option"))
-    several: Kind = partial(_several, options.names)
-    sets = Table(
-        {"name": values.text, "options": several, "comment": values.text},
-        twin=same_name("option set"),
-    )
-    return options, sets
-
-
-def _dhcp_servers(version: Version, interfaces: Table, pools: Table, sets: Table) -> Table:
-    kinds: dict[str, Kind] = {
-        "name": values.text,
-        "interface": naming(interfaces),
-        "address-pool": partial(_named_or, pools.names, "static-only"),
-        "lease-time": values.time,
-        "dhcp-option-set": partial(_named_or, sets.names, "none"),
-        "add-arp": values.boolean,
-        "authoritative": values.one_of("yes", "no", "after-2sec-delay", "after-10sec-delay"),
-        "comment": values.text,
-        "disabled": values.boolean,
-    }
-    return Table(
-        kinds,
-        defaults={
-            "lease-time": "30m" if version.seven else "10m",
-            "address-pool": "static-only",
-            "authoritative": "yes",
-            "disabled": "false" if version.seven else "true",
-        },
-        required=("name", "interface"),
-        twin=same_name("dhcp server"),
-    )
-
-
-def _dhcp_networks(options: Table, sets: Table) -> Table:
-    kinds: dict[str, Kind] = {
-        "address": _network,
-        "gateway": _addresses,
-        "dns-server": _addresses,
-        "ntp-server": _addresses,
-        "netmask": values.whole_number,
-        "domain": values.text,
-        "dhcp-option": partial(_several, options.names),
-        "dhcp-option-set": partial(_named_or, sets.names, "none"),
-        "comment": values.text,
-    }
-    return Table(kinds, required=("address",), defaults={"dynamic": "false"})
-
-
-def _leases(servers: Table) -> Table:
-    kinds: dict[str, Kind] = {
-        "address": values.address,
-        "mac-address": values.mac,
-        "server": partial(_named_or, servers.names, "all"),
-        "lease-time": values.time,
-        "comment": values.text,
-        "disabled": values.boolean,
-    }
-    defaults = {**_OFF, "dynamic": "false", "status": "waiting"}
-    return Table(kinds, defaults=defaults, required=("address",), twin=_same_lease)
-
-
-def _same_lease(old: Row, new: Row) -> str | None:
-    mine, other = new.get("mac-address"), old.get("mac-address")
-    same = mine is not None and (mine, new.get("server")) == (other, old.get("server"))
-    return "already have static lease for this client" if same else None
-
-
 def _dns_static(version: Version) -> Table:
     kinds: dict[str, Kind] = {
         "name": values.text,
@@ -230,6 +162,8 @@ def _dns_static(version: Version) -> Table:
         "address": values.address,
         "cname": values.text,
         "ttl": values.time,
+        "text": values.text,
+        "forward-to": values.text,
         "comment": values.text,
         "disabled": values.boolean,
     }
@@ -240,17 +174,8 @@ def _dns_static(version: Version) -> Table:
         defaults={"ttl": "1d", **_OFF, "dynamic": "false"},
         required=(),
         twin=lambda old, new: "entry already exists" if old == new else None,
+        manners=Manners(ordered=True),
     )
-
-
-def _named_or(names: Callable[[], list[str]], word: str, name: str, value: str) -> str | None:
-    """Take the name of a row of some table, or this word."""
-    return values.resolved(name, value, [word, *names()])
-
-
-def _several(names: Callable[[], list[str]], name: str, value: str) -> str | None:
-    parts = value.split(",") if value else []
-    return ",".join(values.resolved(name, part, names()) for part in parts)
 
 
 def _with_prefix(name: str, value: str) -> str | None:
@@ -259,17 +184,6 @@ def _with_prefix(name: str, value: str) -> str | None:
         return str(IPv4Interface(value))
     except ValueError:
         raise traps.bad_value(name) from None
-
-
-def _network(name: str, value: str) -> str | None:
-    try:
-        return str(IPv4Network(value, strict=False))
-    except ValueError:
-        raise traps.bad_value(name) from None
-
-
-def _addresses(name: str, value: str) -> str | None:
-    return ",".join(values.address(name, part) or "" for part in value.split(",")) if value else ""
 
 
 def _ranges(name: str, value: str) -> str | None:
@@ -284,10 +198,3 @@ def _ranges(name: str, value: str) -> str | None:
     except ValueError:
         raise traps.bad_value(name) from None
     return value
-
-
-def _code(name: str, value: str) -> str | None:
-    shown = values.whole_number(name, value) or ""
-    if not 1 <= int(shown) <= _LAST_CODE:
-        raise traps.Trap(f"value of {name} out of range (1..{_LAST_CODE})", traps.ARGUMENT)
-    return shown

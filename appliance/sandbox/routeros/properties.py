@@ -7,6 +7,7 @@ from appliance.sandbox.routeros.values import Kind
 from appliance.sandbox.routeros.versions import Version
 
 _LOGIN_BY = ("mac", "cookie", "http-chap", "https", "http-pap", "trial", "mac-cookie")
+_PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6", "igmp", "gre", "ipsec-ah", "ipsec-esp", "sctp")
 _RATE = re.compile(r"\d+[kMG]?(/\d+[kMG]?)?( \d+[kMG]?/\d+[kMG]?( \d+[kMG]?/\d+[kMG]?( \S+)*)?)?")
 
 
@@ -15,6 +16,13 @@ def _rate(name: str, value: str) -> str | None:
     if value and not _RATE.fullmatch(value):
         raise traps.bad_value(name)
     return value
+
+
+def protocol(name: str, value: str) -> str | None:
+    """Take an IP protocol, or all but one."""
+    sign = "!" if value.startswith("!") else ""
+    rest = value.removeprefix("!")
+    return f"{sign}{values.resolved(name, rest, _PROTOCOLS)}" if rest else ""
 
 
 def _email(name: str, value: str) -> str | None:
@@ -34,11 +42,10 @@ USER_PROFILE: dict[str, Kind] = {
     "status-autorefresh": values.time_or_none,
     "add-mac-cookie": values.boolean,
     "mac-cookie-timeout": values.time,
-    "address-pool": values.text,
     "address-list": values.text,
     "parent-queue": values.text,
     "queue-type": values.text,
-    "insert-queue-before": values.text,
+    "insert-queue-before": values.one_of("bottom", "first"),
     "incoming-filter": values.text,
     "outgoing-filter": values.text,
     "incoming-packet-mark": values.text,
@@ -48,6 +55,9 @@ USER_PROFILE: dict[str, Kind] = {
     "open-status-page": values.one_of("always", "http-login"),
     "transparent-proxy": values.boolean,
     "advertise": values.boolean,
+    "advertise-interval": values.text,
+    "advertise-timeout": values.text,
+    "advertise-url": values.text,
 }
 USER_PROFILE_DEFAULTS = {
     "shared-users": "1",
@@ -68,7 +78,6 @@ _SERVER_PROFILE: dict[str, Kind] = {
     "mac-auth-mode": values.one_of("mac-as-username", "mac-as-username-and-password"),
     "mac-auth-password": values.text,
     "http-cookie-lifetime": values.time,
-    "ssl-certificate": values.text,
     "rate-limit": _rate,
     "use-radius": values.boolean,
     "install-hotspot-queue": values.boolean,
@@ -100,25 +109,25 @@ BINDING: dict[str, Kind] = {
     "comment": values.text,
     "disabled": values.boolean,
 }
-WALLED_GARDEN: dict[str, Kind] = {
+_WALLED_GARDEN: dict[str, Kind] = {
     "dst-host": values.text,
-    "dst-port": values.text,
+    "dst-port": values.ports,
     "path": values.text,
     "method": values.text,
     "server": values.text,
-    "src-address": values.text,
-    "dst-address": values.text,
+    "src-address": values.addresses,
     "action": values.one_of("allow", "deny"),
     "comment": values.text,
     "disabled": values.boolean,
 }
 WALLED_GARDEN_IP: dict[str, Kind] = {
     "dst-host": values.text,
-    "dst-address": values.text,
+    "dst-address": values.addresses,
     "dst-address-list": values.text,
-    "src-address": values.text,
-    "protocol": values.text,
-    "dst-port": values.text,
+    "src-address": values.addresses,
+    "src-address-list": values.text,
+    "protocol": protocol,
+    "dst-port": values.ports,
     "server": values.text,
     "action": values.one_of("accept", "drop", "reject"),
     "comment": values.text,
@@ -132,6 +141,11 @@ def server_profile(version: Version) -> dict[str, Kind]:
     if not version.at_least(7, 20):
         kinds["https-redirect"] = values.boolean
     return kinds
+
+
+def walled_garden(version: Version) -> dict[str, Kind]:
+    """Return the properties of a rule about HTTP; version 7 leaves addresses to the other menu."""
+    return _WALLED_GARDEN if version.seven else {**_WALLED_GARDEN, "dst-address": values.addresses}
 
 
 def user(version: Version) -> dict[str, Kind]:

@@ -35,7 +35,7 @@ class Services:
         }
         if version.seven:
             kinds["max-sessions"] = values.whole_number
-        self.table = Table(kinds, manners=Manners(built_in=True))
+        self.table = Table(kinds, manners=Manners(built_in=True, fixed=frozenset({"name"})))
         for name, port in _PORTS.items():
             secure = {"certificate": "none", "tls-version": "any"} if name in _SECURE else {}
             most = {"max-sessions": str(_MOST_SESSIONS)} if version.seven else {}

@@ -106,8 +106,11 @@ class SshDoor:
                 continue
             connection.settimeout(None)
             visitor = _Visitor(self, self._device, loop, peer[0])
-            with suppress(OSError, EOFError, paramiko.SSHException):
+            try:
                 visitor.transport = await asyncio.to_thread(self._greeted, connection, visitor)
+            except (OSError, EOFError, ValueError, paramiko.SSHException):
+                _abort(connection)  # ValueError: Paramiko 5 has no SHA-1 to offer any more
+            else:
                 self._standing.add(visitor.transport)
 
     def _admits(self, address: str) -> bool:

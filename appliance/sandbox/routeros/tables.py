@@ -20,6 +20,12 @@ class Manners:
     """What is taken and never shown."""
     built_in: bool = False
     """Its rows are there from the start and can only be set."""
+    fixed: frozenset[str] = frozenset()
+    """What is there from the start and cannot be set."""
+    takes_unset: bool = False
+    """There is a command that takes a property away."""
+    only_added: bool = False
+    """Rows are added and removed, and never set."""
     ordered: bool = False
     """The order of its rows matters: a new one may be placed, and rows may be moved."""
     keeps: Callable[[Row], str | None] = lambda row: None
@@ -172,8 +178,8 @@ class Table:
 
     def _refuse_twins(self, row: Row, row_id: str | None) -> None:
         for other_id, other in self.rows.items():
-            why = self._twin(other, row) if other_id != row_id else None
-            if why is not None:
+            why = self._twin(other, row)
+            if why is not None and other_id != row_id:
                 raise traps.Trap(f"failure: {why}")
 
 

@@ -12,7 +12,8 @@ Kind = Callable[[str, str], str | None]
 _UNITS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 _PARTS = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 _CLOCK = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(\d+):([0-5]\d):([0-5]\d)", re.ASCII)
-_MAC = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}", re.ASCII)
+_MAC = re.compile(r"(?:[0-9A-Fa-f]{2}[:.-]){5}[0-9A-Fa-f]{2}", re.ASCII)
+_PORTS = re.compile(r"!?\d{1,5}(?:-\d{1,5})?(?:,\d{1,5}(?:-\d{1,5})?)*", re.ASCII)
 _LARGEST = 2**64
 _LONGEST_TIME, _MOST_DIGITS = 30, 20
 _YES, _NO = frozenset({"yes", "true"}), frozenset({"no", "false"})
@@ -93,7 +94,7 @@ def mac(name: str, value: str) -> str | None:
     """Take a MAC address; it reads back in capitals with colons."""
     if not _MAC.fullmatch(value):
         raise traps.bad_value(name)
-    return value.upper().replace("-", ":")
+    return value.upper().replace("-", ":").replace(".", ":")
 
 
 def address(name: str, value: str) -> str | None:
@@ -102,6 +103,29 @@ def address(name: str, value: str) -> str | None:
         return str(ipaddress.IPv4Address(value))
     except ValueError:
         raise traps.bad_value(name) from None
+
+
+def addresses(name: str, value: str) -> str | None:
+    """Take an address, a network or a range, or with `!` everything else."""
+    first, _, last = value.removeprefix("!").partition("-")
+    try:
+        for part in filter(None, (first, last)):
+            ipaddress.IPv4Network(part, strict=False)
+    except ValueError:
+        raise traps.bad_value(name) from None
+    return value.removesuffix("/32")
+
+
+def ports(name: str, value: str) -> str | None:
+    """Take ports and ranges of ports, or with `!` all others."""
+    if value and not _PORTS.fullmatch(value):
+        raise traps.bad_value(name)
+    return value
+
+
+def address_list(name: str, value: str) -> str | None:
+    """Take addresses, comma-separated."""
+    return ",".join(address(name, part) or "" for part in value.split(",")) if value else ""
 
 
 def one_of(*allowed: str) -> Kind:

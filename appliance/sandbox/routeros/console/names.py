@@ -27,7 +27,7 @@ _PRINT = Command(
     None,
     named=frozenset({"proplist"}),
     flags=frozenset(
-        {"detail", "terse", "brief", "stats", "as-value", "count-only", "without-paging", "where"}
+        {"detail", "terse", "brief", "as-value", "count-only", "without-paging", "where"}
     ),
 )
 _FIND = Command("find", None, conditions=True)
