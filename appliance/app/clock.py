@@ -29,7 +29,7 @@ class Evidence(Protocol):
     """Whether a time server was heard; asked outside the event loop."""
 
     def __call__(self, *, jumped: bool) -> bool:
-        """Say so; what was known before a jump no longer counts."""
+        """Say so; after a jump, of the time since."""
         ...
 
 
