@@ -55,7 +55,11 @@ def wish_options(command: F) -> F:
         click.option("--box-mac", metavar="MAC", help="Let the box itself through the hotspot."),
         click.option("--allow-host", multiple=True, metavar="NAME", help="Free before paying."),
         click.option("--ntp", default="pool.ntp.org", show_default=True, help="A time server."),
-        click.option("--ssh", is_flag=True, help="The box may come by SSH too."),
+        click.option(
+            "--ssh",
+            is_flag=True,
+            help="The box may come by SSH too; so it is where `ssh_fingerprint` is set.",
+        ),
         click.option("--option-114", is_flag=True, help="Tell phones of the portal by DHCP."),
         click.option("--keep-services-open", is_flag=True, help="Do not limit the API to the box."),
     ):
@@ -104,7 +108,7 @@ def wish_of(
             box_mac=asked.box_mac,
             hosts=asked.allow_host,
             ntp=asked.ntp,
-            ssh=asked.ssh,
+            ssh=asked.ssh or loaded.router.ssh_fingerprint is not None,
             option_114=asked.option_114,
             limit_services=not asked.keep_services_open,
         )

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.domain.devices import Device
-from appliance.domain.errors import RouterRefused
+from appliance.domain.errors import RouterRefused, RouterUnreachable
 from appliance.router import wire
 
 
@@ -19,6 +19,7 @@ from appliance.router import wire
         ("2h30m", 9000),
         ("01:00:05", 3605),
         ("1d01:00:00", 90000),
+        ("1w2d01:00:00", 781200),
     ],
 )
 def test_times_are_read_in_every_form(text: str, seconds: int) -> None:
@@ -87,3 +88,9 @@ def test_a_row_that_lacks_its_parts_is_a_refusal_and_no_surprise(row: dict[str, 
         wire.sessions([row | {"uptime": "1h"}])
     with pytest.raises(RouterRefused):
         wire.sessions([{"mac-address": "02:00:00:00:00:05", "address": "1", "uptime": "soon"}])
+
+
+def test_a_command_that_the_router_gave_up_on_is_not_refused_but_unknown() -> None:
+    assert isinstance(wire.refused("action timed out - try again"), RouterUnreachable)
+    assert isinstance(wire.refused("failure: interrupted"), RouterUnreachable)
+    assert isinstance(wire.refused("no such item (4)"), RouterRefused)

@@ -1,7 +1,10 @@
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from appliance.router.line import private_key
+from appliance.sandbox.routeros.hostkeys import _written
 from appliance.settings import WrongSettings, load
 
 GOOD = """
@@ -79,6 +82,59 @@ def test_an_unknown_key_is_named(file: Path) -> None:
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(file: Path, more: str, key: str) -> None:
     assert key in wrong(file, more)
+
+
+SSH = f'ssh_fingerprint = "SHA256:{"A" * 43}"\n'
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ('api_tls = "on"\n', "router.api_tls"),
+        ('api_tls = "pinned"\n', "api_fingerprint goes with api_tls = pinned"),
+        (f'api_fingerprint = "{"0" * 64}"\n', "api_fingerprint goes with api_tls = pinned"),
+        ('api_tls = "pinned"\napi_fingerprint = "AB:CD"\n', "64 hex digits"),
+        ("ssh_port = 2222\n", "router: ssh_fingerprint must be set where ssh_port is"),
+        ('ssh_fingerprint = "MD5:00:11"\n', "router.ssh_fingerprint: must be SHA256:..."),
+        (f'{SSH}ssh_key = "/nowhere/key"\n', "router.ssh_key: cannot be read"),
+        (f"{SSH}ssh_port = 0\n", "router.ssh_port"),
+    ],
+)
+def test_a_router_that_could_not_be_known_again_is_refused(
+    file: Path, more: str, said: str
+) -> None:
+    assert said in wrong(file, more)
+
+
+def test_a_pinned_certificate_is_taken_as_the_router_or_openssl_shows_it(file: Path) -> None:
+    shown = ":".join(["AB"] * 32)
+    file.write_text(f'{GOOD}api_tls = "pinned"\napi_fingerprint = "{shown}"\n', encoding="utf-8")
+    router = load(file, {}).router
+    assert router.api_fingerprint == "ab" * 32
+    assert router.api_port == 8729
+    file.write_text(f'{GOOD}api_tls = "anonymous"\napi_port = 9999\n', encoding="utf-8")
+    assert load(file, {}).router.api_port == 9999
+
+
+def test_an_ssh_key_is_a_file_or_what_is_in_it_and_does_not_show(
+    file: Path, tmp_path: Path
+) -> None:
+    text = _written(ed25519.Ed25519PrivateKey.generate())
+    key = tmp_path / "key"
+    key.write_text(text, encoding="utf-8")
+    file.write_text(f'{GOOD}{SSH}ssh_key = "{key}"\n', encoding="utf-8")
+    by_file = load(file, {})
+    file.write_text(f"{GOOD}{SSH}", encoding="utf-8")
+    by_text = load(file, {"APPLIANCE_ROUTER__SSH_KEY": text})
+    for loaded in (by_file, by_text):
+        assert loaded.router.ssh_port == 22
+        assert loaded.router.ssh_key is not None
+        assert private_key(loaded.router.ssh_key.get_secret_value()).get_name() == "ssh-ed25519"
+        assert "OPENSSH" not in repr(loaded)
+    key.write_text("rubbish", encoding="utf-8")
+    said = wrong(file, f'{SSH}ssh_key = "{key}"\n')
+    assert "router.ssh_key: holds no private key" in said
+    assert "rubbish" not in said
 
 
 @pytest.mark.parametrize(
