@@ -13,7 +13,7 @@ Row = dict[str, str]
 _CANNOT = ("no such command", "bad command name", "contents too long")
 _OLD_NAMES = {"available-from": "address"}
 _LOOKS = 80
-_BETWEEN_LOOKS = 0.25
+_FIRST_WAIT, _LONGEST_WAIT = 0.01, 0.25
 _FILE_LOOKS = "=.proplist=.id,name,type,size"
 
 
@@ -132,11 +132,13 @@ class ApiDoor:
 
     async def _arrived(self, name: str, size: int) -> None:
         """Wait for a file: flash is written late. What is still not there is read back as such."""
+        wait = _FIRST_WAIT
         for _ in range(_LOOKS):
             rows = await self.api.command(f"{FILES}/print", _FILE_LOOKS, f"?name={name}")
             if rows and rows[0].get("size") == str(size):
                 return
-            await asyncio.sleep(_BETWEEN_LOOKS)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, _LONGEST_WAIT)
 
     def _is_ours(self, row: Row) -> bool:
         name, folder = row.get("name", ""), self.folder
