@@ -13,9 +13,10 @@ from appliance.store.records import Books
 from appliance.web import portal_api
 from appliance.web.admin import build_admin
 from appliance.web.cron import Cron
+from appliance.web.customers import PortalDoor
 from appliance.web.listening import listening
 from appliance.web.pages import Look, Pages
-from appliance.web.portal import PortalDoor, build_portal
+from appliance.web.portal import build_portal
 from appliance.web.shelf import Shelf
 from appliance.web.visitors import Visitors
 from appliance.web.webhooks import WebhooksDoor, build_webhooks

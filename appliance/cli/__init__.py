@@ -2,27 +2,48 @@
 
 import platform
 import sys
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
 import click
 
 from appliance import app, log, settings
-from appliance.cli.c2b import c2b
-from appliance.cli.db import db
-from appliance.cli.lists import initiations, webhooks
-from appliance.cli.payments import payments
 from appliance.cli.running import config_option, until_stopped
-from appliance.cli.sandbox import sandbox
-from appliance.cli.tokens import tokens
-from appliance.cli.vouchers import vouchers
 from appliance.domain.errors import ApplianceError
 from appliance.store.seed import WrongSeed
 
 _VERSION = f"{version('hotspot-appliance')} (Python {platform.python_version()})"
+_GROUPS = {
+    "c2b": "c2b",
+    "db": "db",
+    "initiations": "lists",
+    "payments": "payments",
+    "sandbox": "sandbox",
+    "tokens": "tokens",
+    "vouchers": "vouchers",
+    "webhooks": "lists",
+}
+"""Each group's name and the module here that has it."""
 
 
-@click.group()
+class Commands(click.Group):
+    """Imports a group when it is asked for: the daemon need not carry the sandbox in memory."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return every command's name."""
+        return sorted([*super().list_commands(ctx), *_GROUPS])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of this name."""
+        if cmd_name not in _GROUPS:
+            return super().get_command(ctx, cmd_name)
+        module = import_module(f"appliance.cli.{_GROUPS[cmd_name]}")
+        found: click.Command = getattr(module, cmd_name)
+        return found
+
+
+@click.group(cls=Commands)
 @click.version_option(_VERSION, message="appliance %(version)s")
 def cli() -> None:
     """Sell hotspot time through M-Pesa beside a MikroTik router."""
@@ -35,10 +56,6 @@ def run(config: Path | None) -> None:
     loaded = settings.load(config)
     log.set_up(loaded.appliance.log_level)
     until_stopped(app.run(loaded, on_ready=lambda: click.echo("ready")))
-
-
-for group in (c2b, db, initiations, payments, sandbox, tokens, vouchers, webhooks):
-    cli.add_command(group)
 
 
 def main() -> None:

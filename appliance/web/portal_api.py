@@ -9,7 +9,8 @@ from appliance.domain import payments
 from appliance.domain.errors import ApplianceError, Invalid
 from appliance.flows.checkout import Order
 from appliance.web import errors
-from appliance.web.portal import DOOR, sentence
+from appliance.web.customers import DOOR
+from appliance.web.purchases import sentence
 from appliance.web.visitors import arrival
 
 routes = web.RouteTableDef()

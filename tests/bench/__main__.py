@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.bench import plans, portal, sales, scale
+from tests.bench import gate, plans, portal, sales, scale
 from tests.servers import Secantus
 
 
@@ -30,6 +30,8 @@ def main() -> None:
         found: dict[str, Any] = {"python": platform.python_version(), "machine": platform.machine()}
         if "--no-sqlite" not in sys.argv:
             found["sqlite"] = asyncio.run(measure(None, folder / "sqlite"))
+            if "--scale" not in sys.argv:
+                found["router"] = asyncio.run(gate.measure(folder / "router"))
         if "--mongodb" in sys.argv:
             server = Secantus(folder / "secantus")
             server.start()

@@ -22,6 +22,9 @@ from appliance.sandbox.routeros.versions import NEWEST
 from appliance.sandbox.routeros.versions import Name as VersionName
 from appliance.sandbox.routeros.web import HotspotWeb
 
+# A router that is switched off waits for nobody.
+_GRACE = 0.1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouterOptions:
@@ -133,7 +136,9 @@ class PretendRouter:
         pages = Pages(self.device.files, self.hotspot.config, self._options.pages)
         rest = Rest(self.device)
         site = HotspotWeb(self.hotspot, self.faults, pages, self._options.name, rest)
-        runner = web.AppRunner(site.application(self.is_away), access_log=None)
+        runner = web.AppRunner(
+            site.application(self.is_away), access_log=None, shutdown_timeout=_GRACE
+        )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, self._options.host, self._options.web_port).start()

@@ -1,0 +1,62 @@
+"""What every page for customers shares: the door's parts, the visit, the answer."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from appliance.flows.cashier import Cashier
+from appliance.flows.checkout import Checkout
+from appliance.flows.progress import Watch
+from appliance.flows.recover import Recover
+from appliance.flows.redeem import Redeem
+from appliance.ports import Clock
+from appliance.web import errors
+from appliance.web.pages import Pages
+from appliance.web.shelf import Shelf
+from appliance.web.visitors import Arrival, Visitors, arrival
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortalDoor:
+    """What the door needs."""
+
+    checkout: Checkout
+    cashier: Cashier
+    redeem: Redeem
+    recover: Recover
+    watch: Watch
+    shelf: Shelf
+    visitors: Visitors
+    pages: Pages
+    clock: Clock
+    language: str
+
+
+DOOR = web.AppKey("DOOR", PortalDoor)
+
+
+def visit(request: web.Request, values: Mapping[str, str]) -> tuple[PortalDoor, Arrival]:
+    """Return the door and what the visitor brought, from these values."""
+    door = request.app[DOOR]
+    return door, arrival(request, values, door.pages.languages, door.language)
+
+
+async def form_of(request: web.Request) -> dict[str, str]:
+    """Return the text fields of a form; a file is not an answer to anything we ask."""
+    request.app[DOOR].visitors.acts(request)
+    posted = await request.post()
+    return {name: value for name, value in posted.items() if isinstance(value, str)}
+
+
+def page(
+    request: web.Request, here: Arrival, template: str, *, status: int = 200, **context: object
+) -> web.Response:
+    """Return a page in the visitor's language, with links to itself in the others."""
+    pages = request.app[DOOR].pages
+    nonce = secrets.token_hex(12)
+    links = here.links(request.path if request.method == "GET" else "/", pages.languages)
+    body = pages.render(template, here.language, nonce=nonce, self_links=links, **context)
+    headers = errors.page_headers(nonce)
+    return web.Response(body=body, status=status, headers=headers)
