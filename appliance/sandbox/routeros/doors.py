@@ -110,6 +110,7 @@ class SecureApiDoor(ApiDoor):
     async def _take_up(self, listener: socket.socket) -> None:
         while True:
             connection, peer = await asyncio.get_running_loop().sock_accept(listener)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.admits(peer[0]):
                 self._start(self._greet(connection))
             else:

@@ -105,6 +105,7 @@ class SshDoor:
                 _abort(connection)
                 continue
             connection.settimeout(None)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             visitor = _Visitor(self, self._device, loop, peer[0])
             try:
                 visitor.transport = await asyncio.to_thread(self._greeted, connection, visitor)
