@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from appliance.domain import ids, phones
 from appliance.domain.evidence import Received
+from appliance.domain.paybills import Paybill
 from appliance.domain.payments import Payment, State, awaiting
 from appliance.domain.plans import Plan
 from appliance.domain.vouchers import State as VoucherState
@@ -45,17 +46,9 @@ class Lookup:
     clock: Clock
 
     async def account(self, money: Received) -> str | None:
-        """Return our paybill or till of this short code.
-
-        A till is also known by its store, and either by what its C2B URLs were registered for.
-        """
-        paybill = await self.paybills.find("paybillInfo.number", money.short_code)
-        if paybill is not None:
-            return paybill.paybill_info.number
-        for path in ("paybillInfo.storeNumber", "config.c2bShortCode"):
-            for other in await self.paybills.page(path, money.short_code, 1):
-                return other.paybill_info.number
-        return None
+        """Return the number of our paybill or till of this short code."""
+        paybill = await self._paybill(money)
+        return None if paybill is None else paybill.paybill_info.number
 
     async def purchases(self, money: Received) -> Candidates:
         """Return the purchases of this account that the money can be for; usually one, or none."""
@@ -83,14 +76,31 @@ class Lookup:
                 return voucher if voucher.state is VoucherState.UNPAID else None
         return None
 
-    async def sold_by_hand(self, reference: str) -> list[Plan]:
-        """Return the plans that this account word buys; a till has no word, so any of them."""
+    async def sold_by_hand(self, money: Received) -> list[Plan]:
+        """Return the plans that this money may be for by its account word.
+
+        A till has no word, so any of them; a paybill without one may be paid for other things.
+        """
         active = await self.plans.page("active", value=True, limit=_MOST_PLANS)
         words = [plan for plan in active if plan.account_word]
-        typed = "".join(reference.split()).casefold()
-        if not typed:
-            return words
-        return [plan for plan in words if (plan.account_word or "").casefold() == typed]
+        typed = "".join(money.reference.split()).casefold()
+        if typed:
+            return [plan for plan in words if (plan.account_word or "").casefold() == typed]
+        paybill = await self._paybill(money)
+        return words if paybill is not None and paybill.paybill_info.type == "till" else []
+
+    async def _paybill(self, money: Received) -> Paybill | None:
+        """Return ours of this short code.
+
+        A till is also known by its store, and either by what its C2B URLs were registered for.
+        """
+        paybill = await self.paybills.find("paybillInfo.number", money.short_code)
+        if paybill is not None:
+            return paybill
+        for path in ("paybillInfo.storeNumber", "config.c2bShortCode"):
+            for other in await self.paybills.page(path, money.short_code, 1):
+                return other
+        return None
 
     async def _waiting(self, money: Received) -> Candidates:
         """Return the purchases that wait for this much on this account, by time and payer.

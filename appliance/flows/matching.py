@@ -110,7 +110,7 @@ class Matching:
         free = await self._claimed_voucher(money, payment.id)
         if free is not None:
             return await self._keep(payment.given_for(free, self.clock.now()), "completed")
-        plans = await self.lookup.sold_by_hand(money.reference)
+        plans = await self.lookup.sold_by_hand(money)
         priced = [plan for plan in plans if plan.price == money.amount]
         if len(priced) == 1:
             drawn_up = vouchers.drawn_up(

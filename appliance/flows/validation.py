@@ -19,18 +19,18 @@ class Validation:
             return "shortcode"
         if not money.reference:
             return None  # a till's money names nothing: afterwards its payer and amount may
-        prices = await self._prices(money.reference)
+        prices = await self._prices(money)
         if not prices:
             return "account"
         return None if money.amount in prices else "amount"
 
-    async def _prices(self, reference: str) -> set[int]:
+    async def _prices(self, money: Received) -> set[int]:
         """Return what may be paid under this reference; nothing where it is paid or unknown."""
-        payment = await self.lookup.named(reference)
+        payment = await self.lookup.named(money.reference)
         if payment is not None:
             paid = payment.receipt is not None or payment.state is State.PAID
             return set() if paid else {payment.amount}
-        voucher = await self.lookup.unpaid_voucher(reference)
+        voucher = await self.lookup.unpaid_voucher(money.reference)
         if voucher is not None:
             return {voucher.plan.price}
-        return {plan.price for plan in await self.lookup.sold_by_hand(reference)}
+        return {plan.price for plan in await self.lookup.sold_by_hand(money)}

@@ -40,7 +40,7 @@ def result(body: str) -> tuple[StatusResult, dict[str, object]]:
     found = said.get("Result") if isinstance(said, dict) else None
     if not isinstance(found, dict):
         raise Invalid("callback_malformed")
-    code = values.text(found.get("ResultCode"))
+    code = values.code(found.get("ResultCode"))
     if code is None:
         raise Invalid("callback_without_result")
     items = _items(found.get("ResultParameters"))

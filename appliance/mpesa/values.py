@@ -32,6 +32,11 @@ def text(value: object) -> str | None:
     return shown if _TEXT.fullmatch(shown) else None
 
 
+def code(value: object) -> str | None:
+    """Return a result code; `0.0` and `0e0` are none, whatever they equal."""
+    return None if isinstance(value, Decimal) else text(value)
+
+
 def receipt(value: object) -> str | None:
     """Return a receipt; a number is none, however many digits it has."""
     shown = text(value) if isinstance(value, str) else None

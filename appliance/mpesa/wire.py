@@ -61,7 +61,7 @@ def stk_query(paybill: Paybill, checkout_request_id: str, now: datetime) -> dict
 
 def query_evidence(answer: Mapping[str, Any]) -> Evidence:
     """Return what a query's answer says; no `ResultCode` means it says nothing."""
-    code = values.text(answer.get("ResultCode"))
+    code = values.code(answer.get("ResultCode"))
     verdict, reason = results.of_query(code or "")
     return Evidence(
         source=Source.STK_QUERY,
@@ -78,7 +78,7 @@ def callback_evidence(body: str) -> tuple[Evidence, dict[str, object]]:
     Items are read by name, never by place; every one may be missing. Raises `Invalid`.
     """
     callback = _callback(body)
-    code = values.text(callback.get("ResultCode"))
+    code = values.code(callback.get("ResultCode"))
     if code is None:
         raise Invalid("callback_without_result")
     items = _items(callback.get("CallbackMetadata"))

@@ -265,3 +265,12 @@ async def test_an_unproved_confirmation_is_stored_and_answered_and_opens_nothing
     (stored,) = told.store.collections["webhook_logs"].values()
     assert stored["status"] == "unproved"
     assert told.payments() == []
+
+
+async def test_a_paybill_s_money_without_an_account_buys_no_plan_by_its_price() -> None:
+    told = await story("paybill")
+    decision, kept = await told.matching.arrived(money(told, PHONES[0]))
+    assert (decision, kept.reason) == ("unmatched", "unknown_account")
+    told = await story("till")
+    decision, kept = await told.matching.arrived(money(told, PHONES[0]))
+    assert (decision, kept.state) == ("completed", State.PAID)

@@ -228,3 +228,10 @@ def test_a_pulls_list_is_nested_twice_or_empty_in_words() -> None:
     empty: tuple[object, ...] = ("[[]]", [[]], [], None, {"a": 1})
     for nothing in empty:
         assert wire.pulled({"Response": nothing}, "600000") == (0, [])
+
+
+@pytest.mark.parametrize("literal", ["0e0", "0.0", "-0.0", "0E+2"])
+def test_a_result_code_that_only_equals_zero_is_no_success(literal: str) -> None:
+    body = f'{{"Body": {{"stkCallback": {{"ResultCode": {literal}, "ResultDesc": "x"}}}}}}'
+    with pytest.raises(Invalid):
+        wire.callback_evidence(body)
