@@ -15,7 +15,8 @@ _SKEW = timedelta(minutes=5)
 _CAPS = {"0": 1, "1": 1, "3": 1, "4": 200, "5": 500}
 _HOLES: tuple[tuple[tuple[int, ...], tuple[int, ...], str], ...] = (
     ((6,), (6, 42, 1), "CVE-2018-14847: anybody can read its passwords through WinBox"),
-    ((6,), (6, 49, 8), "CVE-2023-30799: an administrator can take the whole device over"),
+    ((6,), (6, 49, 7), "CVE-2023-30799: an administrator can take the whole device over"),
+    ((6,), (6, 49, 8), "CVE-2023-32154: a neighbour can run code through IPv6 announcements"),
     ((7,), (7, 9, 1), "CVE-2023-32154: a neighbour can run code through IPv6 announcements"),
     ((7,), (7, 19, 2), "CVE-2025-6563: the hotspot's login page runs a stranger's script"),
 )

@@ -89,7 +89,8 @@ def test_a_free_virtual_router_is_slow() -> None:
         ("7.19.1 (stable)", ["CVE-2025-6563"]),
         ("7.9 (stable)", ["CVE-2023-32154", "CVE-2025-6563"]),
         ("6.49.18 (long-term)", []),
-        ("6.49.6 (stable)", ["CVE-2023-30799"]),
+        ("6.49.7 (stable)", ["CVE-2023-32154"]),
+        ("6.49.6 (stable)", ["CVE-2023-30799", "CVE-2023-32154"]),
     ],
 )
 def test_a_version_with_known_holes_says_which_and_to_what_to_upgrade(
