@@ -29,6 +29,7 @@ R = TypeVar("R", bound=Owing)
 _FIRST_WAIT = timedelta(seconds=0.5)
 _LONGEST_WAIT = timedelta(seconds=30)
 _FIRST_AWAY, _LONGEST_AWAY = 0.25, 5.0
+_MOST_MISSED = 1000
 # Its device is elsewhere: the page that it opens on its return is faster than any of our looks.
 # Or the time is not known, and a time server is not heard any sooner for our asking.
 _LONGEST_ABSENCE = timedelta(minutes=5)
@@ -64,6 +65,9 @@ class Worker(Generic[R]):
         self._idle.set()
         self._away_until = 0.0
         self._away_for = _FIRST_AWAY
+        self._answered = 0.0
+        self._missed: dict[str, float] = {}
+        self._turn = -1
 
     def hand(self, record: R) -> None:
         """Take a record whose debt was born leased; it is paid as soon as a hand is free."""
@@ -110,8 +114,7 @@ class Worker(Generic[R]):
     async def _claim(self, limit: int) -> list[R]:
         """Return what is due, each leased to us; what somebody else was faster to is not there."""
         now, claimed = self._clock.now(), list[R]()
-        most = self._most(limit)
-        for record in await self._records.due(now, most) if most > 0 else ():
+        for record in await self._next(limit):
             if record.owed is None:
                 continue
             leased = _owing(record, record.owed.leased(now))
@@ -136,8 +139,7 @@ class Worker(Generic[R]):
             await self._put_off(record, _wait(record, _LONGEST_ABSENCE), error.code)
         except RouterUnreachable as error:
             log.warning("debt put off %s=%s code=%s", self._name, record.id, error.code)
-            self._router_is_away()
-            await self._put_off(record, _place(record), error.code)
+            await self._put_off(record, self._unreachable(record), error.code)
         except ApplianceError as error:
             log.warning("debt put off %s=%s code=%s", self._name, record.id, error.code)
             await self._put_off(record, _wait(record, _LONGEST_WAIT), error.code)
@@ -150,25 +152,38 @@ class Worker(Generic[R]):
         try:
             await self._pay(record)
         except (DeviceAbsent, RouterRefused):
-            self._router_is_there()
+            self._router_is_there(record)
             raise
-        self._router_is_there()
+        self._router_is_there(record)
 
-    def _router_is_away(self) -> None:
-        """Claim nothing for a while; then one tries for all, the one that came first."""
+    async def _next(self, limit: int) -> list[R]:
+        """Return what is due; from a router that is away one after the other tries for all."""
+        now = self._clock.now()
+        if not self._away_until:
+            return await self._records.due(now, limit) if limit > 0 else []
+        if self._clock.monotonic() < self._away_until:
+            return []
+        waiting = await self._records.due(now, _BATCH)
+        self._turn += 1
+        return waiting[self._turn % len(waiting) :][:1] if waiting else []
+
+    def _unreachable(self, record: R) -> timedelta | datetime:
+        """Return until when a debt waits for the router: in its place, where all must wait."""
         now = self._clock.monotonic()
+        before, self._missed[record.id] = self._missed.get(record.id), now
+        if before is not None and before < self._answered:
+            return _wait(record, _LONGEST_WAIT)  # others were served meanwhile: it is this one
         if now >= self._away_until:
             self._away_for = min(self._away_for * 2, _LONGEST_AWAY)
             self._away_until = now + self._away_for * _jitter()
+        return _place(record, self._clock.now())
 
-    def _router_is_there(self) -> None:
+    def _router_is_there(self, record: R) -> None:
         self._away_until, self._away_for = 0.0, _FIRST_AWAY
-
-    def _most(self, limit: int) -> int:
-        """Return how many may be claimed now."""
-        if not self._away_until:
-            return limit
-        return 1 if self._clock.monotonic() >= self._away_until else 0
+        self._answered = self._clock.monotonic()
+        self._missed.pop(record.id, None)
+        if len(self._missed) > _MOST_MISSED:
+            self._missed.clear()
 
     async def _put_off(self, record: R, wait: timedelta | datetime, why: str) -> None:
         until = wait if isinstance(wait, datetime) else self._clock.now() + wait
@@ -224,10 +239,10 @@ def _owing(record: R, owed: Owed) -> R:
     return cast("R", replace(cast("Any", record), owed=owed))
 
 
-def _place(record: Owing) -> datetime | timedelta:
+def _place(record: Owing, now: datetime) -> datetime:
     """Return the place that a debt keeps in the row while nobody can be served."""
     since = None if record.owed is None else record.owed.since
-    return timedelta() if since is None else since
+    return now if since is None else min(since, now)
 
 
 def _wait(record: Owing, longest: timedelta) -> timedelta:

@@ -162,10 +162,19 @@ def _bypass(wish: Wish, tables: Tables, server: Row | None) -> Iterator[Wanted]:
     found = wish.box_mac
     if found is None and is_guest(wish, tables, server):
         found = mac_of_box(wish, tables)
+    found = found or _bypassed_already(wish, tables)
     if found is None:
         return
     values = {"mac-address": mac(found), "address": wish.box, "type": "bypassed", "disabled": "no"}
     yield Wanted(menu="/ip/hotspot/ip-binding", key=("comment", f"{TAG} box"), values=values)
+
+
+def _bypassed_already(wish: Wish, tables: Tables) -> str | None:
+    """Return the MAC address that lets the box through now: without it, it could be cut off."""
+    for row in tables.get("/ip/hotspot/ip-binding", []):
+        if row.get("comment") == f"{TAG} box" and row.get("address") == wish.box:
+            return row.get("mac-address")
+    return None
 
 
 def is_guest(wish: Wish, tables: Tables, server: Row | None) -> bool:

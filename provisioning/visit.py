@@ -19,6 +19,8 @@ MENUS = (
     *("/ip/dhcp-server", "/ip/dhcp-server/lease", "/certificate"),
 )
 _SERVICES = "/ip/service"
+# What the router has learned of others is all dynamic there, and is only looked at.
+_LEARNED = frozenset({"/ip/hotspot/host", "/ip/arp", "/ip/dhcp-server/lease"})
 
 
 class NotTaken(ApplianceError):
@@ -56,7 +58,8 @@ async def look(door: Door) -> Look:
 
 async def _rows(door: Door, menu: str) -> list[dict[str, str]]:
     """Return what is configured; what the router makes by itself comes and goes."""
-    return [row for row in await door.print(menu) if row.get("dynamic") != "true"]
+    rows = await door.print(menu)
+    return rows if menu in _LEARNED else [row for row in rows if row.get("dynamic") != "true"]
 
 
 def planned(wish: Wish, seen: Look) -> list[Change]:

@@ -142,6 +142,7 @@ def render(config: Path | None, *, profile: str | None, output: Path | None, **t
         click.echo(text, nl=False)
         return
     output.touch(mode=0o600)
+    output.chmod(0o600)  # one that was there before may have been anybody's to read
     output.write_text(text, encoding="ascii")
     click.echo(str(output))
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from appliance.domain import ids
-from appliance.domain.debts import Kind, Owed, owing
+from appliance.domain.debts import LEASE, Kind, Owed, owing
 from appliance.domain.devices import Device, Reading
 from appliance.domain.plans import ClockKind, Plan
 
@@ -76,6 +76,15 @@ class Voucher:
         return None if limit is None else limit + self.extra_bytes
 
     @property
+    def _passed(self) -> timedelta:
+        """Return the time that has gone by as the router counted it, all devices together.
+
+        By the clock, at least one of several was in for its share of it.
+        """
+        together = self.plan.devices if self.plan.clock is ClockKind.WALL else 1
+        return timedelta(seconds=self.used_seconds) / max(1, together)
+
+    @property
     def metered(self) -> bool:
         """Say whether its end depends on what the router counts."""
         by_clock = self.plan.clock is ClockKind.WALL and self.expires_at is not None
@@ -91,7 +100,7 @@ class Voucher:
         """Return what is left in whole seconds; time that has not started is left entirely."""
         if not self.usable(now):
             return 0
-        left = self.length - timedelta(seconds=self.used_seconds)
+        left = self.length - self._passed
         if self.expires_at is not None:  # a clock that went back adds nothing
             left = min(self.length, self.expires_at - now)
         return max(0, int(left.total_seconds()))
@@ -126,7 +135,9 @@ class Voucher:
     def wanted_by(self, device: Device, now: datetime) -> "Voucher":
         """Return the voucher owing access to this device, unless it is being let in right now."""
         lease = self.owed.lease_until if self.owed is not None else None
-        taken = lease is not None and now < lease and self.device == device
+        # A lease that ends later than any could was taken under a clock that was ahead.
+        held = lease is not None and now < lease <= now + LEASE
+        taken = held and self.device == device
         if taken or self.state not in USABLE:
             return self
         return replace(self, device=device, owed=owing(Kind.GRANT, now))
@@ -181,7 +192,7 @@ class Voucher:
         open_end = self.state is State.ACTIVE and self.expires_at is None
         if not open_end or self.plan.clock is not ClockKind.WALL:
             return self
-        expires_at = now + self.length - timedelta(seconds=self.used_seconds)
+        expires_at = now + self.length - self._passed
         timed = replace(self, expires_at=expires_at)
         return replace(timed, owed=timed.end_owed(now)) if _is_end(self.owed) else timed
 
@@ -228,7 +239,8 @@ class Voucher:
     def used_up(self) -> bool:
         """Say whether the connected time or the data that was sold has been used."""
         sold = self.bytes_sold
-        late = self.used_seconds >= self.length.total_seconds()
+        # Where the clock sets the end, several devices count together towards nothing.
+        late = self.expires_at is None and self._passed >= self.length
         return late or (sold is not None and self.used_bytes >= sold)
 
     def over(self, now: datetime) -> "Voucher":

@@ -82,8 +82,15 @@ class Access:
             voucher = await evolve(self.vouchers, voucher, lambda v: v.timed(now).run_out(now))
             if not voucher.ended:
                 return voucher
-        were_in = await self.router.cut(voucher.code)
-        log.info("cut off voucher=%s state=%s devices=%d", voucher.id, voucher.state, len(were_in))
+        # Asked first: a cut that breaks off and is tried again finds fewer.
+        were_in = await self.router.sessions(user=voucher.code)
+        were_in += await self.router.cut(voucher.code)
+        log.info(
+            "cut off voucher=%s state=%s devices=%d",
+            voucher.id,
+            voucher.state,
+            len({session.mac for session in were_in}),
+        )
         own = [] if voucher.device is None else [voucher.device.mac]
         for mac in dict.fromkeys([*own, *(session.mac for session in were_in)]):
             await self._go_on(mac, voucher.router_id)

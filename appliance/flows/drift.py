@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from appliance.domain import accounts
+from appliance.domain.debts import LEASE
 from appliance.domain.devices import Device, Session
 from appliance.domain.errors import ClockInDoubt, Conflict, RouterRefused, RouterUnreachable
 from appliance.domain.vouchers import State, Voucher
@@ -148,4 +149,4 @@ async def _tried(repairs: Repairs, step: Callable[[], Awaitable[None]]) -> bool:
 def _under_way(voucher: Voucher, now: datetime) -> bool:
     """Say whether a worker is paying the voucher's debt right now."""
     lease = None if voucher.owed is None else voucher.owed.lease_until
-    return lease is not None and now < lease
+    return lease is not None and now < lease <= now + LEASE

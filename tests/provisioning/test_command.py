@@ -200,6 +200,7 @@ async def test_the_script_is_written_for_its_owner_alone_and_does_what_apply_doe
 ) -> None:
     operator.router.faults.set({"refuse": True})
     file = tmp_path / "hotspot.rsc"
+    file.touch(mode=0o644)
     assert str(file) in await operator.runs("render", "--output", str(file))
     assert file.stat().st_mode & 0o077 == 0
     script = await operator.runs("render")

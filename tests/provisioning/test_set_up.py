@@ -303,3 +303,12 @@ async def test_a_box_that_is_a_guest_of_the_hotspot_is_let_through_by_its_mac() 
         assert (binding["type"], binding["address"]) == ("bypassed", "10.5.50.2")
         await apply(door, planned(a_wish(box="10.9.9.9", limit_services=False), await look(door)))
         assert router.hotspot.config.bindings.rows == {}
+
+
+async def test_a_box_that_is_let_through_stays_so_when_nobody_names_its_mac_again() -> None:
+    async with a_router() as router, door_to(router) as door:
+        named = a_wish(box="10.5.50.2", box_mac="02:00:00:00:00:01", limit_services=False)
+        await set_up(door, named)
+        assert await set_up(door, a_wish(box="10.5.50.2", limit_services=False)) == 0
+        (binding,) = router.hotspot.config.bindings.rows.values()
+        assert binding["mac-address"] == "02:00:00:00:00:01"

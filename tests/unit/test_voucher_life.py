@@ -176,3 +176,25 @@ def test_a_reading_is_the_users_counters_and_those_of_its_sessions() -> None:
     sessions = [Session("A", mac, "127.0.1.5", timedelta(seconds=7), 3) for mac in ("x", "y")]
     assert Reading.of(entry, sessions) == Reading(114, 11)
     assert Reading.of(entry, []) == Reading(100, 5)
+
+
+def test_several_devices_together_never_use_up_what_ends_by_the_clock() -> None:
+    family = replace(PLAN, devices=3, data_limit_bytes=1_000_000)
+    shared = replace(VOUCHER, plan=family).paid(NOON, PAYMENT)
+    running = shared.online(NOON, DEVICE)
+    later = NOON + timedelta(minutes=20)
+    together = Reading(seconds=3 * 20 * 60, moved=1)
+    assert running.metered
+    assert running.counted(together, later).usable(later)
+    assert running.counted(together, later).seconds_left(later) == 40 * 60
+    doubtful = shared.online(NOON, DEVICE, certain=False).counted(together, later)
+    assert doubtful.state is State.ACTIVE
+    assert doubtful.timed(later).expires_at == later + timedelta(minutes=40)
+
+
+def test_a_lease_from_a_clock_that_was_ahead_keeps_nobody_waiting() -> None:
+    ahead = VOUCHER.paid(NOON + timedelta(hours=3), PAYMENT, DEVICE)
+    wanted = ahead.wanted_by(DEVICE, NOON)
+    assert wanted.owed is not None
+    assert wanted.owed.lease_until is not None
+    assert wanted.owed.lease_until < NOON + timedelta(minutes=1)
