@@ -127,3 +127,19 @@ async def test_a_device_that_made_room_leaves_the_others_in_peace(box: Box) -> N
     after = await box.latest(voucher)
     assert after.owed is not None
     assert after.owed.kind is Kind.END
+
+
+async def test_a_phone_that_comes_back_under_another_mac_takes_its_time_along(box: Box) -> None:
+    before = box.device(5)
+    voucher = await box.online(before)
+    box.pass_by(minutes=20)
+    after = box.device(6)  # the same phone, as it now calls itself
+    await comes_back(box, after)
+    assert box.in_with(after) is None  # nobody can tell yet
+    moved = await box.redeem.by_code(voucher.code, after, move=True)
+    assert (box.in_with(before), box.in_with(after)) == (None, voucher.code)
+    assert moved.expires_at == voucher.expires_at
+    box.router.hotspot.leave(after.ip)
+    box.device(6)
+    await comes_back(box, after)  # from now on it is known by that name
+    assert box.in_with(after) == voucher.code
