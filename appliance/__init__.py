@@ -12,7 +12,8 @@ One payment, in seven stops:
    that causes it. Money that names no push of ours first goes through `flows.matching`.
 6. `worker` → `flows.access`: the router is told as often as it takes, and read back.
 7. `router`: the hotspot user exists and the device is logged in; the waiting page goes on to a page
-   of its own, the phone notices, and the voucher's time starts.
+   of its own, the phone notices, and the voucher's time starts. Its end is owed in that same write,
+   and `flows.access` pays that debt too.
 
 What a document owes is in the document (`domain.debts`). A process that dies leaves a lease that
 runs out, and whoever comes next pays the debt; so every step is safe to repeat.

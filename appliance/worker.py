@@ -139,7 +139,7 @@ class Worker(Generic[R]):
             await self._put_off(record, _wait(record, _LONGEST_ABSENCE), error.code)
         except RouterUnreachable as error:
             log.warning("debt put off %s=%s code=%s", self._name, record.id, error.code)
-            await self._put_off(record, self._unreachable(record), error.code)
+            await self._wait_until(record, self._unreachable(record), error.code)
         except ApplianceError as error:
             log.warning("debt put off %s=%s code=%s", self._name, record.id, error.code)
             await self._put_off(record, _wait(record, _LONGEST_WAIT), error.code)
@@ -167,12 +167,13 @@ class Worker(Generic[R]):
         self._turn += 1
         return waiting[self._turn % len(waiting) :][:1] if waiting else []
 
-    def _unreachable(self, record: R) -> timedelta | datetime:
+    def _unreachable(self, record: R) -> datetime:
         """Return until when a debt waits for the router: in its place, where all must wait."""
         now = self._clock.monotonic()
         before, self._missed[record.id] = self._missed.get(record.id), now
         if before is not None and before < self._answered:
-            return _wait(record, _LONGEST_WAIT)  # others were served meanwhile: it is this one
+            # Others were served meanwhile: it is this one.
+            return self._clock.now() + _wait(record, _LONGEST_WAIT)
         if now >= self._away_until:
             self._away_for = min(self._away_for * 2, _LONGEST_AWAY)
             self._away_until = now + self._away_for * _jitter()
@@ -185,8 +186,10 @@ class Worker(Generic[R]):
         if len(self._missed) > _MOST_MISSED:
             self._missed.clear()
 
-    async def _put_off(self, record: R, wait: timedelta | datetime, why: str) -> None:
-        until = wait if isinstance(wait, datetime) else self._clock.now() + wait
+    async def _put_off(self, record: R, wait: timedelta, why: str) -> None:
+        await self._wait_until(record, self._clock.now() + wait, why)
+
+    async def _wait_until(self, record: R, until: datetime, why: str) -> None:
         lease = None if record.owed is None else record.owed.lease_until
 
         def step(current: R) -> R:

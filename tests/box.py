@@ -28,6 +28,16 @@ METERED = replace(HOUR, id="metered", clock=ClockKind.CONNECTED)
 CAPPED = replace(HOUR, id="capped", data_limit_bytes=10_000_000)
 FAMILY = replace(HOUR, id="family", devices=3)
 
+CUT = [
+    "/ip/hotspot/user/print",
+    "/ip/hotspot/user/set",
+    "/ip/hotspot/active/print",
+    "/ip/hotspot/active/remove",
+    "/ip/hotspot/cookie/print",
+    "/ip/hotspot/user/remove",
+]
+"""What a cut says, in this order."""
+
 
 class Box:
     """Everything about a voucher's life, without its money."""

@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 
 # A device that comes back later is brought online by the page it opens.
 _LOOK_FOR_DEVICE = timedelta(hours=1)
-_MOST_PER_DEVICE = 20
+MOST_PER_DEVICE = 20
+"""Vouchers looked at of one device, the newest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +185,7 @@ class Access:
 
     async def _go_on(self, mac: str, router_id: str) -> None:
         """Start the oldest voucher that this device has paid for and kept, if there is one."""
-        for voucher in reversed(await self.vouchers.page("device.mac", mac, _MOST_PER_DEVICE)):
+        for voucher in reversed(await self.vouchers.page("device.mac", mac, MOST_PER_DEVICE)):
             waits = voucher.state in {State.PAID, State.READY} and voucher.router_id == router_id
             if waits and voucher.device is not None:
                 await self.bring_online(voucher, voucher.device)

@@ -17,6 +17,8 @@ _NAMES = {
     payments.State.DISPUTED: ("unknown", "wrong_amount"),
     payments.State.FAILED: ("failed", "not_completed"),
     payments.State.CANCELLED: ("cancelled", "cancelled"),
+    # Paid, and yet not for the voucher of this page.
+    payments.State.PAID: ("unknown", "person_looks"),
     payments.State.UNMATCHED: ("unknown", "person_looks"),
     payments.State.MERGED: ("unknown", "person_looks"),
     payments.State.REFUNDED: ("failed", "refunded"),
@@ -72,7 +74,7 @@ class Watch:
         if voucher.state is State.UNPAID and payment is not None:
             if payment.state is not payments.State.PAID or payment.voucher_id != voucher.id:
                 return self._undecided(voucher, payment, now)
-            seconds = int(voucher.plan.duration.total_seconds())  # it is about to be paid
+            seconds = int(voucher.length.total_seconds())  # it is about to be paid
             state, reason, left = "paid", "paid_connecting", seconds
         else:
             state, reason = _state(voucher, now)
@@ -82,7 +84,7 @@ class Watch:
         )
 
     def _undecided(self, voucher: Voucher, payment: Payment, now: datetime) -> Progress:
-        state, reason = _NAMES.get(payment.state, ("unknown", "person_looks"))
+        state, reason = _NAMES[payment.state]
         wait = (payment.locked_until - now).total_seconds() if payment.open_phone else 0
         return Progress(
             state=state,

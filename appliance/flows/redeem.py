@@ -7,12 +7,10 @@ from appliance.domain import ids
 from appliance.domain.devices import Device, Session, seat_id
 from appliance.domain.errors import DeviceAbsent, Invalid, RouterRefused, RouterUnreachable
 from appliance.domain.vouchers import State, Voucher
-from appliance.flows.access import Access
+from appliance.flows.access import MOST_PER_DEVICE, Access
 from appliance.ports import Clock, Router, Seats, Vouchers
 
 log = logging.getLogger(__name__)
-
-_MOST_PER_DEVICE = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +41,7 @@ class Redeem:
         if device is None:
             raise Invalid("device_unknown", "code")
         await self._make_room(voucher, device, move=move)
-        return await self.bring_online(voucher, device)
+        return await self.access.bring_online(voucher, device)
 
     async def returning(self, known: list[Voucher], device: Device) -> Voucher | None:
         """Return the first usable of the device's vouchers, logged in again where it was not.
@@ -56,14 +54,14 @@ class Redeem:
                 return voucher
             if len(sessions) >= voucher.plan.devices:
                 continue
-            brought = await self.bring_online(voucher, device)
+            brought = await self.access.bring_online(voucher, device)
             if brought.usable(self.clock.certain()):
                 return brought
         return None
 
     async def known(self, device: Device) -> list[Voucher]:
         """Return the device's vouchers on this hotspot, the newest first, then one it shares."""
-        found = await self.vouchers.page("device.mac", device.mac, _MOST_PER_DEVICE)
+        found = await self.vouchers.page("device.mac", device.mac, MOST_PER_DEVICE)
         seat = await self.seats.get(seat_id(self.router_id, device.mac))
         if seat is not None and all(voucher.id != seat.voucher_id for voucher in found):
             shared = await self.vouchers.get(seat.voucher_id)
@@ -85,12 +83,8 @@ class Redeem:
             return voucher
         missed = voucher.owed is not None and voucher.owed.last_error == DeviceAbsent.code
         if voucher.device is None or (missed and voucher.device.mac == device.mac):
-            return await self.bring_online(voucher, device)
+            return await self.access.bring_online(voucher, device)
         return voucher
-
-    async def bring_online(self, voucher: Voucher, device: Device) -> Voucher:
-        """Let this device in now, or as soon as the router does."""
-        return await self.access.bring_online(voucher, device)
 
     async def _sessions(self, voucher: Voucher) -> list[Session]:
         """Return who is in with a running voucher; nobody, as far as the router says nothing."""

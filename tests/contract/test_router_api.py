@@ -11,6 +11,7 @@ from appliance.router.api import RouterApi
 from appliance.router.pool import Address, Pool
 from appliance.sandbox.routeros.hotspot import mac_of
 from appliance.sandbox.routeros.server import PretendRouter, RouterOptions, pretend_router
+from tests.box import CUT
 
 CODE = "ABC3DEF4GH"
 USER = HotspotUser(name=CODE, profile="appliance-1x-full.", limit_uptime=timedelta(hours=1))
@@ -125,17 +126,7 @@ async def test_a_cut_of_one_name_spares_those_that_begin_alike(
     assert router.hotspot.is_online("127.0.1.5")
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "/ip/hotspot/user/print",
-        "/ip/hotspot/user/set",
-        "/ip/hotspot/active/print",
-        "/ip/hotspot/active/remove",
-        "/ip/hotspot/cookie/print",
-        "/ip/hotspot/user/remove",
-    ],
-)
+@pytest.mark.parametrize("command", CUT)
 @pytest.mark.parametrize("when", ["cut_before_command", "cut_after_command"])
 async def test_a_cut_that_is_broken_off_anywhere_is_finished_by_the_next(
     api: RouterApi, router: PretendRouter, command: str, when: str

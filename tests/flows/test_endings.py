@@ -11,16 +11,7 @@ from appliance.domain import debts
 from appliance.domain.debts import Kind
 from appliance.domain.devices import HotspotUser
 from appliance.domain.vouchers import State
-from tests.box import FAMILY, HOUR, Box
-
-CUT = [
-    "/ip/hotspot/user/print",
-    "/ip/hotspot/user/set",
-    "/ip/hotspot/active/print",
-    "/ip/hotspot/active/remove",
-    "/ip/hotspot/cookie/print",
-    "/ip/hotspot/user/remove",
-]
+from tests.box import CUT, FAMILY, HOUR, Box
 
 
 async def test_at_its_end_by_the_clock_everybody_is_out(box: Box) -> None:

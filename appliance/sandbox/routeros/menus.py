@@ -18,8 +18,6 @@ from appliance.sandbox.routeros.actions import (
     stored,
 )
 from appliance.sandbox.routeros.certificates import Certificates
-from appliance.sandbox.routeros.clock import RouterClock
-from appliance.sandbox.routeros.faults import Faults
 from appliance.sandbox.routeros.files import Files
 from appliance.sandbox.routeros.hotspot import Hotspot, LoginRefused
 from appliance.sandbox.routeros.live import ACTIVE, COOKIE, HOST, Live
@@ -27,21 +25,14 @@ from appliance.sandbox.routeros.logs import Log
 from appliance.sandbox.routeros.network import Network
 from appliance.sandbox.routeros.services import Services, SshSettings
 from appliance.sandbox.routeros.system import DeviceMode
-from appliance.sandbox.routeros.tables import Row
 from appliance.sandbox.routeros.versions import Version
 
 _LOGIN = frozenset({"user", "password", "ip", "mac-address", "domain"})
 
 
-class Parts(Protocol):
+class Parts(system.Parts, Protocol):
     """What the menus are about."""
 
-    version: Version
-    clock: RouterClock
-    faults: Faults
-    identity: Row
-    ntp: Row
-    on_reboot: Callable[[], None]
     network: Network
     files: Files
     fetch: Callable[[str, str], None]
