@@ -1,6 +1,6 @@
 """A voucher sold by hand is of whichever box heard of the money, until its holder turns up."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from appliance.domain import ids
-from appliance.domain.devices import Device
+from appliance.domain.devices import Device, HotspotUser
 from appliance.domain.errors import Invalid, RouterRefused
 from appliance.domain.evidence import Received, Source
 from appliance.domain.paybills import Credentials, Paybill, PaybillInfo
@@ -17,6 +17,7 @@ from appliance.domain.payments import State as Paid
 from appliance.domain.plans import Plan
 from appliance.domain.vouchers import State, Voucher, drawn_up
 from appliance.flows.drift import Repairs
+from appliance.router.api import RouterApi
 from tests.box import FAMILY, HOUR, METERED, Box
 from tests.box import box as opened_box
 from tests.gate import DEVICES
@@ -323,6 +324,30 @@ async def test_a_death_between_the_cut_and_its_count_loses_the_holder_nothing(
     assert (box.in_with(there), other.in_with(here)) == (None, voucher.code)
     assert not box.on_router(voucher)
     assert (await box.latest(voucher)).seconds_left(box.clock.now()) == 3_600
+
+
+class Slow(RouterApi):
+    """A router before which something else happens whenever a user is put on it."""
+
+    def __init__(self, box: Box, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(box.pool)
+        self.meanwhile = meanwhile
+
+    async def ensure_user(self, user: HotspotUser) -> None:
+        await self.meanwhile()
+        await super().ensure_user(user)
+
+
+async def test_moved_while_a_router_that_was_reset_is_filled_it_is_not_left_there(
+    box: Box, other: Box
+) -> None:
+    voucher, device = await sold_by_hand(box), other.device()
+    box.pass_by(minutes=10)
+    box.reset_router()
+    slow = Slow(box, lambda: other.redeem.by_code(voucher.code, device))
+    await replace(box.drift, router=slow).repair()
+    assert not box.on_router(voucher)
+    assert other.in_with(device) == voucher.code
 
 
 async def test_a_router_that_is_away_is_cleared_when_it_is_back(box: Box, other: Box) -> None:
