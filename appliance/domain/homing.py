@@ -22,7 +22,7 @@ def moved(voucher: Voucher, router_id: str, device: Device, now: datetime) -> Vo
 
     It has a device from then on, so nothing moves twice.
     """
-    if not movable(voucher) or voucher.router_id == router_id:
+    if not movable(voucher):
         return voucher
     return replace(
         voucher,

@@ -243,6 +243,29 @@ async def test_moved_a_moment_before_it_is_found_running_it_runs_at_the_second_o
     assert after.seconds_left(box.clock.now()) == pytest.approx(3_000, abs=5)
 
 
+async def test_moved_and_not_started_yet_it_is_not_started_for_who_is_in_at_the_first_router(
+    box: Box, other: Box
+) -> None:
+    voucher, there, here = await sold_by_hand(box), box.device(), other.device(6)
+    await box.api.login(voucher.code, there)
+    box.pass_by(minutes=10)
+    other.router.hotspot.leave(here.ip)
+
+    async def redeemed() -> None:
+        await other.redeem.by_code(voucher.code, here)
+
+    box.store.ambush = redeemed
+    assert await box.drift.repair() == Repairs(cut=1)
+    waits = await box.latest(voucher)
+    assert (waits.state, waits.router_id, waits.device) == (State.READY, "other", here)
+    assert box.in_with(there) is None
+    other.device(6)
+    await other.redeem.adopt(waits, here)
+    assert other.in_with(here) == voucher.code
+    after = await box.latest(voucher)
+    assert after.seconds_left(box.clock.now()) == pytest.approx(3_000, abs=5)
+
+
 async def test_of_two_portals_at_once_one_has_it_whoever_was_first(box: Box, other: Box) -> None:
     for slow, quick in ((box, other), (other, box)):
         voucher = await sold_by_hand(box)
@@ -278,6 +301,25 @@ async def test_a_worker_of_the_first_box_in_the_middle_of_it_leaves_the_second_s
     await other.work()
     await box.drift.repair()
     assert (other.in_with(device), box.on_router(voucher)) == (voucher.code, False)
+
+
+async def test_a_worker_of_the_first_box_does_not_take_the_end_that_is_owed_at_the_second(
+    box: Box, other: Box
+) -> None:
+    voucher, device = await sold_by_hand(box), other.device()
+    box.pass_by(minutes=61)  # from now on nobody looks for a device any more
+
+    async def revoked() -> None:
+        await other.redeem.by_code(voucher.code, device)
+        await other.amend.revoke(voucher.code)
+
+    box.store.ambush = revoked
+    await box.access.grant(voucher)
+    ended = await box.latest(voucher)
+    assert ended.owed is not None
+    assert ended.state is State.REVOKED
+    await other.work()
+    assert other.in_with(device) is None
 
 
 async def dies_at_its_second_write(box: Box, voucher: Voucher, device: Device) -> None:
