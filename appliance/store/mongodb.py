@@ -15,9 +15,9 @@ from typing import Any
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import DuplicateKeyError, PyMongoError, WriteError
 
-from appliance.domain.errors import Conflict, Duplicate, StoreUnavailable
+from appliance.domain.errors import Conflict, Duplicate, StoreUnavailable, Unstorable
 from appliance.store import mongo_indexes
 from appliance.store.port import Document, Shelf
 from appliance.store.schema import COLLECTIONS
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 _HEX_ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
 _AWAY_AFTER_MS = 2500
 _GIVE_UP_AFTER_MS = 8000
+# A rule of the owner's for this collection, or too large.
+_REFUSES_ONE = frozenset({121, 10334})
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -167,6 +169,8 @@ async def _translated(collection: str) -> AsyncIterator[None]:
         raise Duplicate(collection, str((error.details or {}).get("keyPattern", ""))) from error
     except PyMongoError as error:
         _pass_on_cancellation()
+        if isinstance(error, WriteError) and error.code in _REFUSES_ONE:
+            raise Unstorable(f"{collection}: code {error.code}") from error
         raise StoreUnavailable(type(error).__name__) from error
     else:
         _pass_on_cancellation()
