@@ -9,6 +9,8 @@ from appliance.store.port import Store
 from appliance.store.spool import FileSpool
 from appliance.store.sqlite import SqliteStore
 
+SPOOL_FILE = "spool.sqlite3"
+
 
 @asynccontextmanager
 async def opened(*, uri: str | None, database: str, data_dir: Path) -> AsyncIterator[Store]:
@@ -26,7 +28,7 @@ async def opened_spool(*, uri: str | None, data_dir: Path) -> AsyncIterator[File
     if uri is None:
         yield None
         return
-    spool = FileSpool(data_dir / "spool.sqlite3")
+    spool = FileSpool(data_dir / SPOOL_FILE)
     try:
         yield spool
     finally:

@@ -19,7 +19,7 @@ from appliance.domain.records import Backlog, WebhookLog
 from appliance.flows import intake as flow
 from appliance.flows.intake import Intake
 from appliance.store import spool as spools
-from appliance.store.open import opened
+from appliance.store.open import SPOOL_FILE, opened
 from appliance.store.port import Document
 from appliance.store.records import books
 from appliance.store.spool import FileSpool
@@ -64,7 +64,7 @@ class Post:
         self.clock = HandClock()
         self.store = FarStore()
         self.kept = books(self.store)
-        self.file = folder / "spool.sqlite3"
+        self.file = folder / SPOOL_FILE
         self.spool = FileSpool(self.file)
         self.handed: list[WebhookLog] = []
         self.intake = self.made()

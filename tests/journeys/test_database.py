@@ -17,6 +17,7 @@ import pytest
 
 from appliance.domain import ids
 from appliance.sandbox.daraja.accounts import MERCHANTS
+from appliance.sandbox.daraja.ledger import Callback
 from appliance.store.open import opened_spool
 from tests.servers import Secantus
 from tests.world import Customer, World
@@ -152,12 +153,9 @@ async def test_what_comes_while_the_shared_database_is_away_is_kept_through_a_re
 
         await world.kill()
         await world.start()
-        hooks, token = callback.url.partition("/hooks/")[2].split("/stk/")
-        assert await post(world, f"/hooks/{hooks}/stk/{ids.new_token()}", callback.body) == 200
-        assert await post(world, f"/hooks/{hooks}/stk/no_token", callback.body) == 404
-        wrong = hooks[:-1] + ("0" if hooks[-1] != "0" else "1")
-        assert await post(world, f"/hooks/{wrong}/stk/{token}", callback.body) == 404
+        await _forge(world, callback)
         assert await backlog(world) == 3
+        await _look_around(world, customer, bought["token"])
     await customer.until(bought["token"], "online")
     assert world.logins(customer) == world.paid(customer) == 1
     assert len(await world.payments_in("paid")) == 1
@@ -167,6 +165,34 @@ async def test_what_comes_while_the_shared_database_is_away_is_kept_through_a_re
     (confirmed,) = await world.webhooks_from("mpesa_confirmation")
     assert confirmed.status in {"completed", "already_known"}
     assert await backlog(world) == 0
+
+
+async def _look_around(world: World, customer: Customer, token: str) -> None:
+    """Read the pages as somebody who just paid, who would pay, and who has a code."""
+    carry = {"link_login": f"http://127.0.0.1:{world.ports.router_web}/login", "lang": "en"}
+    order = {"plan": "hour", "phone": "0712 345 009", **carry}
+    with_code = {"code": "ABC123DEF4", **carry}
+    for method, path, sentence in (
+        ("GET", "/", "please do not pay again"),
+        ("GET", f"/wait/{token}", "please do not pay again"),
+        ("POST", "/purchase", "You were not charged"),
+        ("POST", "/redeem", "Nothing is lost"),
+    ):
+        body = with_code if path == "/redeem" else order
+        more = {"params": carry} if method == "GET" else {"data": body}
+        page = await customer.portal(method, path, **more)
+        assert page.status_code == 503
+        assert sentence in page.text
+        assert f'href="{carry["link_login"]}?var=voucher"' in page.text
+
+
+async def _forge(world: World, callback: Callback) -> None:
+    """Try what somebody may who knows too little, and somebody who knows the path's secret."""
+    hooks, token = callback.url.partition("/hooks/")[2].split("/stk/")
+    wrong = hooks[:-1] + ("0" if hooks[-1] != "0" else "1")
+    assert await post(world, f"/hooks/{wrong}/stk/{token}", callback.body) == 404
+    assert await post(world, f"/hooks/{hooks}/stk/no_token", callback.body) == 404
+    assert await post(world, f"/hooks/{hooks}/stk/{ids.new_token()}", callback.body) == 200
 
 
 async def backlog(world: World) -> int:
