@@ -50,7 +50,8 @@ class MongoStore:
             uri,
             tz_aware=True,
             serverSelectionTimeoutMS=_AWAY_AFTER_MS,
-            timeoutMS=_GIVE_UP_AFTER_MS,
+            # Not `timeoutMS`: it would also be how long a server that is away is looked for.
+            socketTimeoutMS=_GIVE_UP_AFTER_MS,
             appname="hotspot-appliance",
         )
         return cls(client, database)
@@ -111,7 +112,7 @@ class MongoStore:
 
     async def every(self, collection: str) -> AsyncIterator[Document]:
         """Yield every document."""
-        async with _translated(collection):
+        async with _our_errors(collection):  # however long it takes in all
             async for document in self._database.get_collection(collection).find({}):
                 yield _loaded(document)
 
@@ -163,6 +164,16 @@ class MongoStore:
 
 @asynccontextmanager
 async def _translated(collection: str) -> AsyncIterator[None]:
+    """Raise what went wrong as our errors; a server that hangs is away too."""
+    try:
+        async with asyncio.timeout(_GIVE_UP_AFTER_MS / 1000), _our_errors(collection):
+            yield
+    except TimeoutError as error:
+        raise StoreUnavailable("no answer in time") from error
+
+
+@asynccontextmanager
+async def _our_errors(collection: str) -> AsyncIterator[None]:
     try:
         yield
     except DuplicateKeyError as error:
