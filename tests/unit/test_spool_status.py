@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from appliance import settings
+from appliance.cli import db
 from appliance.sandbox import config
 from appliance.sandbox.addresses import Ports
 from appliance.store.open import SPOOL_FILE, opened_spool
@@ -15,7 +17,7 @@ from tests.servers import free_port
 def test_the_spool_is_shown_before_a_database_that_does_not_answer(tmp_path: Path) -> None:
     uri = f"mongodb://127.0.0.1:{free_port()}/"
     written, _ = config.write(tmp_path, Ports(), uri)
-    assert said(written) == ""
+    assert db._spool(settings.load(written)) is None
     assert not (tmp_path / SPOOL_FILE).exists()
 
     async def keep() -> None:
@@ -30,8 +32,8 @@ def test_the_spool_is_shown_before_a_database_that_does_not_answer(tmp_path: Pat
     assert said(written) == f"spool: 2 waiting since {since}, 1 that the database refuses\n"
 
 
-def said(settings: Path) -> str:
-    words = [sys.executable, "-m", "appliance", "db", "status", "--config", str(settings)]
+def said(written: Path) -> str:
+    words = [sys.executable, "-m", "appliance", "db", "status", "--config", str(written)]
     ran = subprocess.run(words, capture_output=True, text=True, check=False)
     assert ran.returncode == 1
     assert ran.stderr.startswith("database_away: ")
