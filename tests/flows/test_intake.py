@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sqlite3
-import sys
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
@@ -25,6 +25,7 @@ from appliance.store.records import books
 from appliance.store.spool import FileSpool
 from tests.conftest import HandClock
 from tests.flows.mortal_drain import CALLS, NOON, call
+from tests.forks import forked
 from tests.memory_store import MemoryStore
 
 TOKEN = "ab" * 16
@@ -291,11 +292,8 @@ async def test_a_spool_that_cannot_be_written_is_in_nobodys_way(tmp_path: Path) 
 async def test_wherever_it_dies_what_was_accepted_is_there_once(
     tmp_path: Path, boundary: int
 ) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "tests.flows.mortal_drain", str(tmp_path), str(boundary)),
-        stdout=asyncio.subprocess.PIPE,
-    )
+    words = (str(tmp_path), str(boundary))
+    process = await forked("tests.flows.mortal_drain", *words, stdout=subprocess.PIPE)
     out, _ = await process.communicate()
     accepted = [int(line) for line in out.split()]
     assert process.returncode == (-signal.SIGKILL if boundary <= 16 else 0)
