@@ -133,7 +133,7 @@ class MongoStore:
 
     async def ping(self) -> None:
         """Return when the server answers."""
-        async with _translated(""):
+        async with _our_errors(""):  # the first time it makes every index, however long that takes
             await self._of("payments")
             await self._client.admin.command("ping")
 
