@@ -28,9 +28,10 @@ class Hotspot:
     async def host(self, *, ip: str | None = None, mac: str | None = None) -> Device | None:
         """Return the device the router itself sees at this address."""
         names = ("mac-address", "address", "authorized")
-        if ip is not None:  # with one-to-one NAT the box sees a device under its second address
+        if ip is not None:
             either = (("address", ip), ("to-address", ip))
-            return wire.device(await self._rows(Wanted(_HOSTS, names, either, either=True)))
+            hosts = await self._rows(Wanted(_HOSTS, names, either, either=True))
+            return wire.device([row for row in hosts if wire.seen_at(row) == ip])
         return wire.device(await self._rows(Wanted(_HOSTS, names, (("mac-address", mac or ""),))))
 
     async def ensure_user(self, user: HotspotUser) -> None:

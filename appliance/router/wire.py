@@ -82,6 +82,11 @@ def device(hosts: list[Row]) -> Device | None:
     return None
 
 
+def seen_at(host: Row) -> str:
+    """Return the address under which others see a host: one-to-one NAT gives it a second one."""
+    return host.get("to-address") or host.get("address", "")
+
+
 def sessions(active: list[Row]) -> list[Session]:
     """Return the sessions of active rows."""
     with _understood():

@@ -129,6 +129,24 @@ async def test_a_device_is_found_by_either_of_its_addresses(at: Beside) -> None:
     assert await at.hotspot.host(mac="02:00:00:00:00:77") is None
 
 
+async def test_a_translated_device_is_found_by_the_address_that_others_see(at: Beside) -> None:
+    hotspot = at.router.hotspot
+    translated, taken, plain = "127.0.1.5", "127.0.1.6", "127.0.1.7"
+    for address, to_address in ((translated, taken), (taken, "127.0.1.8"), (plain, plain)):
+        hotspot.join(address, to_address)
+    for seen, own in ((taken, translated), ("127.0.1.8", taken), (plain, plain)):
+        assert await at.hotspot.host(ip=seen) == Device(mac_of(own), own)
+    assert await at.hotspot.host(ip=translated) is None
+    one = await at.hotspot.host(ip=taken)
+    assert one is not None
+    assert await at.hotspot.host(mac=one.mac) == one
+    await at.hotspot.ensure_user(USER)
+    await at.hotspot.login(CODE, one)
+    assert hotspot.is_online(translated)
+    assert not hotspot.is_online(taken)
+    assert await at.hotspot.host(ip=taken) == one
+
+
 async def test_a_device_the_router_does_not_hear_is_refused_in_its_words(at: Beside) -> None:
     await at.hotspot.ensure_user(USER)
     with pytest.raises(RouterRefused, match=r"unknown host IP 127\.0\.1\.9"):

@@ -63,6 +63,12 @@ def test_a_refusal_is_recognised_whatever_its_capitals() -> None:
     assert wire.already_there(wire.refusal("Failure: Already have user with this name"))
 
 
+def test_a_host_is_seen_at_its_second_address_where_it_has_one() -> None:
+    assert wire.seen_at({"address": "10.5.50.2", "to-address": "10.5.50.9"}) == "10.5.50.9"
+    for same in ({}, {"to-address": ""}, {"to-address": "10.5.50.2"}):
+        assert wire.seen_at({"address": "10.5.50.2", **same}) == "10.5.50.2"
+
+
 def test_of_several_rows_of_a_device_the_one_that_is_let_in_counts() -> None:
     rows = [
         {"mac-address": "02:00:00:00:00:05", "address": f"10.5.50.{n}", "authorized": word}
