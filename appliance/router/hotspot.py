@@ -62,8 +62,8 @@ class Hotspot:
         for row_id in wire.ids([row for row in await self._named(user.name) if _is_ours(row)]):
             await self._gently(_USERS, "set", {**_limits(user), "disabled": "no"}, row_id)
 
-    async def cut(self, user: str) -> list[Session]:
-        """Shut a user of ours out and forget it; return who was in.
+    async def cut(self, user: str) -> None:
+        """Shut a user of ours out and forget it.
 
         Disabled first, so that nobody comes in behind us; the user itself last, because what is
         left of one without a name cannot be told from others' any more.
@@ -71,17 +71,15 @@ class Hotspot:
         rows = await self._named(user)
         ours = [row for row in rows if _is_ours(row)]
         if rows and not ours:
-            return []  # somebody else's
+            return  # somebody else's
         for row_id in wire.ids([row for row in ours if row.get("disabled") != "true"]):
             await self._gently(_USERS, "set", {"disabled": "yes"}, row_id)
-        were_in = await self.sessions(user=user)
         await self._remove(_ACTIVE, user)
         await self._remove(_COOKIES, user)
         if await self.sessions(user=user):
             raise RouterRefused("a session outlived its removal")
         for row_id in wire.ids(ours):
             await self._gently(_USERS, "remove", {}, row_id)
-        return were_in
 
     async def leave(self, user: str, mac: str) -> None:
         """Log one device of a user out; without its cookies it does not come back by itself."""

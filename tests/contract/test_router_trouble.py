@@ -18,7 +18,7 @@ from appliance.router import line as ssh_line
 from appliance.router.api import RouterApi
 from appliance.router.line import private_key
 from appliance.router.pool import Address, Pool
-from appliance.sandbox.routeros.server import PretendRouter, pretend_router
+from appliance.sandbox.routeros.server import PretendRouter, RouterOptions
 from tests.secure_shell import SSH, Client
 from tests.ways import address, by_api, by_ssh, login, options
 
@@ -139,9 +139,8 @@ async def test_a_router_that_gave_up_on_a_command_leaves_its_outcome_unknown() -
 
 
 @pytest.fixture
-async def router() -> AsyncIterator[PretendRouter]:
-    async with pretend_router(options()) as running:
-        yield running
+def router_options() -> RouterOptions:
+    return options()
 
 
 async def test_a_late_answer_is_lost_with_its_connection(router: PretendRouter) -> None:
