@@ -125,7 +125,7 @@ class Hotspot:
             level = (await self._by.single(_LICENCE, ("nlevel",))).get("nlevel", "")
         except RouterRefused:
             return None
-        return int(level) if level.isdecimal() else None
+        return wire.count(level)
 
     async def _api_sessions(self) -> int | None:
         try:
@@ -139,7 +139,7 @@ class Hotspot:
         except RouterRefused:
             return None
         most = next((row.get("max-sessions", "") for row in rows), "")
-        return int(most) if most.isdecimal() else None
+        return wire.count(most)
 
     async def _rows(self, wanted: Wanted) -> list[wire.Row]:
         return wanted.of(await self._by.rows(wanted))

@@ -1,3 +1,4 @@
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -38,6 +39,18 @@ def test_what_we_write_we_read(seconds: int) -> None:
     assert wire.duration(wire.seconds(length)) == length
 
 
+LONG = st.integers(0, 10**25)
+
+
+@given(
+    st.builds("{}w{}d{}h".format, LONG, LONG, LONG) | st.builds("{}w{}:00:59".format, LONG, LONG)
+)
+def test_a_time_however_long_is_read_or_refused(text: str) -> None:
+    row = {"user": "a", "mac-address": "02:00:00:00:00:05", "address": "1", "uptime": text}
+    with suppress(RouterRefused):
+        assert wire.sessions([row])[0].uptime >= timedelta()
+
+
 def test_values_stay_text_and_may_hold_anything() -> None:
     words = ("=name=12345", "=comment=yes", "=x=a=b", "=empty=", ".tag=7", "plain")
     assert wire.row(words) == {"name": "12345", "comment": "yes", "x": "a=b", "empty": ""}
@@ -56,6 +69,11 @@ def test_a_mac_has_one_form() -> None:
 def test_spent_time_is_told_from_other_refusals() -> None:
     assert wire.refusal("user X has reached uptime limit").used_up
     assert not wire.refusal("no more sessions are allowed for user X").used_up
+
+
+def test_a_refusal_is_one_line_that_any_log_takes() -> None:
+    for error in map(wire.refused, ("no\r\nERROR forged\udcff", "interrupted\nERROR forged\x1b")):
+        assert str(error).isprintable()
 
 
 def test_a_refusal_is_recognised_whatever_its_capitals() -> None:
