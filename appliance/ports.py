@@ -223,8 +223,8 @@ class Router(Protocol):
         """
         ...
 
-    async def cut(self, user: str) -> list[Session]:
-        """Shut a user of ours out and forget it; return who was in. Safe to repeat.
+    async def cut(self, user: str) -> None:
+        """Shut a user of ours out and forget it; safe to repeat. Ask before who is in.
 
         When it returns, nobody is in with this name. Somebody else's user is not touched.
         """
