@@ -72,11 +72,16 @@ class Known:
 
 
 @pytest.fixture(scope="module")
-def at_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, Known]]:
     with house(tmp_path_factory.mktemp("house")) as made:
-        yield made
+        yield made, Known(made)  # the device's first purchase: it is online with it
 
 
 @pytest.fixture(scope="module")
-def known(at_home: House) -> Known:
-    return Known(at_home)
+def at_home(lived_in: tuple[House, Known]) -> House:
+    return lived_in[0]
+
+
+@pytest.fixture(scope="module")
+def known(lived_in: tuple[House, Known]) -> Known:
+    return lived_in[1]
