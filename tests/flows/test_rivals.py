@@ -164,7 +164,9 @@ def test_every_test_that_is_named_here_is_there() -> None:
     there = {
         name
         for file in files
-        for name in re.findall(r"^(?:async )?def (test_\w+)\(", file.read_text("utf-8"), re.M)
+        for name in re.findall(
+            r"^(?:async )?def (test_\w+)\(", file.read_text("utf-8"), re.MULTILINE
+        )
     }
     named = {name for table in (SEQUENCES, TRAPS) for names in table.values() for name in names}
     assert named <= there
