@@ -160,14 +160,9 @@ TRAPS: Mapping[str, tuple[str, ...]] = {
 
 
 def test_every_test_that_is_named_here_is_there() -> None:
+    tests = re.compile(r"^(?:async )?def (test_\w+)\(", re.MULTILINE)
     files = Path(__file__).parents[1].rglob("test_*.py")
-    there = {
-        name
-        for file in files
-        for name in re.findall(
-            r"^(?:async )?def (test_\w+)\(", file.read_text("utf-8"), re.MULTILINE
-        )
-    }
+    there = {name for file in files for name in tests.findall(file.read_text("utf-8"))}
     named = {name for table in (SEQUENCES, TRAPS) for names in table.values() for name in names}
     assert named <= there
     assert (len(SEQUENCES), len(TRAPS)) == (19, 17)
