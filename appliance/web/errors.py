@@ -90,7 +90,9 @@ def portal_errors(pages: Pages, default: str) -> Middleware:
             answer.headers.extend({n: v for n, v in error.headers.items() if n == "Allow"})
             return answer
         except web.RequestPayloadError:  # it says it is compressed, and is not
-            return _answer(request, pages, default, 400, _UNFIT[400])
+            answer = _answer(request, pages, default, 400, _UNFIT[400])
+            answer.force_close()
+            return answer
         except ApplianceError as error:
             log.warning("request failed path=%s code=%s", _route(request), error.code)
             return _answer(request, pages, default, status_of(error), reason_of(error))

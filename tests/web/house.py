@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,29 +48,20 @@ DOORS = ("portal", "webhooks", "admin")
 @contextmanager
 def house(folder: Path) -> Iterator[House]:
     """Yield the box while it serves; whoever is asked for money pays at once."""
-    ready, over = threading.Event(), threading.Event()
-    built: list[House] = []
-    thread = threading.Thread(
-        target=lambda: asyncio.run(_lived_in(folder, _announced(built, ready), over))
-    )
-    thread.start()
-    try:
-        assert ready.wait(20)
-        yield built[0]
-    finally:
-        over.set()
-        thread.join()
+    built, over = Future[House](), threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        living = pool.submit(lambda: asyncio.run(_lived_in(folder, built, over)))
+        try:
+            wait([built, living], timeout=50, return_when=FIRST_COMPLETED)
+            if living.done():
+                living.result()
+            yield built.result(0)
+        finally:
+            over.set()
+        living.result()
 
 
-def _announced(built: list[House], ready: threading.Event) -> Callable[[House], None]:
-    def announce(one: House) -> None:
-        built.append(one)
-        ready.set()
-
-    return announce
-
-
-async def _lived_in(folder: Path, announce: Callable[[House], None], over: threading.Event) -> None:
+async def _lived_in(folder: Path, built: Future[House], over: threading.Event) -> None:
     ports = Ports(**{name: free_port() for name in Ports.__annotations__})
     file, seeds = await asyncio.to_thread(config.write, folder, ports)
     environment = {
@@ -98,7 +90,7 @@ async def _lived_in(folder: Path, announce: Callable[[House], None], over: threa
                 asyncio.create_task(loop.run())
                 for loop in (workers.webhooks, workers.payments, workers.vouchers, workers.clerk)
             ]
-            announce(House(chosen, applications, near))
+            built.set_result(House(chosen, applications, near))
             await asyncio.to_thread(over.wait)
             for loop in loops:
                 loop.cancel()
