@@ -7,9 +7,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from unittest.mock import patch
+from typing import Any
 
 import httpx
+import pytest
 from aiohttp import web
 
 from appliance import app, settings
@@ -52,7 +53,8 @@ def house(folder: Path) -> Iterator[House]:
     with ThreadPoolExecutor(1) as pool:
         living = pool.submit(lambda: asyncio.run(_lived_in(folder, built, over)))
         try:
-            wait([built, living], timeout=50, return_when=FIRST_COMPLETED)
+            either: list[Future[Any]] = [built, living]
+            wait(either, timeout=50, return_when=FIRST_COMPLETED)
             if living.done():
                 living.result()
             yield built.result(0)
@@ -64,11 +66,9 @@ def house(folder: Path) -> Iterator[House]:
 async def _lived_in(folder: Path, built: Future[House], over: threading.Event) -> None:
     ports = Ports(**{name: free_port() for name in Ports.__annotations__})
     file, seeds = await asyncio.to_thread(config.write, folder, ports)
-    environment = {
-        "APPLIANCE_ADMIN__CRON_SECRET": CRON_SECRET,
-        "APPLIANCE_WEBHOOKS__SEED_PATHS": "true",
-    }
-    with patch.dict("os.environ", environment):
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("APPLIANCE_ADMIN__CRON_SECRET", CRON_SECRET)
+        environment.setenv("APPLIANCE_WEBHOOKS__SEED_PATHS", "true")
         chosen = await asyncio.to_thread(settings.load, file)
     async with app.open_store(chosen) as store:
         await seed(store, seeds)
@@ -82,7 +82,8 @@ async def _lived_in(folder: Path, built: Future[House], over: threading.Event) -
         return listening(application, listen, *grace)
 
     pages = render_pages(chosen.portal.public_url)
-    with patch.object(doors, "listening", watched):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(doors, "listening", watched)
         async with neighbours(ports, pages, autopay=0.05) as near, app.started(chosen) as workers:
             async with httpx.AsyncClient() as device:  # the router has to have seen it
                 await device.get(f"http://127.0.0.1:{ports.router_web}/generate_204")
