@@ -209,6 +209,21 @@ class Router(_Section):
         return self
 
 
+class Backup(_Section):
+    """The daily backup; without a directory there is none by itself."""
+
+    directory: Path | None = None
+    keep: int = Field(default=7, ge=1, le=365)
+    key: SecretStr | None = Field(default=None, min_length=16)
+    """Seals every backup; whoever loses it has none. A passphrase may be it as well."""
+
+    @model_validator(mode="after")
+    def _sealed(self) -> Self:
+        if self.directory is not None and self.key is None:
+            raise ValueError("key must be set where directory is: try `openssl rand -hex 32`")
+        return self
+
+
 class Settings(_Section):
     """All of it."""
 
@@ -219,6 +234,7 @@ class Settings(_Section):
     admin: Admin = Admin()
     daraja: Daraja = Daraja()
     router: Router
+    backup: Backup = Backup()
 
     @model_validator(mode="after")
     def _fit_for_real_money(self) -> Self:
@@ -230,10 +246,20 @@ class Settings(_Section):
         return self
 
 
+def file_of(named: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where the settings are: the file that was named, or the usual one."""
+    return named or Path(environ.get("APPLIANCE_CONFIG", DEFAULT_FILE))
+
+
+def credentials_of(file: Path, environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder of the credentials: as systemd tells, or beside the settings."""
+    told = environ.get("CREDENTIALS_DIRECTORY")
+    return file.parent / "credentials" if told is None else Path(told)
+
+
 def load(file: Path | None, environ: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings; environment over credentials over the file. Raises `WrongSettings`."""
-    path = file or Path(environ.get("APPLIANCE_CONFIG", DEFAULT_FILE))
-    values = _from_file(path)
+    values = _from_file(file_of(file, environ))
     _overlay(values, _credentials(environ.get("CREDENTIALS_DIRECTORY")))
     _overlay(values, _variables(environ))
     try:
@@ -252,11 +278,20 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 
 def _credentials(directory: str | None) -> dict[tuple[str, str], str]:
-    """Read files named `section.key`, as systemd's LoadCredential= puts them there."""
+    """Read files named `section.key`, as systemd's LoadCredential= puts them there.
+
+    Of a whole folder it puts `settings_` before each name, the unit's name for the folder.
+    """
     if directory is None:
         return {}
-    files = [path for path in Path(directory).iterdir() if path.name.count(".") == 1]
-    return {_pair(path.name, "."): path.read_text(encoding="utf-8").strip() for path in files}
+    files = {
+        path.name.removeprefix("settings_"): path
+        for path in Path(directory).iterdir()
+        if path.name.count(".") == 1
+    }
+    return {
+        _pair(name, "."): path.read_text(encoding="utf-8").strip() for name, path in files.items()
+    }
 
 
 def _variables(environ: Mapping[str, str]) -> dict[tuple[str, str], str]:

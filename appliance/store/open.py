@@ -5,8 +5,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from appliance.store.hold import refuse_on_hold
 from appliance.store.port import Store
 from appliance.store.sqlite import SqliteStore
+
+EMBEDDED = "appliance.sqlite3"
+"""The file under `data_dir`."""
 
 
 @asynccontextmanager
@@ -21,7 +25,8 @@ async def opened(*, uri: str | None, database: str, data_dir: Path) -> AsyncIter
 
 async def _open(uri: str | None, database: str, data_dir: Path) -> Store:
     if uri is None:
-        return await SqliteStore.open(data_dir / "appliance.sqlite3")
+        await asyncio.to_thread(refuse_on_hold, data_dir)
+        return await SqliteStore.open(data_dir / EMBEDDED)
     return await asyncio.to_thread(_shared, uri, database)
 
 
