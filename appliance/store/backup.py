@@ -28,6 +28,7 @@ from appliance.store.archive import (
     unseal,
 )
 from appliance.store.hold import OnHold, alone, let_go, put_on_hold, settle, why_held, written
+from appliance.store.open import EMBEDDED
 from appliance.store.sealed import WrongBackup
 
 _RESTORING = "a restore was cut off: run `appliance restore` again before anything else"
@@ -113,15 +114,17 @@ def restore(file: Path, key: str, box: Box, *, version: str) -> Manifest:
 
 def _restored(file: Path, key: str, box: Box, version: str) -> Manifest:
     held = why_held(box.data_dir)
-    if held not in {None, _RESTORING}:
-        raise OnHold(str(held))
     with _staging(box.data_dir) as folder:
         manifest = unseal(file, key, folder)
         manifest.refuse_newer(version)
-        put_on_hold(box.data_dir, _RESTORING)
+        if held not in {None, _RESTORING} and f"{DATABASES}/{EMBEDDED}" in manifest.files:
+            raise OnHold(str(held))
+        if held is None:
+            put_on_hold(box.data_dir, _RESTORING)
         for name in manifest.files:
             _put_back(folder / name, name, box)
-    let_go(box.data_dir)
+    if held in {None, _RESTORING}:
+        let_go(box.data_dir)
     return manifest
 
 
