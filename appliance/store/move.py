@@ -6,6 +6,7 @@ simply run again, to the same place. Nothing there is ever overwritten: paybills
 shared database has already stay as they are there.
 """
 
+import asyncio
 import hashlib
 import json
 from dataclasses import dataclass, field
@@ -68,7 +69,7 @@ async def move(
     move elsewhere was begun, `StoreUnavailable` as any verb. `router_is_known` lets a record of
     this router be there already.
     """
-    held = why_held(data_dir)
+    held = await asyncio.to_thread(why_held, data_dir)
     if held not in {None, f"{_BEGUN}: {place}"}:
         raise OnHold(str(held))
     await target.ping()
@@ -79,11 +80,11 @@ async def move(
             known = router_is_known and collection is schema.ROUTERS
             if collection.name not in _OURS_OR_THEIRS and not known:
                 await _refuse_what_is_there(source, target, collection)
-        put_on_hold(data_dir, f"{_BEGUN}: {place}")
+        await asyncio.to_thread(put_on_hold, data_dir, f"{_BEGUN}: {place}")
     reports = [await _carried(source, target, collection) for collection in _ORDER]
     for report in reports:
         await _read_back(source, target, report)
-    put_on_hold(data_dir, f"{_DONE} ({place})")
+    await asyncio.to_thread(put_on_hold, data_dir, f"{_DONE} ({place})")
     return reports
 
 

@@ -86,7 +86,7 @@ async def test_every_record_is_there_afterwards_and_the_box_sells_from_there_alo
     assert counts["vouchers"] == counts["payments"] == SALES
     with pytest.raises(OnHold, match=r"set mongodb\.uri"):
         await everything_of_the_box(tmp_path)
-    assert put_away(tmp_path)
+    assert await asyncio.to_thread(put_away, tmp_path)
     assert not (tmp_path / EMBEDDED).exists()
 
 
@@ -115,7 +115,7 @@ def moved_until(uri: str, database: str, folder: Path, boundary: int) -> None:
     asyncio.run(work())
 
 
-@pytest.mark.parametrize("boundary", [1, 2, 7, 20, 33])
+@pytest.mark.parametrize("boundary", [1, 2, 21])
 async def test_a_move_that_is_killed_goes_on_where_it_was(
     embedded: Store,
     shared: Store,
