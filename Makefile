@@ -22,7 +22,7 @@ lint: $(STAMP) system
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(PYTHON) -m tests.provisioning.samples
-	shellcheck install.sh .ci/run tests/system.sh
+	shellcheck install.sh installer/*.sh .ci/run tests/system.sh
 
 bench: $(STAMP)
 	$(PYTHON) -m tests.bench

@@ -259,9 +259,15 @@ def credentials_of(file: Path, environ: Mapping[str, str] = os.environ) -> Path:
 
 def load(file: Path | None, environ: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings; environment over credentials over the file. Raises `WrongSettings`."""
-    values = _from_file(file_of(file, environ))
-    _overlay(values, _credentials(environ.get("CREDENTIALS_DIRECTORY")))
+    path = file_of(file, environ)
+    values = _from_file(path)
+    _overlay(values, _credentials(credentials_of(path, environ)))
     _overlay(values, _variables(environ))
+    return checked(values)
+
+
+def checked(values: Mapping[str, Any]) -> Settings:
+    """Return the settings made of these tables. Raises `WrongSettings`."""
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -277,21 +283,22 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise WrongSettings(f"{path} cannot be read: {error}") from None
 
 
-def _credentials(directory: str | None) -> dict[tuple[str, str], str]:
+def _credentials(directory: Path) -> dict[tuple[str, str], str]:
     """Read files named `section.key`, as systemd's LoadCredential= puts them there.
 
     Of a whole folder it puts `settings_` before each name, the unit's name for the folder.
     """
-    if directory is None:
+    if not directory.is_dir():
         return {}
-    files = {
-        path.name.removeprefix("settings_"): path
-        for path in Path(directory).iterdir()
-        if path.name.count(".") == 1
-    }
-    return {
-        _pair(name, "."): path.read_text(encoding="utf-8").strip() for name, path in files.items()
-    }
+    try:
+        files = {
+            path.name.removeprefix("settings_"): path.read_text(encoding="utf-8").strip()
+            for path in directory.iterdir()
+            if path.name.count(".") == 1
+        }
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongSettings(f"{directory} cannot be read, try sudo: {error}") from None
+    return {_pair(name, "."): value for name, value in files.items()}
 
 
 def _variables(environ: Mapping[str, str]) -> dict[tuple[str, str], str]:

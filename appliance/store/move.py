@@ -95,9 +95,9 @@ def put_away(data_dir: Path) -> bool:
     """
     if not (why_held(data_dir) or "").startswith(_DONE):
         return False
-    embedded = data_dir / EMBEDDED
-    if embedded.exists():
-        embedded.rename(embedded.with_name(f"{EMBEDDED}.moved"))
+    embedded, aside = data_dir / EMBEDDED, data_dir / f"{EMBEDDED}.moved"
+    if embedded.exists() and not aside.exists():
+        embedded.rename(aside)
     return True
 
 
