@@ -37,14 +37,17 @@ class Debian:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._holder = subprocess.Popen(
-            ["unshare", "--net", "--pid", "--fork", "--kill-child", "sleep", "infinity"]
+            ["/usr/bin/unshare", "--net", "--pid", "--fork", "--kill-child", "sleep", "infinity"]
         )
         deadline = time.monotonic() + 10
         while not (inside := self._inside()):
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        self._enter = ["nsenter", "-t", inside, "-n", "-p", "chroot", str(root)]
-        subprocess.run(["nsenter", "-t", inside, "-n", "ip", "link", "set", "lo", "up"], check=True)
+        self._enter = ["/usr/bin/nsenter", "-t", inside, "-n", "-p", "/usr/sbin/chroot", str(root)]
+        subprocess.run(
+            ["/usr/bin/nsenter", "-t", inside, "-n", "/usr/sbin/ip", "link", "set", "lo", "up"],
+            check=True,
+        )
 
     def _inside(self) -> str:
         children = Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children")
@@ -122,7 +125,12 @@ def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debian]:
     if not (FRESH / "etc/os-release").exists():
         shutil.rmtree(FRESH, ignore_errors=True)
         FRESH.parent.mkdir(exist_ok=True)
-        command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm"]
+        command = [
+            "/usr/sbin/debootstrap",
+            "--variant=minbase",
+            f"--include={PACKAGES}",
+            "bookworm",
+        ]
         subprocess.run([*command, str(FRESH), MIRROR], check=True)
     if not WHEELS.exists():
         fetch = [shutil.which("python3") or "python3", "-m", "pip", "download", "--quiet"]
@@ -130,7 +138,7 @@ def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debian]:
         for lock in ("requirements.lock", "requirements-build.lock"):
             subprocess.run([*fetch, "-r", str(HERE / lock)], check=True)
     root = tmp_path_factory.mktemp("debian") / "root"
-    subprocess.run(["cp", "-a", "--reflink=auto", str(FRESH), str(root)], check=True)
+    subprocess.run(["/usr/bin/cp", "-a", "--reflink=auto", str(FRESH), str(root)], check=True)
     shutil.copytree(WHEELS, root / "wheels")
     shutil.copy2(HERE / "tests/install/systemctl", root / "usr/bin/systemctl")
     (root / "run/systemd/system").mkdir(parents=True)
@@ -241,7 +249,7 @@ def test_a_backup_brings_a_fresh_card_back(debian: Debian) -> None:
     debian.install("/src/1.1", "--uninstall", "--purge")
     debian.install("/src/1.1", "--restore", "/src/box.backup", "--key-file", "/src/key")
     assert debian.run("appliance", "ready") == "ready\n"
-    assert (debian.root / "etc/hotspot-appliance/appliance.toml").read_text() == told
+    assert (place / "appliance.toml").read_text() == told
     status = json.loads(debian.run("appliance", "db", "status", "--json"))
     assert status["collections"]["paybills"]["count"] == 2
 
