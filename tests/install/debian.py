@@ -241,11 +241,10 @@ def test_going_back_by_hand_works_both_ways(debian: Debian) -> None:
 
 
 def test_a_backup_brings_a_fresh_card_back(debian: Debian) -> None:
+    place = debian.root / "etc/hotspot-appliance"
     debian.run("appliance", "backup", "/src/box.backup")
-    shutil.copy2(
-        debian.root / "etc/hotspot-appliance/credentials/backup.key", debian.root / "src/key"
-    )
-    told = (debian.root / "etc/hotspot-appliance/appliance.toml").read_text()
+    shutil.copy2(place / "credentials/backup.key", debian.root / "src/key")
+    told = (place / "appliance.toml").read_text()
     debian.install("/src/1.1", "--uninstall", "--purge")
     debian.install("/src/1.1", "--restore", "/src/box.backup", "--key-file", "/src/key")
     assert debian.run("appliance", "ready") == "ready\n"
