@@ -23,7 +23,8 @@ install_box() {
     else
         say "$(basename "$release") is installed already"
         place_release "$release"
-        if [ -n "$restart" ] && is_active; then start_daemon; fi
+        if [ -n "$restart" ] || ! is_active; then start_daemon; fi
+        becomes_ready || fail "It is not ready. Why: journalctl -u $service"
     fi
     offer_router
     if "$base/current/bin/appliance" doctor --help >/dev/null 2>&1; then

@@ -30,7 +30,8 @@ build_release() {
     set -- -m pip install --quiet --disable-pip-version-check --no-cache-dir --only-binary :all:
     if [ -n "$wheelhouse" ]; then set -- "$@" --no-index --find-links "$wheelhouse"; fi
     run "$release/bin/python" "$@" --require-hashes -r "$here/requirements.lock" ||
-        fail "Not every package is to be had for $architecture. Nothing was changed."
+        fail "Not every package is to be had for $architecture, a 64-bit system has them all." \
+            "Nothing that runs was changed."
     run "$release/bin/python" "$@" --require-hashes -r "$here/requirements-build.lock"
     run "$release/bin/python" "$@" --no-deps --no-build-isolation "$here"
     [ -z "${dry_run-}" ] || return 0
@@ -82,8 +83,8 @@ install_first() {
     fi
     of_release db migrate
     place_release "$release"
-    switch_to "$release"
     systemd enable "$service"
+    switch_to "$release"
     start_daemon
     becomes_ready || fail "It is installed but not ready. Why: journalctl -u $service"
 }
@@ -93,7 +94,7 @@ of_release() { run "$release/bin/appliance" "$@" --config "$settings"; }
 upgrade() {
     old=$1
     say "upgrading $(basename "$old") to $(basename "$release")"
-    run "$old/bin/appliance" backup "$data/backups/before-$(basename "$release").backup" \
+    run "$old/bin/appliance" backup "$data/backups/before-upgrade.backup" --keep 3 \
         --config "$settings" || fail "No backup could be made. Nothing was changed."
     # Two versions never work on one file at once.
     stop_daemon
@@ -101,6 +102,7 @@ upgrade() {
         start_daemon
         fail "The data could not be brought up to date. The daemon runs as before."
     fi
+    older=$(readlink "$base/previous" || true)
     run ln -sfn "$old" "$base/previous"
     place_release "$release"
     switch_to "$release"
@@ -109,6 +111,8 @@ upgrade() {
         forget_releases
     else
         say "$(basename "$release") is not ready: going back to $(basename "$old")"
+        run rm -f "$base/previous"
+        if [ -n "$older" ]; then run ln -s "$older" "$base/previous"; fi
         go_back_to "$old"
         fail "The upgrade was taken back. Why: journalctl -u $service"
     fi
