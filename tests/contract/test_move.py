@@ -1,6 +1,7 @@
 """An embedded database is carried into a shared one: all of it, once, whatever cuts it off."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,12 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
+from appliance.cli import cli
 from appliance.domain import ids
 from appliance.domain.paybills import RouterRecord, User
 from appliance.domain.payments import State
 from appliance.domain.records import WebhookLog
-from appliance.store.hold import OnHold
+from appliance.sandbox import config
+from appliance.sandbox.addresses import Ports
+from appliance.store.hold import InUse, OnHold
+from appliance.store.hold import shared as shared_by_all
 from appliance.store.mongodb import MongoStore
 from appliance.store.move import Moved, NotMoved, move, put_away
 from appliance.store.open import EMBEDDED, opened
@@ -190,3 +196,28 @@ async def test_prices_and_paybills_that_are_there_stay_as_they_are(
     plan = await books(shared).plans.get("hour")
     assert plan is not None
     assert plan.price == 99
+
+
+def test_the_operator_moves_a_box_by_one_command(
+    secantus: Secantus, database: str, tmp_path: Path
+) -> None:
+    file, seeds = config.write(tmp_path, Ports.at(0))
+    told = ["--config", str(file)]
+
+    def said(*words: str, **environment: str) -> Result:
+        return CliRunner(env=environment).invoke(cli, [*words, *told])
+
+    assert said("db", "seed", str(seeds)).exit_code == 0
+    there = ("db", "move", "--to", secantus.uri, "--database", database)
+    with shared_by_all(tmp_path):
+        assert isinstance(said(*there).exception, InUse)
+    moved = said(*there)
+    assert moved.exit_code == 0, moved.output
+    assert "all of it read back" in moved.output
+    assert secantus.uri not in moved.output
+    assert "moved already" in said(*there).output
+    assert isinstance(said("db", "status").exception, OnHold)
+    shared = {"APPLIANCE_MONGODB__URI": secantus.uri, "APPLIANCE_MONGODB__DATABASE": database}
+    status = json.loads(said("db", "status", "--json", **shared).output)
+    assert status["collections"]["paybills"]["count"] == 2
+    assert said(*there, **shared).exit_code == 2, "it is there"
