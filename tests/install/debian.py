@@ -31,13 +31,24 @@ OWN = ("opt/hotspot-appliance", "etc/hotspot-appliance", "var/lib/hotspot-applia
 LEFT = {f"etc/{name}-" for name in ("passwd", "group", "shadow", "gshadow", "subuid", "subgid")}
 
 
+INIT = """
+import os, time
+while True:
+    try:
+        os.waitpid(-1, 0)
+    except ChildProcessError:
+        time.sleep(0.1)
+"""
+"""What a system's first process must do: take leave of everybody whose parent is gone."""
+
+
 class Debian:
     """A fresh system in a folder, with a network of its own and nothing but pretended systemd."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._holder = subprocess.Popen(
-            ["/usr/bin/unshare", "--net", "--pid", "--fork", "--kill-child", "sleep", "infinity"]
+            ["/usr/bin/unshare", "--net", "--pid", "--fork", "--kill-child", "python3", "-c", INIT]
         )
         deadline = time.monotonic() + 10
         while not (inside := self._inside()):
