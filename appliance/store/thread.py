@@ -146,7 +146,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def _leave_to_the_service(path: Path) -> None:
     """Have a file that root makes belong to the folder's owner; its log follows by itself."""
-    if os.geteuid() == 0 and not path.exists():
+    if os.geteuid() == 0 and path.parent.is_dir() and not path.exists():
         owner = path.parent.stat()
         path.touch(mode=0o600)
         os.chown(path, owner.st_uid, owner.st_gid)
