@@ -11,7 +11,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from appliance.flows.alarms import Alarms
 from appliance.flows.drift import Drift
-from appliance.flows.reconcile import FURTHEST, Reconcile
+from appliance.flows.reconcile import Reconcile
 from appliance.flows.upkeep import Upkeep
 from appliance.flows.usage import Usage
 
@@ -39,7 +39,6 @@ class Jobs:
     usage: Usage
     drift: Drift
     alarms: Alarms
-    look_at_clock: Callable[[], Awaitable[object]]
     back_up: Callable[[], Awaitable[object]]
 
 
@@ -53,9 +52,11 @@ async def scheduled(jobs: Jobs) -> AsyncIterator[None]:
     scheduler.add_job(jobs.refresh_tokens, half_hourly)
     quarter_hourly = IntervalTrigger(minutes=PULL_EVERY_MINUTES, jitter=60)
     scheduler.add_job(jobs.reconcile.sweep_quietly, quarter_hourly)
-    # Once at start, as far back as there is: the box may have been off for long.
-    scheduler.add_job(jobs.reconcile.sweep_quietly, args=(FURTHEST,))
-    scheduler.add_job(jobs.look_at_clock, IntervalTrigger(seconds=LOOK_AT_CLOCK_EVERY_SECONDS))
+    # Once at start too: the box may have been off for long.
+    scheduler.add_job(jobs.reconcile.sweep_quietly)
+    scheduler.add_job(
+        jobs.upkeep.look_at_clock, IntervalTrigger(seconds=LOOK_AT_CLOCK_EVERY_SECONDS)
+    )
     scheduler.add_job(jobs.usage.poll, IntervalTrigger(seconds=COUNT_EVERY_SECONDS))
     scheduler.add_job(jobs.alarms.look, IntervalTrigger(seconds=LOOK_AT_ROUTER_EVERY_SECONDS))
     # Soon after start too: the router may have been reset while the box was off.

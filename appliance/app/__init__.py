@@ -5,7 +5,8 @@ import gc
 import logging
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -26,10 +27,11 @@ from appliance.mpesa.gateway import MpesaGateway
 from appliance.ports import Cipher, Clock, Gateway
 from appliance.settings import Settings
 from appliance.store.hold import shared
-from appliance.store.open import opened
+from appliance.store.open import opened, opened_spool
 from appliance.store.port import Store
 from appliance.store.records import Books, books
 from appliance.store.schema import INITIATIONS, KEEP_WEBHOOKS, WEBHOOKS
+from appliance.store.spool import FileSpool
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ async def run(settings: Settings, on_ready: Callable[[], None], config: Path | N
         gc.freeze()
         gc.set_threshold(_COLLECT_AFTER)
         on_ready()
+        group.create_task(workers.intake.run())
         group.create_task(workers.webhooks.run())
         group.create_task(workers.payments.run())
         group.create_task(workers.vouchers.run())
@@ -60,10 +63,11 @@ async def started(settings: Settings, config: Path | None = None) -> AsyncIterat
     clock = _clock(settings)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings))
+        spool = await stack.enter_async_context(open_spool(settings))
         await _set(clock, store)
         http = await stack.enter_async_context(_http(settings))
         router = await stack.enter_async_context(open_router(settings.router))
-        kept = books(store, settings.router.id)
+        kept = replace(books(store, settings.router.id), spool=spool)
         cipher = await open_cipher(settings)
         mpesa = _mpesa(settings, kept, http, clock, cipher)
         flows, workers = wired(settings, kept, _gateway(settings, mpesa), router, clock, cipher)
@@ -71,7 +75,13 @@ async def started(settings: Settings, config: Path | None = None) -> AsyncIterat
         await stack.enter_async_context(doors.webhooks(settings, kept, flows, workers, clock))
         await stack.enter_async_context(doors.admin(settings, store, mpesa))
         upkeep = Upkeep(
-            lambda before: store.prune(WEBHOOKS.name, "timestamp", before), KEEP_WEBHOOKS, clock
+            prune_webhooks=lambda before: store.prune(WEBHOOKS.name, "timestamp", before),
+            keep_webhooks=KEEP_WEBHOOKS,
+            webhooks=kept.webhooks,
+            payments=kept.payments,
+            vouchers=kept.vouchers,
+            clock=clock,
+            look=clock.look,
         )
         await stack.enter_async_context(
             scheduler.scheduled(
@@ -82,7 +92,6 @@ async def started(settings: Settings, config: Path | None = None) -> AsyncIterat
                     usage=flows.usage,
                     drift=flows.drift,
                     alarms=Alarms(router=router),
-                    look_at_clock=clock.look,
                     back_up=DailyBackup(settings, config, clock).look,
                 )
             )
@@ -93,16 +102,26 @@ async def started(settings: Settings, config: Path | None = None) -> AsyncIterat
 @asynccontextmanager
 async def open_store(settings: Settings) -> AsyncIterator[Store]:
     """Open the database the settings name; a restore waits until everybody has let go."""
-    uri, data_dir = settings.mongodb.uri, settings.appliance.data_dir
+    data_dir = settings.appliance.data_dir
     async with AsyncExitStack() as stack:
         if await asyncio.to_thread(data_dir.is_dir):
             stack.enter_context(shared(data_dir))
         store = opened(
-            uri=None if uri is None else uri.get_secret_value(),
+            uri=_uri(settings),
             database=settings.mongodb.database,
             data_dir=data_dir,
         )
         yield await stack.enter_async_context(store)
+
+
+def open_spool(settings: Settings) -> AbstractAsyncContextManager[FileSpool | None]:
+    """Open what calls wait in for the database; None where that is on this box."""
+    return opened_spool(uri=_uri(settings), data_dir=settings.appliance.data_dir)
+
+
+def _uri(settings: Settings) -> str | None:
+    uri = settings.mongodb.uri
+    return None if uri is None else uri.get_secret_value()
 
 
 @asynccontextmanager

@@ -12,8 +12,10 @@ from appliance.flows.amend import Amend
 from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout
 from appliance.flows.drift import Drift
+from appliance.flows.homing import Homing
 from appliance.flows.inbox import Inbox
 from appliance.flows.inquiry import Bounds, Inquiry
+from appliance.flows.intake import Intake
 from appliance.flows.lookup import Lookup
 from appliance.flows.matching import Matching
 from appliance.flows.progress import Watch
@@ -24,7 +26,7 @@ from appliance.flows.resolve import Resolve
 from appliance.flows.settlement import Settlement
 from appliance.flows.usage import Usage
 from appliance.flows.validation import Validation
-from appliance.ports import Cipher, Clock, Gateway, Handover, Router
+from appliance.ports import Cipher, Clock, Gateway, Router
 from appliance.settings import Settings
 from appliance.store.records import Books
 from appliance.worker import Clerk, Worker
@@ -32,8 +34,9 @@ from appliance.worker import Clerk, Worker
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Who pays which debts."""
+    """Who takes calls in, and who pays which debts."""
 
+    intake: Intake
     webhooks: Worker[WebhookLog]
     payments: Worker[Payment]
     vouchers: Worker[Voucher]
@@ -80,7 +83,8 @@ def wired(
         initiations=kept.initiations,
         gateway=gateway,
         clock=clock,
-        hand_over=_of_this_router(settings.router.id, vouchers.hand),
+        router_id=settings.router.id,
+        hand_over=vouchers.hand,
         later=clerk.later,
     )
     lookup = Lookup(
@@ -157,6 +161,13 @@ def wired(
         seats=kept.seats,
         router=router,
         access=access,
+        homing=Homing(
+            payments=kept.payments,
+            vouchers=kept.vouchers,
+            cashier=cashier,
+            clock=clock,
+            router_id=settings.router.id,
+        ),
         clock=clock,
         router_id=settings.router.id,
     )
@@ -189,20 +200,18 @@ def wired(
             router_id=settings.router.id,
         ),
     )
+    webhooks = Worker("webhook", kept.webhooks, inbox.settle, clock)
     return flows, Workers(
-        webhooks=Worker("webhook", kept.webhooks, inbox.settle, clock),
+        intake=Intake(
+            payments=kept.payments,
+            webhooks=kept.webhooks,
+            hand_over=webhooks.hand,
+            clock=clock,
+            spool=kept.spool,
+        ),
+        webhooks=webhooks,
         payments=Worker("payment", kept.payments, settlement.pay, clock),
         vouchers=vouchers,
         clerk=clerk,
         asker=asker,
     )
-
-
-def _of_this_router(router_id: str, hand: Handover[Voucher]) -> Handover[Voucher]:
-    """Return the handover that leaves another box's voucher to that box."""
-
-    def mine_only(voucher: Voucher) -> None:
-        if voucher.router_id == router_id:
-            hand(voucher)
-
-    return mine_only

@@ -3,7 +3,7 @@
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
 
 from appliance.domain.devices import Seat
@@ -13,13 +13,14 @@ from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
 from appliance.domain.records import Initiation, WebhookLog
 from appliance.domain.vouchers import Voucher
-from appliance.ports import Record
+from appliance.ports import Record, Spool
 from appliance.store import codec, schema
 from appliance.store.port import Document, Store
 
 log = logging.getLogger(__name__)
 
 _RECENT = 512
+_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 # A later version on another box may read it, and its customer waits: not for too long.
 _PARKED = timedelta(minutes=10)
 _MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError)
@@ -94,6 +95,10 @@ class StoredRecords(Generic[R]):
             if found or not any(parked) or len(documents) < limit:
                 return found
 
+    async def owing(self, limit: int) -> list[R]:
+        """Return records that owe anything, whenever it is due, the soonest first."""
+        return self._readable(await self._store.due(self._name, _EVER, limit, self._scope))
+
     async def page(self, index: str, value: object, limit: int) -> list[R]:
         """Return records with this value, the newest first."""
         return self._readable(await self._store.page(self._name, index, value, limit))
@@ -139,7 +144,7 @@ def _storable(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Every collection of the product."""
+    """Every collection of the product, and what keeps calls while they are away."""
 
     payments: StoredRecords[Payment]
     vouchers: StoredRecords[Voucher]
@@ -150,6 +155,7 @@ class Books:
     plans: StoredRecords[Plan]
     users: StoredRecords[User]
     routers: StoredRecords[RouterRecord]
+    spool: Spool | None = None
 
 
 def books(store: Store, router_id: str | None = None) -> Books:
