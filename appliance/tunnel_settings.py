@@ -15,11 +15,13 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 KEY_FILE = Path("/etc/hotspot-appliance/tunnel/key")
-_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9-]{1,63})*", re.A)
-_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}", re.A)
-_PATH = re.compile(r"/[A-Za-z0-9._/-]{1,99}", re.A)
-_HEADER = re.compile(r"[Xx](-[A-Za-z0-9]{1,30}){1,5}", re.A)
-_WIREGUARD_KEY = re.compile(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=", re.A)
+_HOST = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9-]{1,63})*", re.ASCII
+)
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}", re.ASCII)
+_PATH = re.compile(r"/[A-Za-z0-9._/-]{1,99}", re.ASCII)
+_HEADER = re.compile(r"[Xx](-[A-Za-z0-9]{1,30}){1,5}", re.ASCII)
+_WIREGUARD_KEY = re.compile(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=", re.ASCII)
 _LOOPBACK = ("127.", "localhost:", "[::1]:")
 _KEY_TYPES = (
     "ssh-ed25519",

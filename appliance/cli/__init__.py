@@ -26,6 +26,7 @@ _GROUPS = {
     "sandbox": "sandbox",
     "setup": "setup",
     "tokens": "tokens",
+    "tunnel": "tunnel",
     "vouchers": "vouchers",
     "webhooks": "lists",
 }

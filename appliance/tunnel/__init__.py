@@ -1,1 +1,1 @@
-"""The way in for Safaricom: what keeps it open, the other side's files, and whether it leads here."""
+"""The way in for Safaricom: what keeps it open, and whether it leads to this box."""

@@ -33,14 +33,15 @@ class Program:
     files: dict[Path, str] = field(default_factory=dict)
 
 
-def program(known: WayIn, key: Path, folder: Path) -> Program | None:
+def program(known: WayIn, folder: Path, key: Path | None = None) -> Program | None:
     """Return what keeps this tunnel open; None where nothing on the box has to.
 
-    `key` is the secret that opens it; files go into `folder`.
+    Its files go into `folder`; `key` is where the secret is that opens it, if elsewhere than set.
     """
     tunnel = known.tunnel
     if isinstance(tunnel, Ssh):
-        return _ssh(tunnel, known.webhooks.listen, key, folder / "known_hosts")
+        known_hosts = folder / "known_hosts"
+        return _ssh(tunnel, known.webhooks.listen, key or tunnel.key_file, known_hosts)
     if isinstance(tunnel, Cloudflared):
         file = folder / CLOUDFLARED
         words = ("cloudflared", "tunnel", "--no-autoupdate", "--config", str(file), "run")

@@ -1,5 +1,6 @@
 """Serve one application on one listener."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -44,6 +45,9 @@ async def listening(app: web.Application, listen: str, grace: float = 5.0) -> As
     await runner.setup()
     try:
         await _site(runner, listen).start()
+        if listen.startswith("unix:"):
+            # The tunnel runs as somebody else, of our group; the folder keeps out all others.
+            await asyncio.to_thread(Path(listen.removeprefix("unix:")).chmod, 0o660)
         yield
     finally:
         await runner.cleanup()

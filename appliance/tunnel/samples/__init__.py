@@ -1,5 +1,6 @@
 """The other side's files, ready to be put where their first line says."""
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,9 +29,7 @@ _TEMPLATES = Environment(  # noqa: S701
 )
 
 
-def rendered(
-    known: WayIn, *, public_key: str = "", key_file: Path | None = None
-) -> dict[str, str]:
+def rendered(known: WayIn, *, public_key: str = "", key_file: Path | None = None) -> dict[str, str]:
     """Return the text of each file that this kind of tunnel needs, by its name.
 
     `public_key` is the box's for SSH; `key_file` where cloudflared finds its secret.
@@ -39,6 +38,7 @@ def rendered(
     values = {
         "host": url.hostname,
         "port": url.port or 443,
+        "log": re.sub("[^a-z0-9]", "_", f"hotspot_{url.hostname}"),
         "header": door.client_ip_header,
         "paths": _SEED_PATHS if door.seed_paths else (),
         "listen": door.listen,
