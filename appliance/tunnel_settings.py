@@ -18,10 +18,10 @@ KEY_FILE = Path("/etc/hotspot-appliance/tunnel/key")
 _HOST = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9-]{1,63})*", re.ASCII
 )
-_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}", re.ASCII)
-_PATH = re.compile(r"/[A-Za-z0-9._/-]{1,99}", re.ASCII)
-_HEADER = re.compile(r"[Xx](-[A-Za-z0-9]{1,30}){1,5}", re.ASCII)
-_WIREGUARD_KEY = re.compile(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=", re.ASCII)
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+_PATH = re.compile(r"/[A-Za-z0-9._/-]{1,99}")
+_HEADER = re.compile(r"[Xx](-[A-Za-z0-9]{1,30}){1,5}")
+_WIREGUARD_KEY = re.compile(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")
 _LOOPBACK = ("127.", "localhost:", "[::1]:")
 _KEY_TYPES = (
     "ssh-ed25519",
