@@ -14,6 +14,7 @@ from appliance.flows.drift import Drift
 from appliance.flows.reconcile import FURTHEST, Reconcile
 from appliance.flows.upkeep import Upkeep
 from appliance.flows.usage import Usage
+from appliance.ports import Beat, Watched
 
 PRUNE_EVERY_HOURS = 24
 REFRESH_TOKENS_EVERY_MINUTES = 30
@@ -22,6 +23,7 @@ REPAIR_EVERY_MINUTES = 5
 COUNT_EVERY_SECONDS = 60
 LOOK_AT_ROUTER_EVERY_SECONDS = 60
 LOOK_AT_CLOCK_EVERY_SECONDS = 30
+BEAT_EVERY_SECONDS = 10
 # However late: a clock that jumps ahead must not make a job miss its turn.
 JOB_DEFAULTS = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
 # The customers who wait for a box that starts come before its housekeeping.
@@ -42,7 +44,7 @@ class Jobs:
 
 
 @asynccontextmanager
-async def scheduled(jobs: Jobs) -> AsyncIterator[None]:
+async def scheduled(jobs: Jobs, watched: Watched) -> AsyncIterator[None]:
     """Run every job at its time until the block ends; one failed round never stops the next."""
     scheduler = AsyncIOScheduler(job_defaults=JOB_DEFAULTS)
     scheduler.add_job(jobs.upkeep.prune, IntervalTrigger(hours=PRUNE_EVERY_HOURS, jitter=600))
@@ -60,8 +62,11 @@ async def scheduled(jobs: Jobs) -> AsyncIterator[None]:
     soon = datetime.now(UTC) + _FIRST_REPAIR
     every_five = IntervalTrigger(minutes=REPAIR_EVERY_MINUTES)
     scheduler.add_job(jobs.drift.repair, every_five, next_run_time=soon)
+    scheduler.add_job(
+        _come_round, IntervalTrigger(seconds=BEAT_EVERY_SECONDS), args=(watched("scheduler"),)
+    )
     scheduler.start()
-    waking = asyncio.create_task(_wake_for_ever(scheduler))
+    waking = asyncio.create_task(_wake_for_ever(scheduler, watched("wake")), name="wake")
     try:
         yield
     finally:
@@ -86,7 +91,13 @@ def wake(scheduler: AsyncIOScheduler, now: datetime) -> None:
             job.modify(trigger=anew, next_run_time=now)
 
 
-async def _wake_for_ever(scheduler: AsyncIOScheduler) -> None:
+async def _come_round(beat: Beat) -> None:
+    """Show that jobs are run."""
+    beat()
+
+
+async def _wake_for_ever(scheduler: AsyncIOScheduler, beat: Beat) -> None:
     while True:
+        beat()
         await asyncio.sleep(LOOK_AT_CLOCK_EVERY_SECONDS)
         wake(scheduler, datetime.now(UTC))

@@ -1,8 +1,10 @@
 """The only place that builds things: settings → adapters → flows → doors and loops."""
 
 import asyncio
+import faulthandler
 import gc
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -12,8 +14,10 @@ import httpx
 from appliance import scheduler
 from appliance.app import doors
 from appliance.app.clock import SystemClock as SystemClock
+from appliance.app.notify import Supervisor
 from appliance.app.router import open_pool as open_pool
 from appliance.app.router import open_router
+from appliance.app.watchdog import Watchdog
 from appliance.app.wiring import Flows, Workers, wired
 from appliance.domain.errors import StoreUnavailable
 from appliance.domain.secrets import InClear
@@ -21,7 +25,7 @@ from appliance.flows.alarms import Alarms
 from appliance.flows.upkeep import Upkeep
 from appliance.mpesa import MpesaService
 from appliance.mpesa.gateway import MpesaGateway
-from appliance.ports import Cipher, Clock, Gateway
+from appliance.ports import Cipher, Clock, Gateway, Watched
 from appliance.settings import Settings
 from appliance.store.open import opened
 from appliance.store.port import Store
@@ -38,21 +42,35 @@ async def run(settings: Settings, on_ready: Callable[[], None]) -> None:
     """Serve and pay until cancelled; one dead loop stops all, and systemd starts us again."""
     # The loop and the database's threads wait for each other: the usual 5 ms would be most of it.
     sys.setswitchinterval(_SWITCH_SECONDS)
-    async with started(settings) as workers, asyncio.TaskGroup() as group:
+    supervisor = Supervisor(os.environ)
+    watchdog = Watchdog(supervisor)
+    # Whoever waits too long for us to be alive aborts us: the journal then has where we were.
+    faulthandler.enable()
+    async with started(settings, watchdog.loop) as workers:
         # What start-up made stays: looking through it again and again would be most of collecting.
         gc.collect()
         gc.freeze()
         gc.set_threshold(_COLLECT_AFTER)
         on_ready()
-        group.create_task(workers.webhooks.run())
-        group.create_task(workers.payments.run())
-        group.create_task(workers.vouchers.run())
-        group.create_task(workers.clerk.run())
-        group.create_task(workers.asker.run())
+        supervisor.ready("serving")
+        try:
+            await _loops(workers, watchdog)
+        finally:
+            supervisor.stopping()
+
+
+async def _loops(workers: Workers, watchdog: Watchdog) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(workers.webhooks.run(watchdog.loop))
+        group.create_task(workers.payments.run(watchdog.loop))
+        group.create_task(workers.vouchers.run(watchdog.loop))
+        group.create_task(workers.clerk.run(watchdog.loop))
+        group.create_task(workers.asker.run(watchdog.loop))
+        group.create_task(watchdog.run())
 
 
 @asynccontextmanager
-async def started(settings: Settings) -> AsyncIterator[Workers]:
+async def started(settings: Settings, watched: Watched) -> AsyncIterator[Workers]:
     """Open every adapter and door; neither the router nor M-Pesa has to be reachable."""
     clock = _clock(settings)
     async with AsyncExitStack() as stack:
@@ -80,7 +98,8 @@ async def started(settings: Settings) -> AsyncIterator[Workers]:
                     drift=flows.drift,
                     alarms=Alarms(router=router),
                     look_at_clock=clock.look,
-                )
+                ),
+                watched,
             )
         )
         yield workers

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -18,9 +17,13 @@ from appliance.domain.errors import (
     RouterRefused,
     RouterUnreachable,
     StoreUnavailable,
+    Unreadable,
 )
 from appliance.flows.evolve import Missing, evolve
-from appliance.ports import Clock, Owing, Records
+from appliance.ports import Beat, Clock, Owing, Records, Watched
+from appliance.worker.clerk import Clerk as Clerk
+from appliance.worker.outage import Outage, jitter
+from appliance.worker.rounds import is_stopping, next_of
 
 log = logging.getLogger(__name__)
 
@@ -28,21 +31,14 @@ R = TypeVar("R", bound=Owing)
 
 _FIRST_WAIT = timedelta(seconds=0.5)
 _LONGEST_WAIT = timedelta(seconds=30)
-_FIRST_AWAY, _LONGEST_AWAY = 0.25, 5.0
-_MOST_MISSED = 1000
 # Its device is elsewhere: the page that it opens on its return is faster than any of our looks.
 # Or the time is not known, and a time server is not heard any sooner for our asking.
 _LONGEST_ABSENCE = timedelta(minutes=5)
 # Less than a lease: what is claimed again has been let go of.
 _LONGEST_PAYING = 30.0
-_PARKED = timedelta(hours=1)
 _LOOK_EVERY = 1.0
 _BATCH = 32
 _HANDS = 8
-_CLERKS = 3
-# Beyond this many errands the books come first again: nothing may pile up without end.
-_PILE = 200
-_LONGEST_GIVING_WAY = 1.0
 
 
 class Worker(Generic[R]):
@@ -63,11 +59,7 @@ class Worker(Generic[R]):
         self._open = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._away_until = 0.0
-        self._away_for = _FIRST_AWAY
-        self._answered = 0.0
-        self._missed: dict[str, float] = {}
-        self._turn = -1
+        self._outage = Outage(clock.monotonic)
 
     def hand(self, record: R) -> None:
         """Take a record whose debt was born leased; it is paid as soon as a hand is free."""
@@ -79,12 +71,14 @@ class Worker(Generic[R]):
         """Return when nothing is waiting to be paid or being paid."""
         await self._idle.wait()
 
-    async def run(self) -> None:
+    async def run(self, watched: Watched) -> None:
         """Pay for ever; what a dead process left behind falls due when its lease runs out."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._look())
-            for _ in range(_HANDS):
-                group.create_task(self._work())
+            look = f"{self._name} look"
+            group.create_task(self._look(watched(look)), name=look)
+            for number in range(_HANDS):
+                hand = f"{self._name} {number}"
+                group.create_task(self._work(watched(hand)), name=hand)
 
     async def step(self) -> bool:
         """Claim what is due, pay it, and say whether there was work."""
@@ -93,8 +87,9 @@ class Worker(Generic[R]):
             await self._pay_one(record)
         return bool(claimed)
 
-    async def _look(self) -> None:
+    async def _look(self, beat: Beat) -> None:
         while True:
+            beat()
             # A record that waits for a hand longer than its lease is claimed again by somebody.
             room = _BATCH - self._waiting.qsize()
             try:
@@ -104,9 +99,13 @@ class Worker(Generic[R]):
                 log.warning("database away, looking again worker=%s why=%s", self._name, error)
             await asyncio.sleep(_LOOK_EVERY)
 
-    async def _work(self) -> None:
+    async def _work(self, beat: Beat) -> None:
         while True:
-            await self._pay_one(await self._waiting.get())
+            beat()
+            record = await next_of(self._waiting)
+            if record is None:
+                continue
+            await self._pay_one(record)
             self._open -= 1
             if self._open == 0:
                 self._idle.set()
@@ -129,113 +128,75 @@ class Worker(Generic[R]):
         try:
             async with asyncio.timeout(_LONGEST_PAYING):
                 await self._tried(record)
-        except TimeoutError:
-            log.warning("debt put off, it took too long %s=%s", self._name, record.id)
-            await self._put_off(record, _wait(record, _LONGEST_WAIT), "slow")
-        except Missing as error:
-            log.error("debt parked, a document is missing %s=%s", self._name, record.id)
-            await self._put_off(record, _PARKED, f"missing {error}")
-        except (DeviceAbsent, ClockInDoubt) as error:
-            await self._put_off(record, _wait(record, _LONGEST_ABSENCE), error.code)
-        except RouterUnreachable as error:
-            log.warning("debt put off %s=%s code=%s", self._name, record.id, error.code)
-            await self._wait_until(record, self._unreachable(record), error.code)
-        except ApplianceError as error:
-            log.warning("debt put off %s=%s code=%s", self._name, record.id, error.code)
-            await self._put_off(record, _wait(record, _LONGEST_WAIT), error.code)
-        except Exception as error:
+        except (ApplianceError, TimeoutError) as error:
+            await self._not_paid(record, error)
+        except (asyncio.CancelledError, Exception) as error:
+            if isinstance(error, asyncio.CancelledError) and is_stopping():
+                raise
             log.exception("debt parked, this is a bug %s=%s", self._name, record.id)
-            await self._put_off(record, _PARKED, f"bug: {type(error).__name__}")
+            await self._park(record, f"bug: {type(error).__name__}")
+
+    async def _not_paid(self, record: R, error: ApplianceError | TimeoutError) -> None:
+        code = "slow" if isinstance(error, TimeoutError) else error.code
+        match error:
+            case Missing() | Unreadable():
+                log.error("debt parked, what it needs is %s %s=%s", code, self._name, record.id)
+                await self._park(record, f"{code} {error}")
+            case DeviceAbsent() | ClockInDoubt():
+                await self._put_off(record, _wait(record, _LONGEST_ABSENCE), code)
+            case RouterUnreachable():
+                log.warning("debt put off %s=%s code=%s", self._name, record.id, code)
+                await self._wait_for_router(record, code)
+            case _:
+                log.warning("debt put off %s=%s code=%s", self._name, record.id, code)
+                await self._put_off(record, _wait(record, _LONGEST_WAIT), code)
 
     async def _tried(self, record: R) -> None:
         """Pay; whatever else goes wrong, a router that answers is there for the others too."""
         try:
             await self._pay(record)
         except (DeviceAbsent, RouterRefused):
-            self._router_is_there(record)
+            self._outage.is_over(record.id)
             raise
-        self._router_is_there(record)
+        self._outage.is_over(record.id)
 
     async def _next(self, limit: int) -> list[R]:
         """Return what is due; from a router that is away one after the other tries for all."""
         now = self._clock.now()
-        if not self._away_until:
+        if not self._outage.lasts:
             return await self._records.due(now, limit) if limit > 0 else []
-        if self._clock.monotonic() < self._away_until:
+        if not self._outage.is_time_to_try:
             return []
-        waiting = await self._records.due(now, _BATCH)
-        self._turn += 1
-        return waiting[self._turn % len(waiting) :][:1] if waiting else []
+        return self._outage.one_of(await self._records.due(now, _BATCH))
 
-    def _unreachable(self, record: R) -> datetime:
-        """Return until when a debt waits for the router: in its place, where all must wait."""
-        now = self._clock.monotonic()
-        before, self._missed[record.id] = self._missed.get(record.id), now
-        if before is not None and before < self._answered:
-            # Others were served meanwhile: it is this one.
-            return self._clock.now() + _wait(record, _LONGEST_WAIT)
-        if now >= self._away_until:
-            self._away_for = min(self._away_for * 2, _LONGEST_AWAY)
-            self._away_until = now + self._away_for * _jitter()
-        return _place(record, self._clock.now())
-
-    def _router_is_there(self, record: R) -> None:
-        self._away_until, self._away_for = 0.0, _FIRST_AWAY
-        self._answered = self._clock.monotonic()
-        self._missed.pop(record.id, None)
-        if len(self._missed) > _MOST_MISSED:
-            self._missed.clear()
+    async def _wait_for_router(self, record: R, why: str) -> None:
+        """Put a debt off for itself alone, or in its place where all must wait."""
+        now = self._clock.now()
+        alone = self._outage.missed(record.id)
+        until = now + _wait(record, _LONGEST_WAIT) if alone else _place(record, now)
+        await self._owe(record, lambda owed, lease: owed.put_off(lease, until, why))
 
     async def _put_off(self, record: R, wait: timedelta, why: str) -> None:
-        await self._wait_until(record, self._clock.now() + wait, why)
+        until = self._clock.now() + wait
+        await self._owe(record, lambda owed, lease: owed.put_off(lease, until, why))
 
-    async def _wait_until(self, record: R, until: datetime, why: str) -> None:
+    async def _park(self, record: R, why: str) -> None:
+        now = self._clock.now()
+        await self._owe(record, lambda owed, lease: owed.parked(lease, now, why))
+
+    async def _owe(self, record: R, later: Callable[[Owed, datetime | None], Owed]) -> None:
+        """Store how the debt goes on; whatever comes of it, this hand goes on too."""
         lease = None if record.owed is None else record.owed.lease_until
 
         def step(current: R) -> R:
-            if current.owed is None:
-                return current
-            return _owing(current, current.owed.put_off(lease, until, why))
+            return current if current.owed is None else _owing(current, later(current.owed, lease))
 
         try:
             await evolve(self._records, record, step)
         except ApplianceError as error:
             log.warning("left to its lease %s=%s code=%s", self._name, record.id, error.code)
-
-
-class Clerk:
-    """Keeps the books when no gate is being opened; in a long rush, at a slower pace.
-
-    An errand that is lost with the process, or fails, leaves a debt in the store that falls due.
-    """
-
-    def __init__(self, idle: Callable[[], Awaitable[None]]) -> None:
-        self._idle = idle
-        self._errands: asyncio.Queue[Callable[[], Awaitable[object]]] = asyncio.Queue()
-
-    def later(self, errand: Callable[[], Awaitable[object]]) -> None:
-        """Do this after the gates that are waiting."""
-        self._errands.put_nowait(errand)
-
-    async def run(self) -> None:
-        """Do errands for ever."""
-        async with asyncio.TaskGroup() as group:
-            for _ in range(_CLERKS):
-                group.create_task(self._work())
-
-    async def _work(self) -> None:
-        while True:
-            errand = await self._errands.get()
-            if self._errands.qsize() < _PILE:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_LONGEST_GIVING_WAY):
-                        await self._idle()
-            try:
-                await errand()
-            except ApplianceError as error:
-                log.warning("bookkeeping is left to its debt code=%s", error.code)
-            except Exception:
-                log.exception("bookkeeping failed, this is a bug")
+        except Exception:
+            log.exception("left to its lease, this is a bug %s=%s", self._name, record.id)
 
 
 def _owing(record: R, owed: Owed) -> R:
@@ -251,8 +212,4 @@ def _place(record: Owing, now: datetime) -> datetime:
 def _wait(record: Owing, longest: timedelta) -> timedelta:
     attempts = 0 if record.owed is None else record.owed.attempts
     wait = min(_FIRST_WAIT * float(2 ** min(attempts, 10)), longest)
-    return wait * _jitter()
-
-
-def _jitter() -> float:
-    return random.uniform(0.5, 1)  # noqa: S311 # so that a crowd spreads out
+    return wait * jitter()
