@@ -6,8 +6,8 @@ from enum import StrEnum
 
 # Long enough for a slow router, short enough that a killed process is made good within a minute.
 LEASE = timedelta(seconds=40)
-# What nobody can pay as it stands is tried again now and then: a later version may know how.
-_PARKED_FOR = timedelta(hours=1)
+PARKED_FOR = timedelta(hours=1)
+"""What nobody can pay as it stands is tried again now and then: a later version may know how."""
 
 
 class Kind(StrEnum):
@@ -63,7 +63,7 @@ class Owed:
 
     def parked(self, lease: datetime | None, now: datetime, error: str) -> "Owed":
         """Return the debt put aside for a person to look at; only the lease's holder may."""
-        aside = self.put_off(lease, now + _PARKED_FOR, error)
+        aside = self.put_off(lease, now + PARKED_FOR, error)
         return aside if aside is self else replace(aside, parked_at=self.parked_at or now)
 
 

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 _RECENT = 512
 # A later version on another box may read it, and its customer waits: not for too long.
 _PARKED = timedelta(minutes=10)
-_MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError)
+_MISSHAPEN = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 R = TypeVar("R", bound=Record)
 
@@ -68,7 +68,7 @@ class StoredRecords(Generic[R]):
         if found is None:
             return None
         try:
-            return self._seen(codec.record(self._kind, found))
+            return self._seen(self._read(found))
         except _MISSHAPEN as error:
             raise Unreadable(f"{self._name} {found['_id']}") from error
 
@@ -98,9 +98,21 @@ class StoredRecords(Generic[R]):
         """Return records with this value, the newest first."""
         return self._readable(await self._store.page(self._name, index, value, limit))
 
+    def _read(self, document: Document) -> R:
+        record = codec.record(self._kind, document)
+        if not isinstance(record.version, int):
+            raise TypeError("a version is a number")
+        return record
+
     async def _park(self, document: Document, now: datetime) -> bool:
         """Put a debt off with its reason, unless who can read it was faster."""
-        later = {"owed.at": now + _PARKED, "owed.lastError": "unreadable"}
+        since = codec.at(document, "owed.parkedAt") or now
+        later = {
+            "owed.at": now + _PARKED,
+            "owed.lastError": Unreadable.code,
+            "owed.parkedAt": since,
+            "owed.leaseUntil": None,
+        }
         as_read = {"owed.at": codec.at(document, "owed.at"), "version": document.get("version")}
         try:
             await self._store.change(self._name, str(document["_id"]), later, as_read)
@@ -120,7 +132,7 @@ class StoredRecords(Generic[R]):
         found = []
         for document in documents:
             try:
-                found.append(codec.record(self._kind, document))
+                found.append(self._read(document))
             except _MISSHAPEN:
                 if document["_id"] not in self._unreadable:
                     self._unreadable.add(document["_id"])
