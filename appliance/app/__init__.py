@@ -8,12 +8,14 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 import httpx
 
 from appliance import scheduler
 from appliance.app import doors
 from appliance.app.clock import SystemClock as SystemClock
+from appliance.app.measuring import Measuring
 from appliance.app.notify import Supervisor
 from appliance.app.router import open_pool as open_pool
 from appliance.app.router import open_router
@@ -25,12 +27,17 @@ from appliance.flows.alarms import Alarms
 from appliance.flows.upkeep import Upkeep
 from appliance.mpesa import MpesaService
 from appliance.mpesa.gateway import MpesaGateway
-from appliance.ports import Cipher, Clock, Gateway, Watched
+from appliance.ports import Cipher, Clock, Gateway
 from appliance.settings import Settings
+from appliance.store.debts import Debts
 from appliance.store.open import opened
 from appliance.store.port import Store
 from appliance.store.records import Books, books
 from appliance.store.schema import INITIATIONS, KEEP_WEBHOOKS, WEBHOOKS
+from appliance.web.health import Health
+
+if TYPE_CHECKING:
+    from appliance.app.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +53,7 @@ async def run(settings: Settings, on_ready: Callable[[], None]) -> None:
     watchdog = Watchdog(supervisor)
     # Whoever waits too long for us to be alive aborts us: the journal then has where we were.
     faulthandler.enable()
-    async with started(settings, watchdog.loop) as workers:
+    async with started(settings, watchdog) as workers:
         # What start-up made stays: looking through it again and again would be most of collecting.
         gc.collect()
         gc.freeze()
@@ -70,21 +77,42 @@ async def _loops(workers: Workers, watchdog: Watchdog) -> None:
 
 
 @asynccontextmanager
-async def started(settings: Settings, watched: Watched) -> AsyncIterator[Workers]:
+async def started(settings: Settings, watchdog: Watchdog) -> AsyncIterator[Workers]:
     """Open every adapter and door; neither the router nor M-Pesa has to be reachable."""
-    clock = _clock(settings)
+    clock, metrics = _clock(settings), _metrics(settings)
+    metrics.live(certain=clock.certain, lag=lambda: watchdog.lag, late=watchdog.late)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings))
         await _set(clock, store)
         http = await stack.enter_async_context(_http(settings))
         router = await stack.enter_async_context(open_router(settings.router))
-        kept = books(store, settings.router.id)
+        kept = books(store, settings.router.id, metrics.observe)
         cipher = await open_cipher(settings)
         mpesa = _mpesa(settings, kept, http, clock, cipher)
         flows, workers = wired(settings, kept, _gateway(settings, mpesa), router, clock, cipher)
-        await stack.enter_async_context(doors.portal(settings, kept, flows, router, clock))
-        await stack.enter_async_context(doors.webhooks(settings, kept, flows, workers, clock))
-        await stack.enter_async_context(doors.admin(settings, store, mpesa))
+        opened_doors = doors.Opened(("portal", "webhooks"))
+        health = Health(
+            checks={"database": store.ping, **opened_doors.checks()},
+            late=watchdog.late,
+            scrape=metrics.scrape,
+        )
+        await stack.enter_async_context(doors.admin(settings, health, mpesa))
+        for name, door in (
+            ("portal", doors.portal(settings, kept, flows, router, clock)),
+            ("webhooks", doors.webhooks(settings, kept, flows, workers, clock)),
+        ):
+            await stack.enter_async_context(opened_doors.door(name, door))
+        alarms = Alarms(router=router)
+        measuring = Measuring(
+            metrics=metrics,
+            ping=store.ping,
+            debts=Debts(store, settings.router.id),
+            kept=kept,
+            cashier=flows.cashier,
+            alarms=alarms,
+            clock=clock,
+            wal=settings.appliance.data_dir / "appliance.sqlite3-wal",
+        )
         upkeep = Upkeep(
             lambda before: store.prune(WEBHOOKS.name, "timestamp", before), KEEP_WEBHOOKS, clock
         )
@@ -96,13 +124,22 @@ async def started(settings: Settings, watched: Watched) -> AsyncIterator[Workers
                     reconcile=flows.reconcile,
                     usage=flows.usage,
                     drift=flows.drift,
-                    alarms=Alarms(router=router),
+                    alarms=alarms,
                     look_at_clock=clock.look,
+                    measure=measuring.look,
                 ),
-                watched,
+                watchdog.loop,
+                lambda job, well: metrics.ran(job, clock.now() if well else None),
             )
         )
         yield workers
+
+
+def _metrics(settings: Settings) -> "Metrics":
+    """Return what is counted; the command line has no use for its library."""
+    from appliance.app.metrics import Metrics  # noqa: PLC0415
+
+    return Metrics(("api",) if settings.router.ssh_fingerprint is None else ("api", "ssh"))
 
 
 def open_store(settings: Settings) -> AbstractAsyncContextManager[Store]:

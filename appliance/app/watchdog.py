@@ -36,6 +36,8 @@ class Watchdog:
         self._monotonic = monotonic
         self._came_round: dict[str, float] = {}
         self._late: tuple[str, ...] = ()
+        self.lag = 0.0
+        """Seconds by which the latest look came late: so long was the event loop busy."""
 
     def loop(self, name: str) -> Beat:
         """Watch the loop of this name; return what it calls whenever it comes round."""
@@ -60,7 +62,9 @@ class Watchdog:
         while True:
             faulthandler.dump_traceback_later(_STUCK, exit=True)
             self.look()
+            due = self._monotonic() + every
             await asyncio.sleep(every)
+            self.lag = max(0.0, self._monotonic() - due)
 
     def look(self) -> None:
         """Tell the supervisor that all is well, or the journal what is not."""

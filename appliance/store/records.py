@@ -2,6 +2,7 @@
 
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
@@ -25,6 +26,8 @@ _PARKED = timedelta(minutes=10)
 _MISSHAPEN = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 R = TypeVar("R", bound=Record)
+Observer = Callable[[Record | None, Record], None]
+"""Is told of every write that was made: what was there, if anything, and what is there now."""
 
 
 class StoredRecords(Generic[R]):
@@ -36,12 +39,14 @@ class StoredRecords(Generic[R]):
         collection: schema.Collection,
         kind: type[R],
         scope: str | None = None,
+        observe: Observer | None = None,
     ) -> None:
         """Take what `due` is limited to, where several boxes share the collection."""
         self._store = store
         self._name = collection.name
         self._kind = kind
         self._scope = scope
+        self._observe = observe
         self._guards = collection.guards
         self._unreadable: set[str] = set()
         self._recent: OrderedDict[str, R] = OrderedDict()
@@ -49,7 +54,7 @@ class StoredRecords(Generic[R]):
     async def insert(self, record: R) -> R:
         """Store a new record."""
         await self._store.insert(self._name, codec.document(record))
-        return self._seen(record)
+        return self._stored(None, record)
 
     async def get(self, record_id: str) -> R | None:
         """Return the record with this id."""
@@ -81,7 +86,7 @@ class StoredRecords(Generic[R]):
         when = {"version": before.version or None} | guarded
         self._recent.pop(before.id, None)
         await self._store.change(self._name, before.id, changes, when)
-        return self._seen(newer)
+        return self._stored(before, newer)
 
     async def due(self, now: datetime, limit: int) -> list[R]:
         """Return records whose debt is due; what cannot be read is parked, out of their way."""
@@ -119,6 +124,11 @@ class StoredRecords(Generic[R]):
         except Conflict:
             return False
         return True
+
+    def _stored(self, before: R | None, after: R) -> R:
+        if self._observe is not None:
+            self._observe(before, after)
+        return self._seen(after)
 
     def _seen(self, record: R) -> R:
         self._recent[record.id] = record
@@ -164,14 +174,14 @@ class Books:
     routers: StoredRecords[RouterRecord]
 
 
-def books(store: Store, router_id: str | None = None) -> Books:
+def books(store: Store, router_id: str | None = None, observe: Observer | None = None) -> Books:
     """Open every collection on this store; only this router's vouchers ever fall due."""
     return Books(
-        payments=StoredRecords(store, schema.PAYMENTS, Payment),
-        vouchers=StoredRecords(store, schema.VOUCHERS, Voucher, scope=router_id),
+        payments=StoredRecords(store, schema.PAYMENTS, Payment, observe=observe),
+        vouchers=StoredRecords(store, schema.VOUCHERS, Voucher, router_id, observe),
         seats=StoredRecords(store, schema.SEATS, Seat),
         initiations=StoredRecords(store, schema.INITIATIONS, Initiation),
-        webhooks=StoredRecords(store, schema.WEBHOOKS, WebhookLog),
+        webhooks=StoredRecords(store, schema.WEBHOOKS, WebhookLog, observe=observe),
         paybills=StoredRecords(store, schema.PAYBILLS, Paybill),
         plans=StoredRecords(store, schema.PLANS, Plan),
         users=StoredRecords(store, schema.USERS, User),
