@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-import sys
+import subprocess
 import tomllib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,6 +24,7 @@ from appliance.store.open import opened
 from appliance.store.records import books
 from appliance.store.seed import seed
 from provisioning.pages import render_pages
+from tests.forks import Forked, forked
 from tests.servers import free_port
 
 PATIENCE = 20.0
@@ -47,7 +48,7 @@ class World:
         self.database = database
         self.settings, self.seed = config.write(folder, self.ports, mongodb)
         self._stack = AsyncExitStack()
-        self._daemon: asyncio.subprocess.Process | None = None
+        self._daemon: Forked | None = None
         self._near: Neighbours | None = None
 
     @property
@@ -74,16 +75,13 @@ class World:
 
     async def start(self, **environment: str) -> None:
         """Start the daemon and return when it is ready."""
-        self._daemon = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
+        words = ("run", "--config", str(self.settings))
+        self._daemon = await forked(
             "tests.journeys.daemon",
-            "run",
-            "--config",
-            str(self.settings),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=None if os.environ.get("SHOW_DAEMON") else asyncio.subprocess.DEVNULL,
-            env={**os.environ, "APPLIANCE_MONGODB__DATABASE": self.database, **environment},
+            *words,
+            stdout=subprocess.PIPE,
+            stderr=None if os.environ.get("SHOW_DAEMON") else subprocess.DEVNULL,
+            environment={**os.environ, "APPLIANCE_MONGODB__DATABASE": self.database, **environment},
         )
         assert self._daemon.stdout is not None
         async with asyncio.timeout(PATIENCE):
