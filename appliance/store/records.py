@@ -109,6 +109,16 @@ class StoredRecords(Generic[R]):
             raise TypeError("a version is a number")
         return record
 
+    async def unreadable(self) -> list[str]:
+        """Return the ids of what this version cannot read; every document is looked at."""
+        found = []
+        async for document in self._store.every(self._name):
+            try:
+                self._read(document)
+            except _MISSHAPEN:
+                found.append(str(document["_id"]))
+        return found
+
     async def _park(self, document: Document, now: datetime) -> bool:
         """Put a debt off with its reason, unless who can read it was faster."""
         since = codec.at(document, "owed.parkedAt") or now

@@ -5,12 +5,13 @@ import os
 import re
 import signal
 import socket
-import sys
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from appliance.domain.ids import new_id
+from tests.forks import Forked, forked
 from tests.world import PATIENCE, World
 
 
@@ -47,31 +48,29 @@ async def listening(address: str) -> AsyncIterator[Listener]:
 
 
 @asynccontextmanager
-async def daemon(folder: Path, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def daemon(folder: Path, **environment: str) -> AsyncIterator[Forked]:
     """Run the daemon without any neighbour: no router, no Safaricom."""
     await asyncio.to_thread(folder.mkdir, exist_ok=True)
     world = await asyncio.to_thread(World, folder, None, "supervised")
     await world.fill()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.journeys.daemon", "run", "--config", str(world.settings)),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, **environment},
+    process = await forked(
+        *("tests.journeys.daemon", "run", "--config", str(world.settings)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        environment={**os.environ, **environment},
     )
     try:
         yield process
     finally:
-        if process.returncode is None:
-            process.kill()
+        process.send_signal(signal.SIGKILL)
         await process.wait()
 
 
-async def ended(process: asyncio.subprocess.Process) -> tuple[int, str]:
+async def ended(process: Forked) -> tuple[int, str]:
     """Return how it ended, and what it said."""
-    assert process.stderr is not None
     async with asyncio.timeout(PATIENCE):
-        said = (await process.stderr.read()).decode()
-        return await process.wait(), said
+        _, said = await process.communicate()
+        return await process.wait(), said.decode()
 
 
 async def broken(folder: Path, how: str) -> tuple[int, str, list[str]]:

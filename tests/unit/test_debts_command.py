@@ -16,6 +16,7 @@ from appliance.sandbox import config
 from appliance.sandbox.addresses import Ports
 from appliance.store.open import opened
 from appliance.store.records import books
+from appliance.store.seed import seed
 
 BODY = '{"MSISDN": "254712345678"}'
 
@@ -55,3 +56,20 @@ def test_a_parked_call_is_listed_without_its_body_tried_again_and_given_up(tmp_p
     assert said("give-up", webhook.id).exit_code == 0
     assert json.loads(said("list", "--json").stdout) == []
     assert said("give-up", webhook.id).exit_code == 1
+
+
+def test_a_document_that_cannot_be_read_is_named_by_the_status(tmp_path: Path) -> None:
+    settings, seeds = config.write(tmp_path, Ports.at(0), None)
+
+    async def store() -> str:
+        async with opened(uri=None, database="", data_dir=tmp_path) as opened_store:
+            await seed(opened_store, seeds)
+            (plan, *_) = await books(opened_store).plans.page("active", value=True, limit=5)
+            await opened_store.change("plans", plan.id, {"durationSeconds": "an hour"}, {})
+            return plan.id
+
+    plan_id = asyncio.run(store())
+    said = CliRunner().invoke(cli, ["db", "status", "--json", "--config", str(settings)])
+    assert json.loads(said.stdout)["unreadable"] == {"plans": [plan_id]}
+    said = CliRunner().invoke(cli, ["db", "status", "--config", str(settings)])
+    assert f"plans: this version cannot read {plan_id}" in said.stdout
