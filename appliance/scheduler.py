@@ -48,7 +48,6 @@ class Jobs:
     usage: Usage
     drift: Drift
     alarms: Alarms
-    look_at_clock: Callable[[], Awaitable[object]]
     measure: Callable[[], Awaitable[object]]
 
 
@@ -90,7 +89,7 @@ def _table(jobs: Jobs) -> dict[str, tuple[Callable[[], Awaitable[object]], Inter
             jobs.reconcile.sweep_quietly,
             IntervalTrigger(minutes=PULL_EVERY_MINUTES, jitter=60),
         ),
-        "clock": (jobs.look_at_clock, IntervalTrigger(seconds=LOOK_AT_CLOCK_EVERY_SECONDS)),
+        "clock": (jobs.upkeep.look_at_clock, IntervalTrigger(seconds=LOOK_AT_CLOCK_EVERY_SECONDS)),
         "usage": (jobs.usage.poll, IntervalTrigger(seconds=COUNT_EVERY_SECONDS)),
         "alarms": (jobs.alarms.look, IntervalTrigger(seconds=LOOK_AT_ROUTER_EVERY_SECONDS)),
         "drift": (jobs.drift.repair, IntervalTrigger(minutes=REPAIR_EVERY_MINUTES)),

@@ -114,7 +114,13 @@ async def started(settings: Settings, watchdog: Watchdog) -> AsyncIterator[Worke
             wal=settings.appliance.data_dir / "appliance.sqlite3-wal",
         )
         upkeep = Upkeep(
-            lambda before: store.prune(WEBHOOKS.name, "timestamp", before), KEEP_WEBHOOKS, clock
+            prune_webhooks=lambda before: store.prune(WEBHOOKS.name, "timestamp", before),
+            keep_webhooks=KEEP_WEBHOOKS,
+            webhooks=kept.webhooks,
+            payments=kept.payments,
+            vouchers=kept.vouchers,
+            clock=clock,
+            look=clock.look,
         )
         await stack.enter_async_context(
             scheduler.scheduled(
@@ -125,7 +131,6 @@ async def started(settings: Settings, watchdog: Watchdog) -> AsyncIterator[Worke
                     usage=flows.usage,
                     drift=flows.drift,
                     alarms=alarms,
-                    look_at_clock=clock.look,
                     measure=measuring.look,
                 ),
                 watchdog.loop,

@@ -6,8 +6,8 @@ from enum import StrEnum
 
 # Long enough for a slow router, short enough that a killed process is made good within a minute.
 LEASE = timedelta(seconds=40)
-PARKED_FOR = timedelta(hours=1)
-"""What nobody can pay as it stands is tried again now and then: a later version may know how."""
+LONGEST_PUT_OFF = timedelta(hours=1)
+"""No try that failed puts the next one off for longer: a later version may know what to do."""
 
 
 class Kind(StrEnum):
@@ -63,8 +63,15 @@ class Owed:
 
     def parked(self, lease: datetime | None, now: datetime, error: str) -> "Owed":
         """Return the debt put aside for a person to look at; only the lease's holder may."""
-        aside = self.put_off(lease, now + PARKED_FOR, error)
+        aside = self.put_off(lease, now + LONGEST_PUT_OFF, error)
         return aside if aside is self else replace(aside, parked_at=self.parked_at or now)
+
+    def brought_back(self, now: datetime, latest: datetime) -> "Owed":
+        """Return the debt as due now where it lies after `latest`: nobody means it to wait so."""
+        if self.at <= latest:
+            return self
+        since = None if self.since is None else min(self.since, now)
+        return replace(self, at=now, lease_until=None, since=since)
 
 
 def owing(kind: Kind, now: datetime) -> Owed:

@@ -17,7 +17,8 @@ SEND_WITHIN = timedelta(seconds=20)
 UNDECIDED_FOR = SEND_WITHIN + timedelta(seconds=40) + timedelta(minutes=3)
 _FIRST_ASK = SEND_WITHIN
 _ASK_EVERY = timedelta(seconds=15)
-_LATE_ASKS = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 60, 360))
+LATE_ASKS = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 60, 360))
+"""How long after the purchase a question is still worth it, when the early ones proved nothing."""
 
 
 class State(StrEnum):
@@ -265,7 +266,7 @@ def _next_question(payment: Payment, now: datetime) -> dict[str, Any]:
     """Return what changes when the answer proved nothing: when to ask again, and what to tell."""
     if now < payment.locked_until:
         return {"owed": Owed(Kind.ASK, now + _ASK_EVERY)}
-    left = _LATE_ASKS[payment.late_asks :]
+    left = LATE_ASKS[payment.late_asks :]
     # A box that was off for hours still asks every late question, one after the other.
     at = max(now + _ASK_EVERY, payment.created_at + left[0]) if left else None
     return {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from appliance.domain.debts import PARKED_FOR, Kind
+from appliance.domain.debts import LONGEST_PUT_OFF, Kind
 from appliance.domain.errors import Conflict, Invalid
 from appliance.store.codec import at
 from appliance.store.port import Document, Store
@@ -69,7 +69,7 @@ class Debts:
         for name, collection in COLLECTIONS.items():
             if not collection.owes:
                 continue
-            horizon = now + PARKED_FOR
+            horizon = now + LONGEST_PUT_OFF
             for document in await self._store.due(name, horizon, MOST, self._router_id):
                 debt = _debt(name, document, now)
                 if debt.at <= now or debt.being_paid or debt.last_error is not None:
