@@ -13,7 +13,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from appliance.flows.alarms import Alarms
 from appliance.flows.drift import Drift
-from appliance.flows.reconcile import FURTHEST, Reconcile
+from appliance.flows.reconcile import Reconcile
 from appliance.flows.upkeep import Upkeep
 from appliance.flows.usage import Usage
 from appliance.ports import Beat, Watched
@@ -66,8 +66,8 @@ async def scheduled(jobs: Jobs, watched: Watched, ran: Ran) -> AsyncIterator[Non
     for name, (work, when) in table.items():
         first = {"next_run_time": soon} if name in _SOON else {}
         scheduler.add_job(work, when, id=name, **first)
-    # Once at start, as far back as there is: the box may have been off for long.
-    scheduler.add_job(jobs.reconcile.sweep_quietly, args=(FURTHEST,), id="first_sweep")
+    # Once at start too: the box may have been off for long.
+    scheduler.add_job(jobs.reconcile.sweep_quietly, id="first_sweep")
     scheduler.start()
     waking = asyncio.create_task(_wake_for_ever(scheduler, watched("wake")), name="wake")
     try:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import httpx
@@ -30,10 +31,11 @@ from appliance.mpesa.gateway import MpesaGateway
 from appliance.ports import Cipher, Clock, Gateway
 from appliance.settings import Settings
 from appliance.store.debts import Debts
-from appliance.store.open import opened
+from appliance.store.open import opened, opened_spool
 from appliance.store.port import Store
 from appliance.store.records import Books, books
 from appliance.store.schema import INITIATIONS, KEEP_WEBHOOKS, WEBHOOKS
+from appliance.store.spool import FileSpool
 from appliance.web.health import Health
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ async def run(settings: Settings, on_ready: Callable[[], None]) -> None:
 
 async def _loops(workers: Workers, watchdog: Watchdog) -> None:
     async with asyncio.TaskGroup() as group:
+        group.create_task(workers.intake.run(watchdog.loop), name="intake")
         group.create_task(workers.webhooks.run(watchdog.loop))
         group.create_task(workers.payments.run(watchdog.loop))
         group.create_task(workers.vouchers.run(watchdog.loop))
@@ -83,10 +86,11 @@ async def started(settings: Settings, watchdog: Watchdog) -> AsyncIterator[Worke
     metrics.live(certain=clock.certain, lag=lambda: watchdog.lag, late=watchdog.late)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings))
+        spool = await stack.enter_async_context(open_spool(settings))
         await _set(clock, store)
         http = await stack.enter_async_context(_http(settings))
         router = await stack.enter_async_context(open_router(settings.router))
-        kept = books(store, settings.router.id, metrics.observe)
+        kept = replace(books(store, settings.router.id, metrics.observe), spool=spool)
         cipher = await open_cipher(settings)
         mpesa = _mpesa(settings, kept, http, clock, cipher)
         flows, workers = wired(settings, kept, _gateway(settings, mpesa), router, clock, cipher)
@@ -149,12 +153,21 @@ def _metrics(settings: Settings) -> "Metrics":
 
 def open_store(settings: Settings) -> AbstractAsyncContextManager[Store]:
     """Open the database the settings name."""
-    uri = settings.mongodb.uri
     return opened(
-        uri=None if uri is None else uri.get_secret_value(),
+        uri=_uri(settings),
         database=settings.mongodb.database,
         data_dir=settings.appliance.data_dir,
     )
+
+
+def open_spool(settings: Settings) -> AbstractAsyncContextManager[FileSpool | None]:
+    """Open what calls wait in for the database; None where that is on this box."""
+    return opened_spool(uri=_uri(settings), data_dir=settings.appliance.data_dir)
+
+
+def _uri(settings: Settings) -> str | None:
+    uri = settings.mongodb.uri
+    return None if uri is None else uri.get_secret_value()
 
 
 @asynccontextmanager

@@ -43,6 +43,7 @@ class Measuring:
         """Look once; while the database is away, only at what is to be seen without it."""
         self.metrics.router(self.alarms.health, self.clock.now())
         self.metrics.memory(await to_thread(_resident_bytes))
+        await self._spooled()
         began = self.clock.monotonic()
         try:
             await self.ping()
@@ -56,6 +57,17 @@ class Measuring:
                 await part()
             except ApplianceError as error:
                 log.debug("not measured code=%s", error.code)
+
+    async def _spooled(self) -> None:
+        """Count the calls that wait here: most of all while the database is away."""
+        if self.kept.spool is None:
+            return
+        try:
+            backlog = await self.kept.spool.backlog()
+        except StoreUnavailable as error:
+            log.debug("not measured code=%s", error.code)
+            return
+        self.metrics.spool(backlog.waiting, backlog.parked)
 
     async def _owed(self) -> None:
         now = self.clock.now()

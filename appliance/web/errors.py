@@ -14,6 +14,7 @@ from appliance.domain.errors import (
     RouterUnreachable,
     SalesClosed,
 )
+from appliance.web import away
 from appliance.web.pages import Pages
 
 log = logging.getLogger(__name__)
@@ -86,10 +87,10 @@ def portal_errors(pages: Pages, default: str) -> Middleware:
         except web.HTTPException as error:
             large = error.status == web.HTTPRequestEntityTooLarge.status_code
             reason = "too_large" if large else "page_unknown"
-            return _answer(request, pages, default, error.status, reason)
+            return await _answer(request, pages, default, error.status, reason)
         except ApplianceError as error:
-            log.warning("request failed path=%s code=%s", _route(request), error.code)
-            return _answer(request, pages, default, status_of(error), reason_of(error))
+            log.warning("request failed path=%s code=%s", away.route_of(request), error.code)
+            return await _answer(request, pages, default, status_of(error), reason_of(error))
 
     return middleware
 
@@ -105,16 +106,23 @@ def page_headers(nonce: str) -> dict[str, str]:
     }
 
 
-def _answer(
+async def _answer(
     request: web.Request, pages: Pages, default: str, status: int, reason: str
 ) -> web.Response:
     language = request.query.get("lang", default)
     language = language if language in pages.languages else default
-    message = pages.text(language, f"problem.{reason}")
+    if reason == away.REASON:
+        message = away.sentence(pages, language, away.route_of(request))
+    else:
+        message = pages.text(language, f"problem.{reason}")
     if request.path.startswith("/api/"):
         said = {"error": {"code": reason, "message": message}}
         return web.json_response(said, status=status)
     nonce = secrets.token_hex(12)
+    headers = page_headers(nonce)
+    if reason == away.REASON:
+        body = await away.body(request, pages, default, nonce)
+        return web.Response(body=body, status=status, headers=headers)
     body = pages.render(
         "message.html",
         language,
@@ -124,11 +132,4 @@ def _answer(
         message=message,
         home_url="/",
     )
-    headers = page_headers(nonce)
     return web.Response(body=body, status=status, headers=headers)
-
-
-def _route(request: web.Request) -> str:
-    """Return the route's pattern: the path itself may hold a customer's token."""
-    resource = request.match_info.route.resource
-    return resource.canonical if resource is not None else "unknown"

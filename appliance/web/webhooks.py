@@ -20,7 +20,8 @@ from appliance.flows.inbox import (
     STATUS_TIMEOUT,
     STK_CALLBACK,
 )
-from appliance.ports import Clock, Handover, Payments, WebhookLogs
+from appliance.flows.intake import Intake
+from appliance.ports import Clock, WebhookLogs
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +45,9 @@ _REJECTIONS = {"account": "C2B00012", "amount": "C2B00013", "shortcode": "C2B000
 class WebhooksDoor:
     """What the door needs."""
 
-    payments: Payments
+    intake: Intake
     webhooks: WebhookLogs
     clock: Clock
-    hand_over: Handover[WebhookLog]
     expecting: Callable[[str], Awaitable[str | None]]
     """Says what speaks against letting money in: `shortcode`, `account`, `amount`, or nothing."""
     path_secret: str = field(repr=False)
@@ -90,11 +90,8 @@ async def _stk_callback(request: web.Request) -> web.Response:
     door, token = _known(request), request.match_info["token"]
     if not _TOKEN.fullmatch(token):
         raise web.HTTPNotFound
-    payment = await door.payments.find("callbackHash", ids.fingerprint(token))
-    if payment is None:
-        raise web.HTTPNotFound
     webhook = await _arrived(request, STK_CALLBACK)
-    return await _taken(door, replace(webhook, payment_id=payment.id))
+    return await _taken(door, webhook, ids.fingerprint(token))
 
 
 async def _confirmation(request: web.Request) -> web.Response:
@@ -171,9 +168,11 @@ async def _arrived(request: web.Request, kind: str) -> WebhookLog:
     )
 
 
-async def _taken(door: WebhooksDoor, webhook: WebhookLog) -> web.Response:
-    await door.webhooks.insert(webhook)
-    door.hand_over(webhook)
+async def _taken(
+    door: WebhooksDoor, webhook: WebhookLog, token_hash: str | None = None
+) -> web.Response:
+    if not await door.intake.take(webhook, token_hash):
+        raise web.HTTPNotFound
     return web.json_response(_ACCEPTED)
 
 

@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
@@ -82,7 +81,7 @@ class Worker(Generic[R]):
 
     async def step(self) -> bool:
         """Claim what is due, pay it, and say whether there was work."""
-        claimed = await self._claim(_BATCH)
+        claimed = [record async for record in self._claim(_BATCH)]
         for record in claimed:
             await self._pay_one(record)
         return bool(claimed)
@@ -93,8 +92,9 @@ class Worker(Generic[R]):
             # A record that waits for a hand longer than its lease is claimed again by somebody.
             room = _BATCH - self._waiting.qsize()
             try:
-                for record in await self._claim(room):
+                async for record in self._claim(room):
                     self.hand(record)
+                    beat()  # however slow the database
             except StoreUnavailable as error:
                 log.warning("database away, looking again worker=%s why=%s", self._name, error)
             await asyncio.sleep(_LOOK_EVERY)
@@ -110,16 +110,17 @@ class Worker(Generic[R]):
             if self._open == 0:
                 self._idle.set()
 
-    async def _claim(self, limit: int) -> list[R]:
-        """Return what is due, each leased to us; what somebody else was faster to is not there."""
-        now, claimed = self._clock.now(), list[R]()
+    async def _claim(self, limit: int) -> AsyncIterator[R]:
+        """Yield what is due, each leased to us; what somebody else was faster to is not there."""
+        now = self._clock.now()
         for record in await self._next(limit):
             if record.owed is None:
                 continue
             leased = _owing(record, record.owed.leased(now))
-            with suppress(Conflict):
-                claimed.append(await self._records.change(record, leased))
-        return claimed
+            try:
+                yield await self._records.change(record, leased)
+            except Conflict:
+                continue
 
     async def _pay_one(self, record: R) -> None:
         lease = None if record.owed is None else record.owed.lease_until
@@ -145,7 +146,6 @@ class Worker(Generic[R]):
             case DeviceAbsent() | ClockInDoubt():
                 await self._put_off(record, _wait(record, _LONGEST_ABSENCE), code)
             case RouterUnreachable():
-                log.warning("debt put off %s=%s code=%s", self._name, record.id, code)
                 await self._wait_for_router(record, code)
             case _:
                 log.warning("debt put off %s=%s code=%s", self._name, record.id, code)
@@ -171,6 +171,8 @@ class Worker(Generic[R]):
 
     async def _wait_for_router(self, record: R, why: str) -> None:
         """Put a debt off for itself alone, or in its place where all must wait."""
+        if not self._outage.lasts:  # of an outage, one line
+            log.warning("router away, debt put off %s=%s", self._name, record.id)
         now = self._clock.now()
         alone = self._outage.missed(record.id)
         until = now + _wait(record, _LONGEST_WAIT) if alone else _place(record, now)

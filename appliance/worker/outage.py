@@ -6,7 +6,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_FIRST_WAIT, _LONGEST_WAIT = 0.25, 5.0
+# The wait doubles until the second of these, and from there on grows slowly to the last.
+_FIRST_WAIT, _SOON_WAIT, _LONGEST_WAIT = 0.25, 4.0, 30.0
 _MOST_MISSED = 1000
 
 
@@ -46,7 +47,8 @@ class Outage:
         if before is not None and before < self._answered:
             return True
         if now >= self._until:
-            self._wait = min(self._wait * 2, _LONGEST_WAIT)
+            grown = self._wait * (2 if self._wait < _SOON_WAIT else 1.02)
+            self._wait = min(grown, _LONGEST_WAIT)
             self._until = now + self._wait * jitter()
         return False
 

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from appliance.domain import ids
 from appliance.domain.plans import Plan
 from appliance.domain.records import WebhookLog
+from appliance.flows.intake import Intake
 from appliance.web.webhooks import LARGEST_BODY, WebhooksDoor, build_webhooks
 from tests.flows.hostile import messages, recorded, written
 from tests.story import PATH_SECRET, PHONES, Story
@@ -55,10 +56,14 @@ class Visit:
         self.story = story
         self.handed: list[WebhookLog] = []
         self.door = WebhooksDoor(
-            payments=story.books.payments,
+            intake=Intake(
+                payments=story.books.payments,
+                webhooks=story.books.webhooks,
+                hand_over=self.handed.append,
+                clock=story.clock,
+            ),
             webhooks=story.books.webhooks,
             clock=story.clock,
-            hand_over=self.handed.append,
             expecting=story.inbox.expecting,
             path_secret=SECRET,
             seed_paths=True,
