@@ -174,6 +174,8 @@ class Daraja(_Section):
     c2b_version: Literal["v1", "v2"] = "v2"
     connect_timeout: float = Field(default=10, gt=0, le=60)
     read_timeout: float = Field(default=30, gt=0, le=120)
+    prompts_per_minute: int = Field(default=120, gt=0)
+    """Of all customers together; Safaricom does not say how many it takes."""
 
 
 class Router(_Section):

@@ -20,13 +20,14 @@ from appliance.flows.access import Access
 from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout, Order
 from appliance.flows.inbox import C2B_CONFIRMATION, STK_CALLBACK, Inbox
-from appliance.flows.inquiry import Bounds, Inquiry
+from appliance.flows.inquiry import Inquiry, bounds
 from appliance.flows.lookup import Lookup
 from appliance.flows.matching import Matching
 from appliance.flows.reconcile import Reconcile
 from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
 from appliance.flows.resolve import Resolve
+from appliance.flows.restraint import restrained
 from appliance.flows.settlement import Settlement
 from appliance.flows.usage import Usage
 from appliance.flows.validation import Validation
@@ -103,6 +104,7 @@ class Story:
             "sandbox",
             InClear(),
         )
+        again, by_device = bounds(self.clock)
         self.inquiry = Inquiry(
             payments=self.books.payments,
             paybills=self.books.paybills,
@@ -119,7 +121,8 @@ class Story:
                 matching=self.matching,
                 clock=self.clock,
             ),
-            bounds=Bounds(self.clock),
+            again=again,
+            by_device=by_device,
             clock=self.clock,
             later=self.errands.append,
             token=partial(ids.signed, PATH_SECRET),
@@ -144,6 +147,7 @@ class Story:
             cashier=cashier,
             gateway=self.mpesa,
             settlement=self.settlement,
+            restraint=restrained(self.books.payments, self.books.vouchers, self.clock, 120),
             clock=self.clock,
             router_id="router",
         )

@@ -35,6 +35,7 @@ async def portal(
         cashier=flows.cashier,
         redeem=flows.redeem,
         recover=flows.recover,
+        guesses=flows.guesses,
         watch=flows.watch,
         shelf=Shelf(kept.plans),
         visitors=Visitors(router),

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout
+from appliance.flows.guesses import Guesses
 from appliance.flows.progress import Watch
 from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
@@ -26,6 +27,7 @@ class PortalDoor:
     cashier: Cashier
     redeem: Redeem
     recover: Recover
+    guesses: Guesses
     watch: Watch
     shelf: Shelf
     visitors: Visitors
@@ -51,12 +53,18 @@ async def form_of(request: web.Request) -> dict[str, str]:
 
 
 def page(
-    request: web.Request, here: Arrival, template: str, *, status: int = 200, **context: object
+    request: web.Request,
+    here: Arrival,
+    template: str,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **context: object,
 ) -> web.Response:
     """Return a page in the visitor's language, with links to itself in the others."""
     pages = request.app[DOOR].pages
     nonce = secrets.token_hex(12)
     links = here.links(request.path if request.method == "GET" else "/", pages.languages)
     body = pages.render(template, here.language, nonce=nonce, self_links=links, **context)
-    headers = errors.page_headers(nonce)
-    return web.Response(body=body, status=status, headers=headers)
+    own = errors.page_headers(nonce) | dict(headers or {})
+    return web.Response(body=body, status=status, headers=own)

@@ -59,7 +59,9 @@ async def purchase(request: web.Request) -> web.Response:
         payment = await door.checkout.start(order)
     except ApplianceError as error:
         message = errors.sentence(door.pages, here.language, error)
-        return _error(errors.status_of(error), errors.reason_of(error), message)
+        answer = _error(errors.status_of(error), errors.reason_of(error), message)
+        answer.headers.update(errors.headers_of(error))
+        return answer
     if payment.state is payments.State.FAILED:
         reason = payment.reason or "not_completed"
         message = door.pages.text(here.language, f"reason.{reason}")
