@@ -23,6 +23,9 @@ from appliance.web.visitors import Visitors
 from appliance.web.webhooks import WebhooksDoor, build_webhooks
 from provisioning.pages import render_pages
 
+_MOST_CUSTOMERS = 512
+"""Connections at once; a phone has one or two, and those of idle ones go first."""
+
 
 @asynccontextmanager
 async def portal(
@@ -46,7 +49,7 @@ async def portal(
     app, grace = build_portal(door, portal_api.routes), settings.daraja.read_timeout + 2
     pages = await asyncio.to_thread(render_pages, settings.portal.public_url)
     app.add_routes(router_pages(pages))
-    async with listening(app, settings.portal.listen, grace):
+    async with listening(app, settings.portal.listen, grace, _MOST_CUSTOMERS):
         yield
 
 

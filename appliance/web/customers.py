@@ -14,6 +14,7 @@ from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
 from appliance.ports import Clock
 from appliance.web import errors
+from appliance.web.guard import in_time
 from appliance.web.pages import Pages
 from appliance.web.shelf import Shelf
 from appliance.web.visitors import Arrival, Visitors, arrival
@@ -48,7 +49,7 @@ def visit(request: web.Request, values: Mapping[str, str]) -> tuple[PortalDoor, 
 async def form_of(request: web.Request) -> dict[str, str]:
     """Return the text fields of a form; a file is not an answer to anything we ask."""
     request.app[DOOR].visitors.acts(request)
-    posted = await request.post()
+    posted = await in_time(request.post())
     return {name: value for name, value in posted.items() if isinstance(value, str)}
 
 

@@ -25,6 +25,10 @@ _POLICY = (
     "form-action 'self' http:"
 )
 
+_REASONS = {
+    web.HTTPRequestTimeout.status_code: "too_slow",
+    web.HTTPRequestEntityTooLarge.status_code: "too_large",
+}
 _NOT_FOUND = frozenset({"plan_unknown", "code_unknown", "receipt_unknown", "page_unknown"})
 _IN_USE = frozenset({"code_in_use", "code_expired", "code_elsewhere"})
 
@@ -95,12 +99,13 @@ def portal_errors(pages: Pages, default: str) -> Middleware:
             redirect.headers["Cache-Control"] = "no-store"
             raise
         except web.HTTPException as error:
-            large = error.status == web.HTTPRequestEntityTooLarge.status_code
-            reason = "too_large" if large else "page_unknown"
+            reason = _REASONS.get(error.status, "page_unknown")
             return _answer(request, pages, default, error.status, reason)
         except ApplianceError as error:
             log.warning("request failed path=%s code=%s", _route(request), error.code)
-            return _answer(request, pages, default, status_of(error), reason_of(error))
+            answer = _answer(request, pages, default, status_of(error), reason_of(error))
+            answer.headers.update(headers_of(error))
+            return answer
 
     return middleware
 

@@ -10,6 +10,7 @@ from appliance.domain.errors import ApplianceError, Invalid
 from appliance.flows.checkout import Order
 from appliance.web import errors
 from appliance.web.customers import DOOR
+from appliance.web.guard import in_time
 from appliance.web.purchases import sentence
 from appliance.web.visitors import arrival
 
@@ -105,7 +106,7 @@ async def status(request: web.Request) -> web.Response:
 
 async def _object(request: web.Request) -> dict[str, Any]:
     try:
-        body = json.loads(await request.read())
+        body = json.loads(await in_time(request.read()))
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):

@@ -21,6 +21,7 @@ from appliance.flows.inbox import (
     STK_CALLBACK,
 )
 from appliance.ports import Clock, Handover, Payments, WebhookLogs
+from appliance.web.guard import in_time
 
 log = logging.getLogger(__name__)
 
@@ -165,7 +166,7 @@ async def _arrived(request: web.Request, kind: str) -> WebhookLog:
         source=_SOURCES[kind],
         type=kind,
         timestamp=now,
-        raw_body=(await request.read()).decode("utf-8", errors="replace"),
+        raw_body=(await in_time(request.read())).decode("utf-8", errors="replace"),
         remote_ip=_client_ip(request, door.client_ip_header),
         owed=debts.owing(debts.Kind.SETTLE, now),
     )
