@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from ipaddress import ip_network
 
 from appliance.app.wiring import Flows, Workers
 from appliance.mpesa import MpesaService
 from appliance.ports import Clock, Router
-from appliance.settings import Settings
+from appliance.settings import Settings, Webhooks
 from appliance.store.port import Store
 from appliance.store.records import Books
 from appliance.web import portal_api
 from appliance.web.admin import build_admin
+from appliance.web.callers import SAFARICOM, Callers
 from appliance.web.cron import Cron
 from appliance.web.customers import PortalDoor
 from appliance.web.listening import listening
@@ -65,7 +67,7 @@ async def webhooks(
         hand_over=workers.webhooks.hand,
         expecting=flows.inbox.expecting,
         path_secret=settings.webhooks.path_secret.get_secret_value(),
-        client_ip_header=settings.webhooks.client_ip_header,
+        callers=_callers(settings.webhooks),
         seed_paths=settings.webhooks.seed_paths,
     )
     async with listening(build_webhooks(door), settings.webhooks.listen):
@@ -79,3 +81,17 @@ async def admin(settings: Settings, store: Store, mpesa: MpesaService) -> AsyncI
     cron = Cron(mpesa.refresh_access_tokens, None if secret is None else secret.get_secret_value())
     async with listening(build_admin({"database": store.ping}, cron), settings.admin.listen):
         yield
+
+
+def _callers(webhooks: Webhooks) -> Callers:
+    retired = webhooks.previous_path_secrets
+    return Callers(
+        previous=() if retired is None else _parts(retired.get_secret_value()),
+        allowed=tuple(map(ip_network, webhooks.allowed_ips)) or SAFARICOM,
+        enforce=webhooks.enforce_ips,
+        header=webhooks.client_ip_header,
+    )
+
+
+def _parts(listed: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in listed.split(","))

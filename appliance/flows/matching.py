@@ -54,6 +54,15 @@ class Matching:
             await self.settlement.ask_early(payment)
         return "asked" if open_ones else "unproved"
 
+    async def doubted(self, money: Received) -> str:
+        """Ask about the purchases it fits; money that fits none is decided about by a person."""
+        if await self.payments.find("mpesaReceiptNumber", money.receipt) is not None:
+            return "already_known"
+        if (await self.lookup.purchases(money)).fitting:
+            return await self.hinted(money)
+        decision, _ = await self._for_a_person(money, "doubted")
+        return decision
+
     async def believe(self, payment: Payment, evidence: Evidence) -> Payment:
         """Hear evidence; money that was unmatched until now gives its receipt to its purchase.
 
