@@ -260,6 +260,15 @@ class Settings(_Section):
     daraja: Daraja = Daraja()
     router: Router
 
+    def secrets(self) -> list[str]:
+        """Return every word of it that must never be written anywhere."""
+        sections = (getattr(self, name) for name in type(self).model_fields)
+        values = [value for section in sections for _, value in section]
+        found = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        uri = self.mongodb.uri
+        known = None if uri is None else urlsplit(uri.get_secret_value()).password
+        return [part.strip() for text in (*found, known or "") for part in text.split(",")]
+
     @model_validator(mode="after")
     def _fit_for_real_money(self) -> Self:
         if self.daraja.environment == "production":

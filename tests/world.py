@@ -24,6 +24,7 @@ from appliance.store.open import opened
 from appliance.store.records import books
 from appliance.store.seed import seed
 from provisioning.pages import render_pages
+from tests.leaks import leaks
 from tests.servers import free_port
 
 PATIENCE = 20.0
@@ -46,6 +47,8 @@ class World:
         self.mongodb = mongodb
         self.database = database
         self.settings, self.seed = config.write(folder, self.ports, mongodb)
+        self._said = folder / "daemon.log"
+        """What the daemon logs, through all its lives."""
         self._stack = AsyncExitStack()
         self._daemon: asyncio.subprocess.Process | None = None
         self._near: Neighbours | None = None
@@ -68,12 +71,16 @@ class World:
     async def close(self) -> None:
         await self.stop()
         await self._stack.aclose()
+        if await asyncio.to_thread(self._said.is_file):
+            said = await asyncio.to_thread(self._said.read_text, encoding="utf-8")
+            assert leaks(said.splitlines()) == []
 
     def store(self) -> Any:
         return opened(uri=self.mongodb, database=self.database, data_dir=self.folder)
 
     async def start(self, **environment: str) -> None:
         """Start the daemon and return when it is ready."""
+        stderr = None if os.environ.get("SHOW_DAEMON") else self._said.open("ab")
         self._daemon = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -82,9 +89,11 @@ class World:
             "--config",
             str(self.settings),
             stdout=asyncio.subprocess.PIPE,
-            stderr=None if os.environ.get("SHOW_DAEMON") else asyncio.subprocess.DEVNULL,
+            stderr=stderr,
             env={**os.environ, "APPLIANCE_MONGODB__DATABASE": self.database, **environment},
         )
+        if stderr is not None:
+            stderr.close()
         assert self._daemon.stdout is not None
         async with asyncio.timeout(PATIENCE):
             line = await self._daemon.stdout.readline()
@@ -108,6 +117,11 @@ class World:
         async with asyncio.timeout(PATIENCE):
             await self._daemon.wait()
         self._daemon = None
+
+    @property
+    def pid(self) -> int:
+        assert self._daemon is not None
+        return self._daemon.pid
 
     @property
     def alive(self) -> bool:

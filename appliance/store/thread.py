@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import os
 import queue
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +35,7 @@ _PAGE = 1024
 _JOBS_BETWEEN_MOVES = 300
 # Where no move is quite through, in a long rush, a commit makes it and the log begins anew.
 _PAGES_AT_MOST = 16_000
+_MODE = 0o600
 
 
 class ConnectionThread:
@@ -131,7 +134,13 @@ class Mover:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the file for money: WAL, and every commit forced to the disk."""
+    """Open the file for money: WAL, and every commit forced to the disk; nobody else reads it."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, _MODE))  # SQLite's other files follow it
+        with suppress(PermissionError):
+            path.chmod(_MODE)
+    except OSError as error:
+        raise sqlite3.OperationalError(str(error)) from error
     connection = sqlite3.connect(
         path, isolation_level=None, timeout=_PATIENCE_SECONDS, cached_statements=256
     )
