@@ -65,6 +65,10 @@ class Records(Protocol[R]):
         """Return records whose debt is due, the oldest first."""
         ...
 
+    async def owing(self, limit: int) -> list[R]:
+        """Return records that owe anything, whenever it is due, the soonest first."""
+        ...
+
     async def page(self, index: str, value: object, limit: int) -> list[R]:
         """Return records with this value of a declared index, the newest first."""
         ...

@@ -38,7 +38,6 @@ class Jobs:
     usage: Usage
     drift: Drift
     alarms: Alarms
-    look_at_clock: Callable[[], Awaitable[object]]
 
 
 @asynccontextmanager
@@ -53,7 +52,9 @@ async def scheduled(jobs: Jobs) -> AsyncIterator[None]:
     scheduler.add_job(jobs.reconcile.sweep_quietly, quarter_hourly)
     # Once at start, as far back as there is: the box may have been off for long.
     scheduler.add_job(jobs.reconcile.sweep_quietly, args=(FURTHEST,))
-    scheduler.add_job(jobs.look_at_clock, IntervalTrigger(seconds=LOOK_AT_CLOCK_EVERY_SECONDS))
+    scheduler.add_job(
+        jobs.upkeep.look_at_clock, IntervalTrigger(seconds=LOOK_AT_CLOCK_EVERY_SECONDS)
+    )
     scheduler.add_job(jobs.usage.poll, IntervalTrigger(seconds=COUNT_EVERY_SECONDS))
     scheduler.add_job(jobs.alarms.look, IntervalTrigger(seconds=LOOK_AT_ROUTER_EVERY_SECONDS))
     # Soon after start too: the router may have been reset while the box was off.

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
 
-from appliance.domain.debts import Owed
+from appliance.domain.debts import LONGEST_PUT_OFF, Owed
 from appliance.domain.errors import (
     ApplianceError,
     ClockInDoubt,
@@ -35,7 +35,6 @@ _MOST_MISSED = 1000
 _LONGEST_ABSENCE = timedelta(minutes=5)
 # Less than a lease: what is claimed again has been let go of.
 _LONGEST_PAYING = 30.0
-_PARKED = timedelta(hours=1)
 _LOOK_EVERY = 1.0
 _BATCH = 32
 _HANDS = 8
@@ -134,7 +133,7 @@ class Worker(Generic[R]):
             await self._put_off(record, _wait(record, _LONGEST_WAIT), "slow")
         except Missing as error:
             log.error("debt parked, a document is missing %s=%s", self._name, record.id)
-            await self._put_off(record, _PARKED, f"missing {error}")
+            await self._put_off(record, LONGEST_PUT_OFF, f"missing {error}")
         except (DeviceAbsent, ClockInDoubt) as error:
             await self._put_off(record, _wait(record, _LONGEST_ABSENCE), error.code)
         except RouterUnreachable as error:
@@ -145,7 +144,7 @@ class Worker(Generic[R]):
             await self._put_off(record, _wait(record, _LONGEST_WAIT), error.code)
         except Exception as error:
             log.exception("debt parked, this is a bug %s=%s", self._name, record.id)
-            await self._put_off(record, _PARKED, f"bug: {type(error).__name__}")
+            await self._put_off(record, LONGEST_PUT_OFF, f"bug: {type(error).__name__}")
 
     async def _tried(self, record: R) -> None:
         """Pay; whatever else goes wrong, a router that answers is there for the others too."""

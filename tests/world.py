@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-import sys
+import subprocess
 import tomllib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,6 +24,7 @@ from appliance.store.open import opened
 from appliance.store.records import books
 from appliance.store.seed import seed
 from provisioning.pages import render_pages
+from tests.forks import Forked, forked
 from tests.leaks import leaks
 from tests.servers import free_port
 
@@ -50,7 +51,7 @@ class World:
         self._said = folder / "daemon.log"
         """What the daemon logs, through all its lives."""
         self._stack = AsyncExitStack()
-        self._daemon: asyncio.subprocess.Process | None = None
+        self._daemon: Forked | None = None
         self._near: Neighbours | None = None
 
     @property
@@ -80,20 +81,17 @@ class World:
 
     async def start(self, **environment: str) -> None:
         """Start the daemon and return when it is ready."""
-        stderr = None if os.environ.get("SHOW_DAEMON") else self._said.open("ab")
-        self._daemon = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
+        words = ("run", "--config", str(self.settings))
+        said = None if os.environ.get("SHOW_DAEMON") else self._said.open("ab")
+        self._daemon = await forked(
             "tests.journeys.daemon",
-            "run",
-            "--config",
-            str(self.settings),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=stderr,
-            env={**os.environ, "APPLIANCE_MONGODB__DATABASE": self.database, **environment},
+            *words,
+            stdout=subprocess.PIPE,
+            stderr=None if said is None else said.fileno(),
+            environment={**os.environ, "APPLIANCE_MONGODB__DATABASE": self.database, **environment},
         )
-        if stderr is not None:
-            stderr.close()
+        if said is not None:
+            said.close()
         assert self._daemon.stdout is not None
         async with asyncio.timeout(PATIENCE):
             line = await self._daemon.stdout.readline()
@@ -117,11 +115,6 @@ class World:
         async with asyncio.timeout(PATIENCE):
             await self._daemon.wait()
         self._daemon = None
-
-    @property
-    def pid(self) -> int:
-        assert self._daemon is not None
-        return self._daemon.pid
 
     @property
     def alive(self) -> bool:

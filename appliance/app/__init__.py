@@ -68,7 +68,13 @@ async def started(settings: Settings) -> AsyncIterator[Workers]:
         await stack.enter_async_context(doors.webhooks(settings, kept, flows, workers, clock))
         await stack.enter_async_context(doors.admin(settings, store, mpesa))
         upkeep = Upkeep(
-            lambda before: store.prune(WEBHOOKS.name, "timestamp", before), KEEP_WEBHOOKS, clock
+            prune_webhooks=lambda before: store.prune(WEBHOOKS.name, "timestamp", before),
+            keep_webhooks=KEEP_WEBHOOKS,
+            webhooks=kept.webhooks,
+            payments=kept.payments,
+            vouchers=kept.vouchers,
+            clock=clock,
+            look=clock.look,
         )
         await stack.enter_async_context(
             scheduler.scheduled(
@@ -79,7 +85,6 @@ async def started(settings: Settings) -> AsyncIterator[Workers]:
                     usage=flows.usage,
                     drift=flows.drift,
                     alarms=Alarms(router=router),
-                    look_at_clock=clock.look,
                 )
             )
         )

@@ -13,6 +13,7 @@ from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout
 from appliance.flows.drift import Drift
 from appliance.flows.guesses import Guesses, guesses
+from appliance.flows.homing import Homing
 from appliance.flows.inbox import Inbox
 from appliance.flows.inquiry import Inquiry, bounds
 from appliance.flows.lookup import Lookup
@@ -26,7 +27,7 @@ from appliance.flows.restraint import restrained
 from appliance.flows.settlement import Settlement
 from appliance.flows.usage import Usage
 from appliance.flows.validation import Validation
-from appliance.ports import Cipher, Clock, Gateway, Handover, Router
+from appliance.ports import Cipher, Clock, Gateway, Router
 from appliance.settings import Settings
 from appliance.store.records import Books
 from appliance.worker import Clerk, Worker
@@ -83,7 +84,8 @@ def wired(
         initiations=kept.initiations,
         gateway=gateway,
         clock=clock,
-        hand_over=_of_this_router(settings.router.id, vouchers.hand),
+        router_id=settings.router.id,
+        hand_over=vouchers.hand,
         later=clerk.later,
     )
     lookup = Lookup(
@@ -165,6 +167,13 @@ def wired(
         seats=kept.seats,
         router=router,
         access=access,
+        homing=Homing(
+            payments=kept.payments,
+            vouchers=kept.vouchers,
+            cashier=cashier,
+            clock=clock,
+            router_id=settings.router.id,
+        ),
         clock=clock,
         router_id=settings.router.id,
     )
@@ -205,13 +214,3 @@ def wired(
         clerk=clerk,
         asker=asker,
     )
-
-
-def _of_this_router(router_id: str, hand: Handover[Voucher]) -> Handover[Voucher]:
-    """Return the handover that leaves another box's voucher to that box."""
-
-    def mine_only(voucher: Voucher) -> None:
-        if voucher.router_id == router_id:
-            hand(voucher)
-
-    return mine_only

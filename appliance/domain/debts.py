@@ -6,6 +6,8 @@ from enum import StrEnum
 
 # Long enough for a slow router, short enough that a killed process is made good within a minute.
 LEASE = timedelta(seconds=40)
+LONGEST_PUT_OFF = timedelta(hours=1)
+"""No try that failed puts the next one off for longer."""
 
 
 class Kind(StrEnum):
@@ -48,6 +50,13 @@ class Owed:
         if self.lease_until != lease:
             return self
         return replace(self, at=until, lease_until=None, last_error=error[:200])
+
+    def brought_back(self, now: datetime, latest: datetime) -> "Owed":
+        """Return the debt as due now where it lies after `latest`: nobody means it to wait so."""
+        if self.at <= latest:
+            return self
+        since = None if self.since is None else min(self.since, now)
+        return replace(self, at=now, lease_until=None, since=since)
 
 
 def owing(kind: Kind, now: datetime) -> Owed:

@@ -22,7 +22,8 @@ PROMPTS_AT_ONCE = 5
 """So many unpaid prompts in a row a phone may get, and a device may have sent, without a wait."""
 _THEN_EVERY = timedelta(minutes=10)
 _FORGIVEN_AFTER = timedelta(hours=1)
-_LATE_ASKS = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 60, 360))
+LATE_ASKS = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 60, 360))
+"""How long after the purchase a question is still worth it, when the early ones proved nothing."""
 
 
 class State(StrEnum):
@@ -276,7 +277,7 @@ def _next_question(payment: Payment, now: datetime) -> dict[str, Any]:
     """Return what changes when the answer proved nothing: when to ask again, and what to tell."""
     if now < payment.locked_until:
         return {"owed": Owed(Kind.ASK, now + _ASK_EVERY)}
-    left = _LATE_ASKS[payment.late_asks :]
+    left = LATE_ASKS[payment.late_asks :]
     # A box that was off for hours still asks every late question, one after the other.
     at = max(now + _ASK_EVERY, payment.created_at + left[0]) if left else None
     return {

@@ -3,7 +3,7 @@
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
 
 from appliance.domain.devices import Seat
@@ -20,6 +20,7 @@ from appliance.store.port import Document, Store
 log = logging.getLogger(__name__)
 
 _RECENT = 512
+_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 # A later version on another box may read it, and its customer waits: not for too long.
 _PARKED = timedelta(minutes=10)
 _MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError)
@@ -93,6 +94,10 @@ class StoredRecords(Generic[R]):
             parked = [await self._park(document, now) for document in strange]
             if found or not any(parked) or len(documents) < limit:
                 return found
+
+    async def owing(self, limit: int) -> list[R]:
+        """Return records that owe anything, whenever it is due, the soonest first."""
+        return self._readable(await self._store.due(self._name, _EVER, limit, self._scope))
 
     async def page(self, index: str, value: object, limit: int) -> list[R]:
         """Return records with this value, the newest first."""

@@ -14,6 +14,7 @@ from appliance.domain import debts, ids
 from appliance.domain.debts import Kind, Owed
 from appliance.domain.devices import Device
 from appliance.domain.errors import Conflict, Duplicate, Unreadable
+from appliance.domain.homing import moved
 from appliance.domain.paybills import Credentials, Paybill, PaybillInfo
 from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
@@ -296,6 +297,18 @@ async def test_only_this_routers_vouchers_fall_due_here(store: Store) -> None:
         await books(store).vouchers.insert(replace(voucher(code), router_id=router_id, owed=owed))
     assert [v.code for v in await books(store, "here").vouchers.due(NOON, 10)] == ["AAA3AAA3AA"]
     assert len(await books(store).vouchers.due(NOON, 10)) == 2
+
+
+async def test_a_voucher_that_moved_falls_due_at_its_new_hotspot_alone(store: Store) -> None:
+    mine, theirs = ids.new_id(), ids.new_id()
+    here, there = books(store, mine), books(store, theirs)
+    bought = replace(voucher(), router_id=mine, device=None).paid(NOON, PAYMENT_ID)
+    sold = await here.vouchers.insert(bought)
+    after = await there.vouchers.change(sold, moved(sold, theirs, DEVICE, NOON))
+    assert await here.vouchers.due(NOON, 10) == await here.vouchers.owing(10) == []
+    assert await there.vouchers.due(NOON, 10) == await there.vouchers.owing(10) == [after]
+    with pytest.raises(Conflict):
+        await here.vouchers.change(sold, sold.on_router())
 
 
 async def test_a_push_completed_by_another_program_is_not_overwritten(store: Store) -> None:

