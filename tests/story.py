@@ -353,6 +353,7 @@ class Story:
         *,
         proved: bool = True,
         asked: str | None = None,
+        doubted: bool = False,
     ) -> None:
         now = self.clock.now()
         webhook = WebhookLog(
@@ -364,6 +365,7 @@ class Story:
             payment_id=payment_id,
             asked=asked,
             proved=proved,
+            doubted=doubted,
             owed=debts.owing(debts.Kind.SETTLE, now),
         )
         await self.books.webhooks.insert(webhook)

@@ -55,11 +55,13 @@ class Matching:
         return "asked" if open_ones else "unproved"
 
     async def doubted(self, money: Received) -> str:
-        """Ask about the purchases it fits; money that fits none is decided about by a person."""
+        """Ask about the purchases it fits; where that proves none of them, a person decides."""
         if await self.payments.find("mpesaReceiptNumber", money.receipt) is not None:
             return "already_known"
-        if (await self.lookup.purchases(money)).fitting:
-            return await self.hinted(money)
+        await self.hinted(money)
+        found = await self.lookup.purchases(money)
+        if any(payment.state is State.PAID and payment.awaits for payment in found.fitting):
+            return "asked"
         decision, _ = await self._for_a_person(money, "doubted")
         return decision
 

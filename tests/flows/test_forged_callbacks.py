@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from appliance.domain import ids
 from appliance.domain.records import WebhookLog
+from appliance.flows.inbox import C2B_CONFIRMATION
 from appliance.web.callers import SAFARICOM, Callers
 from appliance.web.webhooks import WebhooksDoor, build_webhooks
 from tests.story import Story
@@ -184,12 +186,54 @@ async def test_a_made_up_receipt_from_who_knows_the_secret_opens_nothing(
 ) -> None:
     path = f"/hooks/{secret}/c2b/confirmation"
     assert await forgery.post(path, confirmation(forgery.story), address) == 200
-    assert forgery.states() == ["pending"]
-    other = confirmation(forgery.story, "WIFI", "50.00") | {"TransID": "UKN0000002"}  # type: ignore[operator]
-    assert await forgery.post(path, other, address) == 200
     assert sorted(forgery.states()) == ["pending", "unmatched"]
-    assert ("mpesa_confirmation", "unmatched") in forgery.kept()
+    assert forgery.kept() == [("mpesa_confirmation", "unmatched")]
+    assert await forgery.post(path, confirmation(forgery.story), address) == 200
+    assert sorted(forgery.states()) == ["pending", "unmatched"]
     assert not forgery.is_in()
+
+
+@pytest.mark.parametrize("boundary", range(3))
+async def test_money_in_doubt_is_kept_wherever_the_process_dies(
+    forgery: Forgery, boundary: int
+) -> None:
+    class Died(Exception):
+        pass
+
+    left = boundary
+
+    async def dying() -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Died
+        forgery.story.store.ambush = dying
+
+    forgery.story.store.ambush = dying
+    body = json.dumps(confirmation(forgery.story, "SHOES"))
+    with suppress(Died):
+        await forgery.story.hooked(C2B_CONFIRMATION, body, None, proved=False, doubted=True)
+        await forgery.story.work()
+    await forgery.story.crash()
+    forgery.story.store.ambush = None
+    await forgery.story.wait(3600)
+    for _ in range(2):
+        await forgery.story.work()
+    (unmatched,) = [p for p in forgery.story.payments() if p["status"] == "unmatched"]
+    assert unmatched["mpesaReceiptNumber"] == "UKN0000001"
+    assert [status for _, status in forgery.kept()] in (["unmatched"], ["already_known"])
+
+
+async def test_money_in_doubt_that_a_query_proves_lets_in_and_troubles_nobody(
+    forgery: Forgery,
+) -> None:
+    await forgery.story.decide(0, 0)
+    await forgery.story.wait(30)
+    path = f"/hooks/{SECRET}/c2b/confirmation"
+    assert await forgery.post(path, confirmation(forgery.story), STRANGER) == 200
+    assert forgery.kept() == [("mpesa_confirmation", "asked")]
+    assert forgery.states() == ["paid"]
+    assert forgery.is_in()
 
 
 async def test_an_answer_about_a_receipt_from_a_stranger_is_not_heard(forgery: Forgery) -> None:
