@@ -80,7 +80,7 @@ class Guard:
 
     def let_in(self, connection: "_Connection") -> bool:
         """Make room for a connection, or say that there is none."""
-        if len(self._open) >= self._most and not self._evict():
+        if len(self._open) >= self._most and not self._evict(connection.address):
             return False
         self._open[connection.inner] = connection
         self._by_address[connection.address] += 1
@@ -94,8 +94,13 @@ class Guard:
         if not self._by_address[connection.address]:
             del self._by_address[connection.address]
 
-    def _evict(self) -> bool:
-        idle = [connection for connection in self._open.values() if not connection.busy]
+    def _evict(self, newcomer: str) -> bool:
+        """End a connection that waits, else one of the address that has more than half of all."""
+        there = list(self._open.values())
+        idle = [connection for connection in there if not connection.busy]
+        greedy, count = self._by_address.most_common(1)[0]
+        if not idle and 2 * count > self._most and greedy != newcomer:
+            idle = [connection for connection in there if connection.address == greedy]
         if not idle:
             return False
         worst = max(idle, key=lambda c: (self._by_address[c.address], -c.since))
@@ -171,10 +176,10 @@ class _Connection(asyncio.Protocol):
             if passed > HEAD_SECONDS:
                 _refuse(self._transport, _TOO_SLOW)
         elif passed > IDLE_SECONDS:
-            self._transport.close()
+            self.end()
 
     def end(self) -> None:
-        """Close the connection, which waits for a request."""
+        """Close the connection; what it asked for is done all the same."""
         if self._transport is not None:
             self._transport.close()
 

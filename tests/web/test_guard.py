@@ -129,6 +129,17 @@ async def test_where_everybody_is_being_served_the_next_one_is_told_to_come_back
     door.gate.set()
 
 
+async def test_who_keeps_the_whole_door_busy_makes_room_for_the_others(door: Door) -> None:
+    for _ in range(MOST):
+        await door.say(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nfew")
+    await door.until(MOST)
+    while not all(c.busy for c in door.guard._open.values()):
+        await asyncio.sleep(0.01)
+    assert not await door.is_open_to()
+    assert await door.is_open_to("127.0.0.9")
+    assert len(door.guard) <= MOST
+
+
 async def test_a_head_that_drips_in_is_given_half_a_minute(door: Door) -> None:
     reader, writer = await door.say(b"GET / HTTP/1.1\r\nHos")
     await door.until(1)
