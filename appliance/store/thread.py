@@ -133,14 +133,24 @@ class Mover:
         _close(connection)
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Open the file for money: WAL, and every commit forced to the disk; nobody else reads it."""
+def _make_private(path: Path) -> None:
+    """Have the file readable for its owner alone; SQLite's other files follow it.
+
+    One that is there is never opened here: closing it again would free every lock that this
+    process holds on it.
+    """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, _MODE))  # SQLite's other files follow it
-        with suppress(PermissionError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _MODE))
+    except FileExistsError:
+        with suppress(OSError):
             path.chmod(_MODE)
     except OSError as error:
         raise sqlite3.OperationalError(str(error)) from error
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file for money: WAL, and every commit forced to the disk; nobody else reads it."""
+    _make_private(path)
     connection = sqlite3.connect(
         path, isolation_level=None, timeout=_PATIENCE_SECONDS, cached_statements=256
     )
