@@ -11,7 +11,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from appliance.flows.alarms import Alarms
 from appliance.flows.drift import Drift
-from appliance.flows.reconcile import FURTHEST, Reconcile
+from appliance.flows.reconcile import Reconcile
 from appliance.flows.upkeep import Upkeep
 from appliance.flows.usage import Usage
 
@@ -50,8 +50,8 @@ async def scheduled(jobs: Jobs) -> AsyncIterator[None]:
     scheduler.add_job(jobs.refresh_tokens, half_hourly)
     quarter_hourly = IntervalTrigger(minutes=PULL_EVERY_MINUTES, jitter=60)
     scheduler.add_job(jobs.reconcile.sweep_quietly, quarter_hourly)
-    # Once at start, as far back as there is: the box may have been off for long.
-    scheduler.add_job(jobs.reconcile.sweep_quietly, args=(FURTHEST,))
+    # Once at start too: the box may have been off for long.
+    scheduler.add_job(jobs.reconcile.sweep_quietly)
     scheduler.add_job(
         jobs.upkeep.look_at_clock, IntervalTrigger(seconds=LOOK_AT_CLOCK_EVERY_SECONDS)
     )

@@ -28,7 +28,8 @@ R = TypeVar("R", bound=Owing)
 
 _FIRST_WAIT = timedelta(seconds=0.5)
 _LONGEST_WAIT = timedelta(seconds=30)
-_FIRST_AWAY, _LONGEST_AWAY = 0.25, 5.0
+# The wait doubles until the second of these, and from there on grows slowly to the last.
+_FIRST_AWAY, _SOON_AWAY, _LONGEST_AWAY = 0.25, 4.0, 30.0
 _MOST_MISSED = 1000
 # Its device is elsewhere: the page that it opens on its return is faster than any of our looks.
 # Or the time is not known, and a time server is not heard any sooner for our asking.
@@ -137,7 +138,6 @@ class Worker(Generic[R]):
         except (DeviceAbsent, ClockInDoubt) as error:
             await self._put_off(record, _wait(record, _LONGEST_ABSENCE), error.code)
         except RouterUnreachable as error:
-            log.warning("debt put off %s=%s code=%s", self._name, record.id, error.code)
             await self._wait_until(record, self._unreachable(record), error.code)
         except ApplianceError as error:
             log.warning("debt put off %s=%s code=%s", self._name, record.id, error.code)
@@ -169,12 +169,15 @@ class Worker(Generic[R]):
     def _unreachable(self, record: R) -> datetime:
         """Return until when a debt waits for the router: in its place, where all must wait."""
         now = self._clock.monotonic()
+        if not self._away_until:  # of an outage, one line
+            log.warning("router away, debt put off %s=%s", self._name, record.id)
         before, self._missed[record.id] = self._missed.get(record.id), now
         if before is not None and before < self._answered:
             # Others were served meanwhile: it is this one.
             return self._clock.now() + _wait(record, _LONGEST_WAIT)
         if now >= self._away_until:
-            self._away_for = min(self._away_for * 2, _LONGEST_AWAY)
+            grown = self._away_for * (2 if self._away_for < _SOON_AWAY else 1.02)
+            self._away_for = min(grown, _LONGEST_AWAY)
             self._away_until = now + self._away_for * _jitter()
         return _place(record, self._clock.now())
 

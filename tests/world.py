@@ -117,6 +117,11 @@ class World:
         self._daemon = None
 
     @property
+    def pid(self) -> int:
+        assert self._daemon is not None
+        return self._daemon.pid
+
+    @property
     def alive(self) -> bool:
         return self._daemon is not None and self._daemon.returncode is None
 

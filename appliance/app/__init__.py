@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 import httpx
 
@@ -23,10 +24,11 @@ from appliance.mpesa import MpesaService
 from appliance.mpesa.gateway import MpesaGateway
 from appliance.ports import Cipher, Clock, Gateway
 from appliance.settings import Settings
-from appliance.store.open import opened
+from appliance.store.open import opened, opened_spool
 from appliance.store.port import Store
 from appliance.store.records import Books, books
 from appliance.store.schema import INITIATIONS, KEEP_WEBHOOKS, WEBHOOKS
+from appliance.store.spool import FileSpool
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ async def run(settings: Settings, on_ready: Callable[[], None]) -> None:
         gc.freeze()
         gc.set_threshold(_COLLECT_AFTER)
         on_ready()
+        group.create_task(workers.intake.run())
         group.create_task(workers.webhooks.run())
         group.create_task(workers.payments.run())
         group.create_task(workers.vouchers.run())
@@ -57,10 +60,11 @@ async def started(settings: Settings) -> AsyncIterator[Workers]:
     clock = _clock(settings)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings))
+        spool = await stack.enter_async_context(open_spool(settings))
         await _set(clock, store)
         http = await stack.enter_async_context(_http(settings))
         router = await stack.enter_async_context(open_router(settings.router))
-        kept = books(store, settings.router.id)
+        kept = replace(books(store, settings.router.id), spool=spool)
         cipher = await open_cipher(settings)
         mpesa = _mpesa(settings, kept, http, clock, cipher)
         flows, workers = wired(settings, kept, _gateway(settings, mpesa), router, clock, cipher)
@@ -93,12 +97,21 @@ async def started(settings: Settings) -> AsyncIterator[Workers]:
 
 def open_store(settings: Settings) -> AbstractAsyncContextManager[Store]:
     """Open the database the settings name."""
-    uri = settings.mongodb.uri
     return opened(
-        uri=None if uri is None else uri.get_secret_value(),
+        uri=_uri(settings),
         database=settings.mongodb.database,
         data_dir=settings.appliance.data_dir,
     )
+
+
+def open_spool(settings: Settings) -> AbstractAsyncContextManager[FileSpool | None]:
+    """Open what calls wait in for the database; None where that is on this box."""
+    return opened_spool(uri=_uri(settings), data_dir=settings.appliance.data_dir)
+
+
+def _uri(settings: Settings) -> str | None:
+    uri = settings.mongodb.uri
+    return None if uri is None else uri.get_secret_value()
 
 
 @asynccontextmanager

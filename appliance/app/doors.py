@@ -61,10 +61,9 @@ async def webhooks(
 ) -> AsyncIterator[None]:
     """Serve Safaricom."""
     door = WebhooksDoor(
-        payments=kept.payments,
+        intake=workers.intake,
         webhooks=kept.webhooks,
         clock=clock,
-        hand_over=workers.webhooks.hand,
         expecting=flows.inbox.expecting,
         path_secret=settings.webhooks.path_secret.get_secret_value(),
         callers=_callers(settings.webhooks),

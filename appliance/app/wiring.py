@@ -16,6 +16,7 @@ from appliance.flows.guesses import Guesses, guesses
 from appliance.flows.homing import Homing
 from appliance.flows.inbox import Inbox
 from appliance.flows.inquiry import Inquiry, bounds
+from appliance.flows.intake import Intake
 from appliance.flows.lookup import Lookup
 from appliance.flows.matching import Matching
 from appliance.flows.progress import Watch
@@ -35,8 +36,9 @@ from appliance.worker import Clerk, Worker
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Who pays which debts."""
+    """Who takes calls in, and who pays which debts."""
 
+    intake: Intake
     webhooks: Worker[WebhookLog]
     payments: Worker[Payment]
     vouchers: Worker[Voucher]
@@ -207,8 +209,16 @@ def wired(
             router_id=settings.router.id,
         ),
     )
+    webhooks = Worker("webhook", kept.webhooks, inbox.settle, clock)
     return flows, Workers(
-        webhooks=Worker("webhook", kept.webhooks, inbox.settle, clock),
+        intake=Intake(
+            payments=kept.payments,
+            webhooks=kept.webhooks,
+            hand_over=webhooks.hand,
+            clock=clock,
+            spool=kept.spool,
+        ),
+        webhooks=webhooks,
         payments=Worker("payment", kept.payments, settlement.pay, clock),
         vouchers=vouchers,
         clerk=clerk,

@@ -74,6 +74,10 @@ class StoreUnavailable(ApplianceError):
     code = "database_away"
 
 
+class Unstorable(StoreUnavailable):
+    """The database takes other documents, but not this one."""
+
+
 class Unreadable(ApplianceError):
     """A stored document is not of a shape that this version knows."""
 

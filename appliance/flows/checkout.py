@@ -183,8 +183,13 @@ class Checkout:
         return payment.prompted(checkout_id)
 
     async def _unanswered(self, payment: Payment) -> Payment:
-        after = await evolve(self.payments, payment, Payment.unanswered)
-        await evolve(self.initiations, _initiation(payment), lambda i: i.follows(after))
+        try:
+            after = await evolve(self.payments, payment, Payment.unanswered)
+            await evolve(self.initiations, _initiation(payment), lambda i: i.follows(after))
+        except StoreUnavailable:
+            # The phone may be ringing: nobody may be told that nothing was charged.
+            log.error("a push may be out, that is not stored payment=%s", payment.id)
+            return payment.unanswered()
         return after
 
     async def _not_sent(self, payment: Payment, reason: str) -> Payment:

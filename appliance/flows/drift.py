@@ -150,7 +150,8 @@ class Drift:
 
         A death after the cut gives that away: to count first could count it twice.
         """
-        were_in = await self.router.cut(voucher.code)
+        were_in = await self.router.sessions(user=voucher.code)
+        await self.router.cut(voucher.code)
         repairs.cut += 1
         entry, now = counted.entries.get(voucher.code), self.clock.now()
         used = Reading(0, 0) if entry is None else Reading.of(entry, were_in)

@@ -13,7 +13,7 @@ from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
 from appliance.domain.records import Initiation, WebhookLog
 from appliance.domain.vouchers import Voucher
-from appliance.ports import Record
+from appliance.ports import Record, Spool
 from appliance.store import codec, schema
 from appliance.store.port import Document, Store
 
@@ -144,7 +144,7 @@ def _storable(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Every collection of the product."""
+    """Every collection of the product, and what keeps calls while they are away."""
 
     payments: StoredRecords[Payment]
     vouchers: StoredRecords[Voucher]
@@ -155,6 +155,7 @@ class Books:
     plans: StoredRecords[Plan]
     users: StoredRecords[User]
     routers: StoredRecords[RouterRecord]
+    spool: Spool | None = None
 
 
 def books(store: Store, router_id: str | None = None) -> Books:

@@ -15,6 +15,7 @@ from appliance.domain.errors import (
     SalesClosed,
     TooMany,
 )
+from appliance.web import away
 from appliance.web.pages import Pages
 
 log = logging.getLogger(__name__)
@@ -25,11 +26,8 @@ _POLICY = (
     "form-action 'self' http:"
 )
 
-_REASONS = {
-    web.HTTPRequestTimeout.status_code: "too_slow",
-    web.HTTPRequestEntityTooLarge.status_code: "too_large",
-}
 _NOT_FOUND = frozenset({"plan_unknown", "code_unknown", "receipt_unknown", "page_unknown"})
+_UNFIT = {400: "not_json", 408: "too_slow", 413: "too_large", 415: "not_json"}
 _IN_USE = frozenset({"code_in_use", "code_expired", "code_elsewhere"})
 
 
@@ -99,11 +97,17 @@ def portal_errors(pages: Pages, default: str) -> Middleware:
             redirect.headers["Cache-Control"] = "no-store"
             raise
         except web.HTTPException as error:
-            reason = _REASONS.get(error.status, "page_unknown")
-            return _answer(request, pages, default, error.status, reason)
+            reason = _UNFIT.get(error.status, "page_unknown")
+            answer = await _answer(request, pages, default, error.status, reason)
+            answer.headers.extend({n: v for n, v in error.headers.items() if n == "Allow"})
+            return answer
+        except web.RequestPayloadError:  # it says it is compressed, and is not
+            answer = await _answer(request, pages, default, 400, _UNFIT[400])
+            answer.force_close()
+            return answer
         except ApplianceError as error:
-            log.warning("request failed path=%s code=%s", _route(request), error.code)
-            answer = _answer(request, pages, default, status_of(error), reason_of(error))
+            log.warning("request failed path=%s code=%s", away.route_of(request), error.code)
+            answer = await _answer(request, pages, default, status_of(error), reason_of(error))
             answer.headers.update(headers_of(error))
             return answer
 
@@ -121,16 +125,23 @@ def page_headers(nonce: str) -> dict[str, str]:
     }
 
 
-def _answer(
+async def _answer(
     request: web.Request, pages: Pages, default: str, status: int, reason: str
 ) -> web.Response:
     language = request.query.get("lang", default)
     language = language if language in pages.languages else default
-    message = pages.text(language, f"problem.{reason}")
+    if reason == away.REASON:
+        message = away.sentence(pages, language, away.route_of(request))
+    else:
+        message = pages.text(language, f"problem.{reason}")
     if request.path.startswith("/api/"):
         said = {"error": {"code": reason, "message": message}}
         return web.json_response(said, status=status)
     nonce = secrets.token_hex(12)
+    headers = page_headers(nonce)
+    if reason == away.REASON:
+        body = await away.body(request, pages, default, nonce)
+        return web.Response(body=body, status=status, headers=headers)
     body = pages.render(
         "message.html",
         language,
@@ -140,11 +151,4 @@ def _answer(
         message=message,
         home_url="/",
     )
-    headers = page_headers(nonce)
     return web.Response(body=body, status=status, headers=headers)
-
-
-def _route(request: web.Request) -> str:
-    """Return the route's pattern: the path itself may hold a customer's token."""
-    resource = request.match_info.route.resource
-    return resource.canonical if resource is not None else "unknown"

@@ -5,12 +5,15 @@ half a minute for a request that such a network carries in two seconds.
 """
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
+
+log = logging.getLogger(__name__)
 
 LONGEST_HEAD = 12 * 1024
 HEAD_SECONDS = 30.0
@@ -134,6 +137,7 @@ class _Connection(asyncio.Protocol):
         if self._transport is None:
             return
         if not self.busy and not self._fits(data):
+            log.warning("request not readable why=%s", _TOO_LARGE)
             _refuse(self._transport, _TOO_LARGE)
             return
         self.inner.data_received(data)

@@ -1,12 +1,16 @@
 """Serve one application on one listener."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from appliance.web.guard import IDLE_SECONDS, LONGEST_HEAD, Guard
+
+log = logging.getLogger(__name__)
 
 _MOST_CONNECTIONS = 128
 _BACKLOG = 256
@@ -21,6 +25,19 @@ _HEADERS = {
 """On every answer of every door, where it does not say something else itself."""
 
 
+def _not_in_their_words(record: logging.LogRecord) -> bool:
+    """Name what was wrong with a request that cannot be read; its text may hold a secret."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError | web.RequestPayloadError):
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        record.msg, record.args = "request not readable why=%s", (type(error).__name__,)
+        record.exc_info = record.exc_text = None
+    return True
+
+
+log.addFilter(_not_in_their_words)
+
+
 @asynccontextmanager
 async def listening(
     app: web.Application, listen: str, grace: float = 5.0, most: int = _MOST_CONNECTIONS
@@ -32,6 +49,7 @@ async def listening(
     runner = web.AppRunner(
         app,
         access_log=None,
+        logger=log,
         handle_signals=False,
         shutdown_timeout=grace,
         keepalive_timeout=IDLE_SECONDS,

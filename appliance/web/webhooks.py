@@ -18,7 +18,8 @@ from appliance.flows.inbox import (
     STATUS_TIMEOUT,
     STK_CALLBACK,
 )
-from appliance.ports import Clock, Handover, Payments, WebhookLogs
+from appliance.flows.intake import Intake
+from appliance.ports import Clock, WebhookLogs
 from appliance.web.callers import CALLER, Admission, Callers
 from appliance.web.guard import in_time
 
@@ -44,10 +45,9 @@ _REJECTIONS = {"account": "C2B00012", "amount": "C2B00013", "shortcode": "C2B000
 class WebhooksDoor:
     """What the door needs."""
 
-    payments: Payments
+    intake: Intake
     webhooks: WebhookLogs
     clock: Clock
-    hand_over: Handover[WebhookLog]
     expecting: Callable[[str], Awaitable[str | None]]
     """Says what speaks against letting money in: `shortcode`, `account`, `amount`, or nothing."""
     path_secret: str = field(repr=False)
@@ -83,6 +83,10 @@ async def _nothing_else(request: web.Request, handler: Handler) -> web.StreamRes
         return await handler(request)
     except web.HTTPMethodNotAllowed:
         raise web.HTTPNotFound from None
+    except web.RequestPayloadError:  # it says it is compressed, and is not: there is no body
+        refused = web.HTTPBadRequest()
+        refused.force_close()  # or the tunnel sends somebody's callback down a dead line
+        raise refused from None
     except StoreUnavailable as error:
         log.error("a callback could not be stored why=%s", error)
         raise web.HTTPServiceUnavailable from error
@@ -93,12 +97,9 @@ async def _stk_callback(request: web.Request) -> web.Response:
     door, token = request.app[DOOR], request.match_info["token"]
     if not _TOKEN.fullmatch(token):
         raise web.HTTPNotFound
-    payment = await door.payments.find("callbackHash", ids.fingerprint(token))
-    if payment is None:
-        raise web.HTTPNotFound
     webhook = await _arrived(request, STK_CALLBACK)
     sure = request[CALLER].listed is not False
-    return await _taken(door, replace(webhook, payment_id=payment.id, proved=sure))
+    return await _taken(door, replace(webhook, proved=sure), ids.fingerprint(token))
 
 
 async def _confirmation(request: web.Request) -> web.Response:
@@ -168,7 +169,9 @@ async def _arrived(request: web.Request, kind: str) -> WebhookLog:
     )
 
 
-async def _taken(door: WebhooksDoor, webhook: WebhookLog) -> web.Response:
-    await door.webhooks.insert(webhook)
-    door.hand_over(webhook)
+async def _taken(
+    door: WebhooksDoor, webhook: WebhookLog, token_hash: str | None = None
+) -> web.Response:
+    if not await door.intake.take(webhook, token_hash):
+        raise web.HTTPNotFound
     return web.json_response(_ACCEPTED)

@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from appliance.domain import ids
 from appliance.domain.records import WebhookLog
 from appliance.flows.inbox import C2B_CONFIRMATION
+from appliance.flows.intake import Intake
 from appliance.web.callers import SAFARICOM, Callers
 from appliance.web.webhooks import WebhooksDoor, build_webhooks
 from tests.story import Story
@@ -52,10 +53,14 @@ class Forgery:
     async def _opened(self) -> "TestClient[web.Request, web.Application]":
         if self._client is None:
             door = WebhooksDoor(
-                payments=self.story.books.payments,
+                intake=Intake(
+                    payments=self.story.books.payments,
+                    webhooks=self.story.books.webhooks,
+                    hand_over=self.handed.append,
+                    clock=self.story.clock,
+                ),
                 webhooks=self.story.books.webhooks,
                 clock=self.story.clock,
-                hand_over=self.handed.append,
                 expecting=self.story.inbox.expecting,
                 path_secret=SECRET,
                 callers=self.callers,

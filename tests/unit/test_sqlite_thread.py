@@ -93,6 +93,19 @@ def test_the_files_are_their_owners_alone(tmp_path: Path) -> None:
             }
 
 
+async def test_a_full_file_takes_nothing_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    writer = ConnectionThread(tmp_path / "x", writes=True)
+    await writer.do(lambda connection: connection.execute("CREATE TABLE t (x)"))
+    await writer.do(insert)
+    await writer.do(lambda connection: connection.execute("PRAGMA max_page_count=2").fetchone())
+    large = ("too much" * 10_000,)
+    with pytest.raises(StoreUnavailable, match="full"):
+        await writer.do(lambda connection: connection.execute("INSERT INTO t VALUES (?)", large))
+    await writer.do(insert)  # a new connection, which knows of no limit
+    assert await writer.do(kept) == ["kept", "kept"]
+    await writer.close()
+
+
 def test_what_was_committed_is_moved_into_the_file_now_and_then(tmp_path: Path) -> None:
     file = tmp_path / "x"
     with closing(connect(file)) as writer:
