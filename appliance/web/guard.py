@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 
 log = logging.getLogger(__name__)
 
-LONGEST_HEAD = 12 * 1024
+LONGEST_HEAD = 10 * 1024
 HEAD_SECONDS = 30.0
 BODY_SECONDS = 30.0
 IDLE_SECONDS = 60.0
