@@ -18,6 +18,7 @@ _VERSION = f"{version('hotspot-appliance')} (Python {platform.python_version()})
 _GROUPS = {
     "c2b": "c2b",
     "db": "db",
+    "debts": "debts",
     "initiations": "lists",
     "payments": "payments",
     "provision": "provision",
