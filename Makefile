@@ -22,6 +22,7 @@ lint: $(STAMP) system
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(PYTHON) -m tests.provisioning.samples
+	$(PYTHON) -m tests.audit
 	shellcheck install.sh .ci/run tests/system.sh
 
 bench: $(STAMP)
