@@ -72,7 +72,7 @@ def setup(
     if file.exists():
         click.echo(f"{file} is there already")
         return
-    ask = sys.stdin.isatty() and not yes
+    ask = not yes and _somebody_is_there()
     answers = {name.replace("_", ".", 1): _answer(name, value, ask) for name, value in told.items()}
     seeded = _seed(file, seed, answers, ask=ask)
     tables = _tables(answers, appliance_data_dir, _router_id(seeded))
@@ -99,6 +99,10 @@ _QUESTIONS: dict[str, tuple[str, Callable[[], str | None]]] = {
         lambda: f"http://{socket.gethostname()}:8080",
     ),
 }
+
+
+def _somebody_is_there() -> bool:
+    return sys.stdin.isatty()
 
 
 def _answer(name: str, value: str | None, ask: bool) -> str:  # noqa: FBT001
