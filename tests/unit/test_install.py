@@ -203,7 +203,8 @@ def test_settings_that_setup_writes_are_settings(tmp_path: Path) -> None:
     file = tmp_path / "appliance.toml"
     words = ["setup", "--config", str(file), "--yes", "--public-url", "https://box.example"]
     words += ["--portal-url", "http://10.0.0.2:8080", "--router-host", "10.0.0.1"]
-    done = CliRunner().invoke(cli, [*words, "--brand", 'Mama "Wi-Fi" ☕'])
+    told = {"APPLIANCE_ROUTER__PASSWORD": "of an account that is there"}
+    done = CliRunner(env=told).invoke(cli, [*words, "--brand", 'Mama "Wi-Fi" ☕'])
     assert done.exit_code == 0, done.output
     loaded = load(file, {})
     assert loaded.portal.brand == 'Mama "Wi-Fi" ☕'
@@ -211,6 +212,7 @@ def test_settings_that_setup_writes_are_settings(tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o640
     secret = tmp_path / "credentials/router.password"
     first = secret.read_text()
+    assert first == "of an account that is there\n"
     assert first.strip() not in file.read_text() + done.output
     file.unlink()
     CliRunner().invoke(cli, words)
