@@ -12,9 +12,9 @@ sandbox:
 test: $(STAMP) system
 	$(PYTHON) -m pytest -n 2 --dist loadgroup $(TESTS)
 
-# A hundred times as many stories and broken messages; takes about an hour.
+# A hundred times as many stories, broken messages and requests; takes more than an hour.
 nightly: $(STAMP) system
-	HYPOTHESIS_PROFILE=nightly $(PYTHON) -m pytest -n 2 --dist loadgroup --timeout 14400 tests/flows
+	HYPOTHESIS_PROFILE=nightly $(PYTHON) -m pytest -n 2 --dist loadgroup --timeout 14400 tests/flows tests/web/test_described.py
 
 # A box's whole life on a fresh Debian 12: as root, some minutes, from Debian's mirror the first time.
 install-test: $(STAMP)

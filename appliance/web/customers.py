@@ -44,9 +44,17 @@ def visit(request: web.Request, values: Mapping[str, str]) -> tuple[PortalDoor, 
 
 
 async def form_of(request: web.Request) -> dict[str, str]:
-    """Return the text fields of a form; a file is not an answer to anything we ask."""
+    """Return the text fields of a form; a file is not an answer to anything we ask.
+
+    A form of bytes that are no text is a bad request; one in parts, as files go, is not taken.
+    """
     request.app[DOOR].visitors.acts(request)
-    posted = await request.post()
+    if request.content_type == "multipart/form-data":
+        raise web.HTTPUnsupportedMediaType
+    try:
+        posted = await request.post()
+    except (ValueError, LookupError):  # or of a script that nobody knows
+        raise web.HTTPBadRequest from None
     return {name: value for name, value in posted.items() if isinstance(value, str)}
 
 

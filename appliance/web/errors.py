@@ -26,6 +26,7 @@ _POLICY = (
 )
 
 _NOT_FOUND = frozenset({"plan_unknown", "code_unknown", "receipt_unknown", "page_unknown"})
+_UNFIT = {400: "not_json", 413: "too_large", 415: "not_json"}
 _IN_USE = frozenset({"code_in_use", "code_expired", "code_elsewhere"})
 
 
@@ -85,9 +86,14 @@ def portal_errors(pages: Pages, default: str) -> Middleware:
             redirect.headers["Cache-Control"] = "no-store"
             raise
         except web.HTTPException as error:
-            large = error.status == web.HTTPRequestEntityTooLarge.status_code
-            reason = "too_large" if large else "page_unknown"
-            return await _answer(request, pages, default, error.status, reason)
+            reason = _UNFIT.get(error.status, "page_unknown")
+            answer = await _answer(request, pages, default, error.status, reason)
+            answer.headers.extend({n: v for n, v in error.headers.items() if n == "Allow"})
+            return answer
+        except web.RequestPayloadError:  # it says it is compressed, and is not
+            answer = await _answer(request, pages, default, 400, _UNFIT[400])
+            answer.force_close()
+            return answer
         except ApplianceError as error:
             log.warning("request failed path=%s code=%s", away.route_of(request), error.code)
             return await _answer(request, pages, default, status_of(error), reason_of(error))

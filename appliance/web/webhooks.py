@@ -80,6 +80,10 @@ async def _nothing_else(request: web.Request, handler: Handler) -> web.StreamRes
         return await handler(request)
     except web.HTTPMethodNotAllowed:
         raise web.HTTPNotFound from None
+    except web.RequestPayloadError:  # it says it is compressed, and is not: there is no body
+        refused = web.HTTPBadRequest()
+        refused.force_close()  # or the tunnel sends somebody's callback down a dead line
+        raise refused from None
     except StoreUnavailable as error:
         log.error("a callback could not be stored why=%s", error)
         raise web.HTTPServiceUnavailable from error

@@ -79,9 +79,14 @@ class Visit:
         assert len(story.mpesa.prompts) == 1
         return cls(story)
 
-    async def post(self, path: str, body: bytes) -> tuple[int, str]:
-        app = build_webhooks(self.door)
-        async with TestClient(TestServer(app)) as client, client.post(path, data=body) as answer:
+    async def post(
+        self, path: str, body: bytes, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
+        server = TestServer(build_webhooks(self.door))
+        async with (
+            TestClient(server) as client,
+            client.post(path, data=body, headers=headers) as answer,
+        ):
             return answer.status, await answer.text()
 
     async def settle(self) -> None:
