@@ -1,6 +1,7 @@
 """The installer's words, the units and the manual page; a whole box is in `tests/install`."""
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -88,6 +89,20 @@ def test_another_system_is_refused(tree: Path, release: str) -> None:
 def test_what_is_not_installed_is_neither_taken_away_nor_gone_back_from(tree: Path) -> None:
     assert "Nothing is installed" in install(tree, "--uninstall", code=1)
     assert "no previous release" in install(tree, "--rollback", code=1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize("flags", [["--yes"], ["--uninstall"], ["--rollback"]])
+def test_a_box_is_changed_by_root_alone(flags: list[str]) -> None:
+    script = (HERE / "install.sh").read_text()
+    parts = "\n".join(path.read_text() for path in sorted((HERE / "installer").glob("*.sh")))
+    whole = re.sub(r'^    \. "\$here.*$', "", script, flags=re.MULTILINE)
+    done = subprocess.run(
+        ["/usr/bin/setpriv", "--reuid=65534", "--clear-groups", "/bin/sh", "-s", "--", *flags],
+        input=f"{parts}\n{whole}", capture_output=True, text=True, check=False, cwd="/",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "as root" in done.stderr
 
 
 def test_records_are_not_purged_unasked(tree: Path) -> None:
