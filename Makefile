@@ -27,6 +27,7 @@ lint: $(STAMP) system
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(PYTHON) -m tests.provisioning.samples
+	$(PYTHON) -m tests.audit
 	shellcheck install.sh installer/*.sh .ci/run tests/system.sh tests/install/systemctl
 
 bench: $(STAMP)
