@@ -198,8 +198,8 @@ def test_one_command_makes_a_box_that_is_ready(debian: Debian, before: dict[str,
     assert "appliance" in (debian.root / "usr/local/share/man/man1/appliance.1").resolve().name
 
 
-def test_systemd_is_told_when_it_is_ready_and_not_before(debian: Debian) -> None:
-    """And the credentials came by the folder that the unit names: nothing else holds them."""
+def test_systemd_is_told_that_it_is_ready(debian: Debian) -> None:
+    """And its credentials are the copies that the unit's folder gives."""
     told = (debian.root / "run/pretend/notified").read_text().splitlines()
     assert told[0] == "READY=1"
     asked = (debian.root / "run/pretend/log").read_text().splitlines()
