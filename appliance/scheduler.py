@@ -25,6 +25,7 @@ REPAIR_EVERY_MINUTES = 5
 COUNT_EVERY_SECONDS = 60
 LOOK_AT_ROUTER_EVERY_SECONDS = 60
 LOOK_AT_CLOCK_EVERY_SECONDS = 30
+LOOK_AT_BACKUP_EVERY_MINUTES = 30
 BEAT_EVERY_SECONDS = 10
 MEASURE_EVERY_SECONDS = 30
 # However late: a clock that jumps ahead must not make a job miss its turn.
@@ -48,6 +49,7 @@ class Jobs:
     usage: Usage
     drift: Drift
     alarms: Alarms
+    back_up: Callable[[], Awaitable[object]]
     measure: Callable[[], Awaitable[object]]
 
 
@@ -93,6 +95,8 @@ def _table(jobs: Jobs) -> dict[str, tuple[Callable[[], Awaitable[object]], Inter
         "usage": (jobs.usage.poll, IntervalTrigger(seconds=COUNT_EVERY_SECONDS)),
         "alarms": (jobs.alarms.look, IntervalTrigger(seconds=LOOK_AT_ROUTER_EVERY_SECONDS)),
         "drift": (jobs.drift.repair, IntervalTrigger(minutes=REPAIR_EVERY_MINUTES)),
+        # Often enough that a box which is off every night has a backup of every day.
+        "backup": (jobs.back_up, IntervalTrigger(minutes=LOOK_AT_BACKUP_EVERY_MINUTES)),
         "measure": (jobs.measure, IntervalTrigger(seconds=MEASURE_EVERY_SECONDS)),
     }
 

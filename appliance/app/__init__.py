@@ -9,12 +9,14 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 
 from appliance import scheduler
 from appliance.app import doors
+from appliance.app.backup import DailyBackup
 from appliance.app.clock import SystemClock as SystemClock
 from appliance.app.measuring import Measuring
 from appliance.app.notify import Supervisor
@@ -31,6 +33,7 @@ from appliance.mpesa.gateway import MpesaGateway
 from appliance.ports import Cipher, Clock, Gateway
 from appliance.settings import Settings
 from appliance.store.debts import Debts
+from appliance.store.hold import shared
 from appliance.store.open import opened, opened_spool
 from appliance.store.port import Store
 from appliance.store.records import Books, books
@@ -47,7 +50,7 @@ _SWITCH_SECONDS = 0.0005
 _COLLECT_AFTER = 4_000
 
 
-async def run(settings: Settings, on_ready: Callable[[], None]) -> None:
+async def run(settings: Settings, on_ready: Callable[[], None], config: Path | None = None) -> None:
     """Serve and pay until cancelled; one dead loop stops all, and systemd starts us again."""
     # The loop and the database's threads wait for each other: the usual 5 ms would be most of it.
     sys.setswitchinterval(_SWITCH_SECONDS)
@@ -55,7 +58,7 @@ async def run(settings: Settings, on_ready: Callable[[], None]) -> None:
     watchdog = Watchdog(supervisor)
     # Whoever waits too long for us to be alive aborts us: the journal then has where we were.
     faulthandler.enable()
-    async with started(settings, watchdog) as workers:
+    async with started(settings, watchdog, config) as workers:
         # What start-up made stays: looking through it again and again would be most of collecting.
         gc.collect()
         gc.freeze()
@@ -80,7 +83,9 @@ async def _loops(workers: Workers, watchdog: Watchdog) -> None:
 
 
 @asynccontextmanager
-async def started(settings: Settings, watchdog: Watchdog) -> AsyncIterator[Workers]:
+async def started(
+    settings: Settings, watchdog: Watchdog, config: Path | None = None
+) -> AsyncIterator[Workers]:
     """Open every adapter and door; neither the router nor M-Pesa has to be reachable."""
     clock, metrics = _clock(settings), _metrics(settings)
     metrics.live(certain=clock.certain, lag=lambda: watchdog.lag, late=watchdog.late)
@@ -134,6 +139,7 @@ async def started(settings: Settings, watchdog: Watchdog) -> AsyncIterator[Worke
                     usage=flows.usage,
                     drift=flows.drift,
                     alarms=alarms,
+                    back_up=DailyBackup(settings, config, clock).look,
                     measure=measuring.look,
                 ),
                 watchdog.loop,
@@ -150,13 +156,19 @@ def _metrics(settings: Settings) -> "Metrics":
     return Metrics(("api",) if settings.router.ssh_fingerprint is None else ("api", "ssh"))
 
 
-def open_store(settings: Settings) -> AbstractAsyncContextManager[Store]:
-    """Open the database the settings name."""
-    return opened(
-        uri=_uri(settings),
-        database=settings.mongodb.database,
-        data_dir=settings.appliance.data_dir,
-    )
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[Store]:
+    """Open the database the settings name; a restore waits until everybody has let go."""
+    data_dir = settings.appliance.data_dir
+    async with AsyncExitStack() as stack:
+        if await asyncio.to_thread(data_dir.is_dir):
+            stack.enter_context(shared(data_dir))
+        store = opened(
+            uri=_uri(settings),
+            database=settings.mongodb.database,
+            data_dir=data_dir,
+        )
+        yield await stack.enter_async_context(store)
 
 
 def open_spool(settings: Settings) -> AbstractAsyncContextManager[FileSpool | None]:

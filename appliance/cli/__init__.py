@@ -16,18 +16,22 @@ from appliance.store.seed import WrongSeed
 
 _VERSION = f"{version('hotspot-appliance')} (Python {platform.python_version()})"
 _GROUPS = {
+    "backup": "backup",
     "c2b": "c2b",
     "db": "db",
     "debts": "debts",
     "initiations": "lists",
     "payments": "payments",
     "provision": "provision",
+    "ready": "ready",
+    "restore": "backup",
     "sandbox": "sandbox",
+    "setup": "setup",
     "tokens": "tokens",
     "vouchers": "vouchers",
     "webhooks": "lists",
 }
-"""Each group's name and the module here that has it."""
+"""The name of each group, or of a command alone, and the module here that has it."""
 
 
 class Commands(click.Group):
@@ -59,7 +63,7 @@ def run(config: Path | None) -> None:
     loaded = settings.load(config)
     log.set_up(loaded.appliance.log_level, loaded.secrets())
     os.umask(0o077)
-    until_stopped(app.run(loaded, on_ready=lambda: click.echo("ready")))
+    until_stopped(app.run(loaded, on_ready=lambda: click.echo("ready"), config=config))
 
 
 def main() -> None:

@@ -136,11 +136,15 @@ class Mover:
 def _make_private(path: Path) -> None:
     """Have the file readable for its owner alone; SQLite's other files follow it.
 
+    One that root makes is its folder's owner's: the daemon must be able to write it.
     One that is there is never opened here: closing it again would free every lock that this
     process holds on it.
     """
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _MODE))
+        if os.geteuid() == 0:
+            owner = path.parent.stat()
+            os.chown(path, owner.st_uid, owner.st_gid)
     except FileExistsError:
         with suppress(OSError):
             path.chmod(_MODE)
