@@ -51,14 +51,19 @@ def _hasten() -> None:
     tokens._FETCH_WITHIN = 0.8
 
 
+def make_mortal() -> None:
+    """Have this process die at the boundary that `DIE_AT` says."""
+    for owner, name in (
+        (StoredRecords, "insert"),
+        (StoredRecords, "change"),
+        (pool.Pool, "command"),
+        (client, "send"),
+    ):
+        setattr(owner, name, _mortal(getattr(owner, name)))
+
+
 if __name__ == "__main__":
     _hasten()
     if os.environ.get("DIE_AT"):
-        for owner, name in (
-            (StoredRecords, "insert"),
-            (StoredRecords, "change"),
-            (pool.Pool, "command"),
-            (client, "send"),
-        ):
-            setattr(owner, name, _mortal(getattr(owner, name)))
+        make_mortal()
     main()

@@ -1,0 +1,324 @@
+"""The judge: every promise of the design, worked out from what is seen outside the daemon.
+
+It shares no code with the product: it reads Safaricom's ledger, the router's logins and stays,
+what the portal told, the log, and raw documents by the names that the design gives them.
+"""
+
+import json
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from appliance.sandbox.daraja.ledger import Paid
+from tests.chaos.documents import Document, Documents
+from tests.chaos.record import Record, Stay
+
+_USABLE = {"paid", "ready", "active"}
+_SERVED = {*_USABLE, "expired", "revoked"}
+_FOR_A_PERSON = {"unmatched", "disputed"}
+_NOT_ANY_MORE = {"initiating", "pending", "unknown", "failed", "cancelled"}
+_TOLD_PAID, _TOLD_NOT = {"paid", "online"}, {"failed", "cancelled", "pending", "unknown"}
+_SLACK = 8.0
+"""Seconds that a busy machine may be late."""
+_ROUTER_SLACK = 60.0
+"""A limit less than a minute off is no reason to write to the router's flash."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A promise of this number is broken; or not kept yet, where it `waits`."""
+
+    promise: int
+    text: str
+    waits: bool = False
+
+
+@dataclass(frozen=True)
+class Case:
+    """All that is known of one run."""
+
+    record: Record
+    documents: Documents
+    now: float
+    """By the router."""
+    stays: list[Stay]
+    online: dict[str, tuple[str, float | None]]
+    """Who is in now, by MAC: the user, and when the router ends it."""
+    transactions: list[tuple[str, str]]
+    """Pushes that Safaricom accepted: account and name."""
+    merchant: str
+    """The short code that this box sells through."""
+    pulls: bool
+    log: str
+    secrets: dict[str, str]
+    """Texts that may not be in the log, with what each is."""
+
+
+def judged(case: Case) -> list[Violation]:
+    """Return every promise that is broken, or not kept yet."""
+    placed = _placed(case)
+    return [
+        *_every_shilling(case, placed),
+        *_written_before_done(case),
+        *_never_sent_twice(case),
+        *_one_receipt_one_use(case, placed),
+        *_paid_absorbs(case),
+        *_time_starts_with_delivery(case),
+        *_no_more_than_sold(case),
+        *_nobody_for_nothing(case, placed),
+        *_no_secret_leaves(case),
+        *_no_bug(case),
+    ]
+
+
+def _placed(case: Case) -> dict[str, list[Document]]:
+    """Return each payment's documents by receipt; of what names no receipt, by account."""
+    by_receipt: defaultdict[str, list[Document]] = defaultdict(list)
+    unnamed: defaultdict[str, list[Document]] = defaultdict(list)
+    for document in case.documents.payments.values():
+        receipt = document.get("mpesaReceiptNumber")
+        if receipt:
+            by_receipt[receipt].append(document)
+        elif document["status"] == "paid":
+            unnamed[document.get("voucherCode", "")].append(document)
+    placed = {}
+    for _, money in case.record.paid:
+        found = by_receipt[money.receipt]
+        if not found and unnamed[money.account]:
+            found = [unnamed[money.account].pop()]
+        placed[money.receipt] = found
+    return placed
+
+
+def _every_shilling(case: Case, placed: dict[str, list[Document]]) -> list[Violation]:
+    """Promise 1: delivered, waiting for the router, credited, or queued for a person."""
+    found = []
+    for _, money in case.record.paid:
+        documents = placed[money.receipt]
+        if not documents:
+            if _must_be_known(case, money):
+                found.append(Violation(1, f"{_of(money)} is nowhere", waits=True))
+        elif len(documents) == 1 and (why := _not_at_rest(case, documents[0])):
+            found.append(Violation(1, f"{_of(money)}: {why}", waits=True))
+    return found
+
+
+def _must_be_known(case: Case, money: Paid) -> bool:
+    """Say whether the box can find out: it was told, it can ask about its push, or it has a list."""
+    if money.checkout_request_id is not None or _heard_of(case, money.receipt):
+        return True
+    return case.pulls and money.short_code == case.merchant
+
+
+def _heard_of(case: Case, receipt: str) -> bool:
+    told = [*case.record.confirmations, *case.record.callbacks]
+    return any(one.status == 200 and receipt in json.dumps(one.body) for one in told)
+
+
+def _not_at_rest(case: Case, payment: Document) -> str | None:
+    """Return what is wrong with where money is; None where it may stay there."""
+    status = payment["status"]
+    if status in _FOR_A_PERSON:
+        return None
+    if status != "paid":
+        return f"its payment is {status}"
+    voucher = case.documents.vouchers.get(payment.get("voucherId", ""))
+    if voucher is None:
+        return "its voucher is not there"
+    if voucher.get("paymentId") != payment["_id"]:
+        return "its voucher is another payment's"
+    return None if voucher["status"] in _SERVED else f"its voucher is {voucher['status']}"
+
+
+def _written_before_done(case: Case) -> list[Violation]:
+    """Promise 2: every push has its purchase, every callback that was accepted its copy."""
+    found = []
+    accounts = {one.get("AccountReference") for one in case.documents.initiations.values()}
+    codes = {one.get("voucherCode") for one in case.documents.payments.values()}
+    vouchers = {one["code"] for one in case.documents.vouchers.values()}
+    for push in case.record.pushes:
+        account = push["AccountReference"]
+        if not all(account in known for known in (accounts, codes, vouchers)):
+            found.append(Violation(2, f"a push for {account} left and is not stored"))
+    stored = Counter(one.get("rawBody", "") for one in case.documents.webhooks.values())
+    bodies = [_read(text) for text in stored]
+    for one in (*case.record.callbacks, *case.record.confirmations):
+        if one.status == 200 and one.body not in bodies:
+            found.append(Violation(2, "a callback was accepted and is not stored"))
+    return found
+
+
+def _read(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _never_sent_twice(case: Case) -> list[Violation]:
+    """Promise 3: no order makes a phone ring twice, nor is one sent again that was taken."""
+    rang = Counter(account for account, _ in case.transactions)
+    sent = Counter(push["AccountReference"] for push in case.record.pushes)
+    again = 1 if case.record.faults.get("safaricom_push_invalid_token_once") else 0
+    return [
+        Violation(3, f"the push for {account} was sent {sent[account]} times")
+        for account in sent
+        if rang[account] > 1 or sent[account] > 1 + again
+    ]
+
+
+def _one_receipt_one_use(case: Case, placed: dict[str, list[Document]]) -> list[Violation]:
+    """Promise 4."""
+    found = [
+        Violation(4, f"a receipt is in {len(documents)} payments")
+        for documents in placed.values()
+        if len(documents) > 1
+    ]
+    paid_for = Counter(
+        one["paymentId"]
+        for one in case.documents.vouchers.values()
+        if one["status"] != "unpaid" and "paymentId" in one
+    )
+    for payment_id, count in paid_for.items():
+        if count > 1:
+            found.append(Violation(4, f"payment {payment_id} paid {count} vouchers"))
+    return found
+
+
+def _paid_absorbs(case: Case) -> list[Violation]:
+    """Promise 5, as stored and as told."""
+    found = []
+    for payment_id, states in case.record.statuses.items():
+        later = states[states.index("paid") :] if "paid" in states else []
+        if _NOT_ANY_MORE & set(later):
+            found.append(Violation(5, f"payment {payment_id} went {' → '.join(states)}"))
+    vouchers = {one["token"]: one for one in case.documents.vouchers.values()}
+    for token, states in case.record.told.items():
+        first = next((n for n, state in enumerate(states) if state in _TOLD_PAID), len(states))
+        ended = vouchers.get(token, {}).get("status") in {"expired", "revoked"}
+        lost = vouchers.get(token, {}).get("status") == "unpaid"
+        bad = {"cancelled", "pending"} | (set() if ended else {"failed"})
+        if bad & set(states[first:]) or (lost and first < len(states)):
+            found.append(Violation(5, f"a customer was told {' → '.join(states)}"))
+    return found
+
+
+def _sold(case: Case, voucher: Document) -> float:
+    return float(voucher["plan"]["durationSeconds"]) + case.record.extended[voucher["code"]]
+
+
+def _vouchers(case: Case) -> dict[str, Document]:
+    return {one["code"]: one for one in case.documents.vouchers.values()}
+
+
+def _time_starts_with_delivery(case: Case) -> list[Violation]:
+    """Promise 6: all of it is there at the first login, and later all but what went by."""
+    found, vouchers = [], _vouchers(case)
+    first: dict[str, float] = {}
+    for login in case.record.logins:
+        voucher = vouchers.get(login.user)
+        if voucher is None or login.user in first:
+            continue
+        first[login.user] = login.at
+        sold = float(voucher["plan"]["durationSeconds"])
+        if login.limit is None or login.limit - login.used_before < sold - _SLACK:
+            text = f"{login.user} was let in for {login.limit} of {sold} s"
+            found.append(Violation(6, text))
+    for token, (at, seconds) in case.record.left.items():
+        for voucher in case.documents.vouchers.values():
+            if voucher["token"] != token or voucher["code"] not in first:
+                continue
+            least = float(voucher["plan"]["durationSeconds"]) - (at - first[voucher["code"]])
+            if seconds < least - _SLACK and not case.record.jumped:
+                text = f"{voucher['code']} has {seconds} s left, not {least:.0f}"
+                found.append(Violation(6, text))
+    for user, ends in case.online.values():
+        voucher = vouchers.get(user)
+        if voucher is None or user not in first or ends is None:
+            continue
+        least = float(voucher["plan"]["durationSeconds"]) - (case.now - first[user])
+        if ends - case.now < least - _SLACK - _ROUTER_SLACK:
+            text = f"the router gives {user} {ends - case.now:.0f} s, not {least:.0f}"
+            found.append(Violation(6, text, waits=True))
+    return found
+
+
+def _no_more_than_sold(case: Case) -> list[Violation]:
+    """Promise 7: no device is connected for longer, but for what the router forgot of it."""
+    found, vouchers = [], _vouchers(case)
+    stayed: defaultdict[tuple[str, str], float] = defaultdict(float)
+    for stay in case.stays:
+        stayed[stay.user, stay.mac] += stay.ended - stay.began
+    for (user, mac), seconds in stayed.items():
+        if user not in vouchers:
+            continue
+        most = _sold(case, vouchers[user]) + case.record.forgotten[user]
+        if seconds > most + _SLACK + _ROUTER_SLACK:
+            found.append(Violation(7, f"{mac} was in for {seconds:.0f} s with {user} of {most} s"))
+    first = {login.user: login.at for login in reversed(case.record.logins)}
+    for mac, (user, _) in case.online.items():
+        if user in vouchers and case.now - first[user] > _sold(case, vouchers[user]) + _SLACK:
+            found.append(Violation(7, f"{mac} is still in with {user}", waits=True))
+    return found
+
+
+def _nobody_for_nothing(case: Case, placed: dict[str, list[Document]]) -> list[Violation]:
+    """Promise 8: who is let in had paid the price by then, with money of its own."""
+    found, vouchers, used = [], _vouchers(case), dict[str, str]()
+    for login in case.record.logins:
+        voucher = vouchers.get(login.user)
+        if voucher is None:
+            found.append(Violation(8, f"{login.user} was let in and is no voucher"))
+            continue
+        if _given(case, voucher):
+            continue
+        money = _money_of(case, voucher, placed)
+        price = voucher["plan"]["price"]
+        in_time = [one for at, one in money if at <= login.real and one.amount == price]
+        free = [one for one in in_time if used.get(one.receipt, login.user) == login.user]
+        if not free:
+            found.append(Violation(8, f"{login.user} was let in and had not paid"))
+            continue
+        used[free[0].receipt] = login.user
+    for payment in case.documents.payments.values():
+        receipt = payment.get("mpesaReceiptNumber")
+        if receipt in case.record.forged and payment["status"] == "paid":
+            if payment["_id"] not in case.record.given:
+                found.append(Violation(8, "a forged receipt was believed"))
+    return found
+
+
+def _given(case: Case, voucher: Document) -> bool:
+    """Say whether the operator gave it."""
+    return voucher.get("paymentId") in case.record.given
+
+
+def _money_of(
+    case: Case, voucher: Document, placed: dict[str, list[Document]]
+) -> list[tuple[float, Paid]]:
+    """Return what was paid for a voucher: its payment's receipt, or what named its code."""
+    return [
+        (at, money)
+        for at, money in case.record.paid
+        if money.account.upper() == voucher["code"]
+        or any(one["_id"] == voucher.get("paymentId") for one in placed[money.receipt])
+    ]
+
+
+def _no_secret_leaves(case: Case) -> list[Violation]:
+    """Promise 9."""
+    return [
+        Violation(9, f"the log holds {what}")
+        for secret, what in case.secrets.items()
+        if secret in case.log
+    ]
+
+
+def _no_bug(case: Case) -> list[Violation]:
+    """Return what the daemon itself calls a bug, as a broken promise of no number."""
+    lines = [line for line in case.log.splitlines() if "this is a bug" in line]
+    return [Violation(0, line) for line in lines[:3]]
+
+
+def _of(money: Paid) -> str:
+    return f"{money.amount} shillings of {money.receipt} for {money.account}"

@@ -1,0 +1,77 @@
+"""The daemon's waits, about a hundredth of the real ones and in the same order of size."""
+
+import time
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+import apscheduler.schedulers.base
+import apscheduler.triggers.interval
+
+from appliance import scheduler, worker
+from appliance.app import clock
+from appliance.domain import debts, payments, vouchers
+from appliance.flows import drift, inquiry
+from appliance.mpesa import tokens
+from appliance.router import patience
+from appliance.store import mongodb, thread
+from appliance.web import visitors
+from tests.chaos.shared import Shared
+
+PROMPT = 1.2
+"""How long a phone rings, in seconds."""
+ENVIRONMENT = {
+    "APPLIANCE_ROUTER__TIMEOUT": "0.6",
+    "APPLIANCE_DARAJA__CONNECT_TIMEOUT": "0.4",
+    "APPLIANCE_DARAJA__READ_TIMEOUT": "0.8",
+    "APPLIANCE_APPLIANCE__CLOCK": "checked",
+}
+
+
+def hasten() -> None:
+    """Shorten every wait of this process."""
+    for module in (debts, vouchers, drift):
+        vars(module)["LEASE"] = timedelta(seconds=1.6)
+    worker._LONGEST_PAYING = 1.4
+    worker._FIRST_WAIT = timedelta(seconds=0.1)
+    worker._LONGEST_WAIT = worker._LONGEST_ABSENCE = timedelta(seconds=0.6)
+    worker._FIRST_AWAY, worker._LONGEST_AWAY = 0.1, 0.4
+    worker._LOOK_EVERY = 0.1
+    payments.SEND_WITHIN = timedelta(seconds=0.6)
+    payments.UNDECIDED_FOR = timedelta(seconds=0.6 + 0.8 + PROMPT + 0.2)
+    payments._FIRST_ASK = payments.SEND_WITHIN
+    payments._ASK_EVERY = timedelta(seconds=0.3)
+    payments._LATE_ASKS = tuple(timedelta(seconds=s) for s in (4, 5, 6, 8, 10, 13, 17, 22, 30, 60))
+    scheduler.REPAIR_EVERY_MINUTES = 0.01  # type: ignore[assignment] # minutes may be a fraction
+    scheduler.COUNT_EVERY_SECONDS = 0.5  # type: ignore[assignment]
+    scheduler.LOOK_AT_ROUTER_EVERY_SECONDS = 5
+    scheduler.LOOK_AT_CLOCK_EVERY_SECONDS = 0.2  # type: ignore[assignment]
+    scheduler._FIRST_REPAIR = timedelta(seconds=0.3)
+    clock._SETTLE = 0.5
+    inquiry._AGAIN_AFTER = timedelta(seconds=0.5)
+    visitors._KEEP_SECONDS = 0.2
+    patience.LONGEST_WAIT = 0.4
+    tokens.LEASE, tokens._FETCH_WITHIN = timedelta(seconds=1.6), 1.3
+    thread._PATIENCE_SECONDS = 0.4
+    mongodb._AWAY_AFTER_MS, mongodb._GIVE_UP_AFTER_MS = 500, 1500
+
+
+def tell_time_by(shared: Shared) -> None:
+    """Have this process see the time that the machine says it is."""
+    real, since_start = time.time, time.monotonic
+
+    def wall() -> float:
+        return real() + shared.passed + shared.skew
+
+    class Dated(datetime):
+        """What `datetime.now` of others is replaced by."""
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Any:
+            return datetime.fromtimestamp(wall(), tz)
+
+    defaults: Any = clock.SystemClock.__init__.__kwdefaults__
+    defaults.update(wall=wall, monotonic=lambda: since_start() + shared.passed)
+    vars(clock)["kernel_or_timesyncd"] = lambda *, jumped: shared.heard  # noqa: ARG005
+    time.time = wall
+    for module in (scheduler, apscheduler.schedulers.base, apscheduler.triggers.interval):
+        vars(module)["datetime"] = Dated

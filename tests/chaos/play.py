@@ -1,0 +1,184 @@
+"""Plays a schedule: its steps, then peace, then the judgement."""
+
+import asyncio
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.chaos.doings import do
+from tests.chaos.oracle import Case, Violation, judged
+from tests.chaos.people import Person
+from tests.chaos.schedule import Schedule, Step
+from tests.chaos.site import Ground
+from tests.chaos.town import Town
+
+PATIENCE = 20.0
+"""Seconds until what may still settle counts as broken."""
+_LOOK_AGAIN = 0.15
+
+
+@dataclass
+class Outcome:
+    """What came of one schedule."""
+
+    schedule: Schedule
+    violations: list[Violation] = field(default_factory=list)
+    faults: Counter[str] = field(default_factory=Counter)
+    payments: int = 0
+    orders: int = 0
+    logins: int = 0
+    restarts: int = 0
+    deaths: int = 0
+    seconds: float = 0.0
+    settled: float = 0.0
+    folder: Path = Path()
+
+
+async def play(
+    ground: Ground, place: int, schedule: Schedule, patience: float = PATIENCE
+) -> Outcome:
+    """Return what came of this schedule."""
+    town, began = Town(ground, place, schedule), time.monotonic()
+    outcome = Outcome(schedule, folder=town.folder)
+    try:
+        await town.open()
+        await _all_steps(town)
+        town.calm()
+        calm = time.monotonic()
+        outcome.violations = await _settled(town, patience)
+        outcome.settled = time.monotonic() - calm
+    finally:
+        await town.close()
+    record = town.record
+    outcome.faults.update(record.faults)
+    outcome.payments, outcome.orders = len(record.paid), len(record.pushes)
+    outcome.logins = len(record.logins)
+    outcome.restarts, outcome.deaths = town.daemon.starts - 1, town.daemon.deaths
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+async def _all_steps(town: Town) -> None:
+    while not town.daemon.ready:  # the first start is not what is tried
+        await asyncio.sleep(0.01)
+    began = time.monotonic()
+
+    async def at_its_time(step: Step) -> None:
+        await asyncio.sleep(max(0.0, began + step.at - time.monotonic()))
+        await do(town, step)
+
+    async with asyncio.TaskGroup() as group:
+        for step in town.schedule.steps:
+            group.create_task(at_its_time(step))
+
+
+async def _settled(town: Town, patience: float) -> list[Violation]:
+    """Return what is broken, or still is when patience ends."""
+    until = time.monotonic() + patience
+    found: list[Violation] = []
+    back = False
+    while time.monotonic() < until:
+        await asyncio.sleep(_LOOK_AGAIN)
+        if not town.daemon.ready:
+            continue
+        for person in town.people:
+            person.arrive()
+            await person.look()
+        case = await _case(town)
+        if case is None:
+            continue
+        found = judged(case)
+        if any(not violation.waits for violation in found):
+            return found
+        if found:
+            continue
+        found = [v for person in town.people if (v := await _comes_back(town, case, person))]
+        if not found and (back or not _may_still_ring(town)):
+            return []
+        back = not found
+    return found or [Violation(1, "the box never was ready", waits=True)]
+
+
+def _may_still_ring(town: Town) -> bool:
+    return bool(town.daraja.prompts())
+
+
+async def _case(town: Town) -> Case | None:
+    documents = await town.documents()
+    if documents is None:
+        return None
+    town.note(documents)
+    now = town.now()
+    sessions = town.router.hotspot.sessions
+    accepted = town.daraja._express._transactions.values()
+    return Case(
+        record=town.record,
+        documents=documents,
+        now=now,
+        stays=town.record.all_stays(town.router),
+        online={s.mac: (s.user, s.ends) for s in sessions},
+        transactions=[(one.order.account, one.checkout_request_id) for one in accepted],
+        merchant=town.merchant.short_code,
+        pulls=False,
+        log=await asyncio.to_thread(_read, town.folder / "err"),
+        secrets=_secrets(town),
+    )
+
+
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
+
+
+def _secrets(town: Town) -> dict[str, str]:
+    """Return every text that no log may hold."""
+    found = {town.secret: "the secret of the webhooks' address"}
+    for person in town.people:
+        found |= {person.phone[3:]: "a phone number"}
+        found |= dict.fromkeys(person.tokens, "the token of a page")
+    for push in town.record.pushes:
+        found[push["AccountReference"]] = "a voucher's code"
+        found[push["CallBackURL"].rpartition("/")[2]] = "the token of a callback"
+        found[push["Password"]] = "the password of a push"
+    for merchant in town.daraja.merchants:
+        found[merchant.passkey] = "a passkey"
+        found[merchant.consumer_secret] = "a consumer secret"
+    return found
+
+
+async def _comes_back(town: Town, case: Case, person: Person) -> Violation | None:
+    """Have a customer who has time left use it; return what is broken when that fails."""
+    mine = _time_left(case, person)
+    if not mine or town.router.hotspot.is_online(person.ip):
+        return None
+    await person.visit()
+    for code in mine:
+        if town.router.hotspot.is_online(person.ip):
+            return None
+        await person.type_code(code, move=True)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(1):
+            while not town.router.hotspot.is_online(person.ip):
+                await asyncio.sleep(0.02)
+    if town.router.hotspot.is_online(person.ip):
+        return None
+    return Violation(1, f"customer {person.number} paid for {mine} and is not let in", waits=True)
+
+
+def _time_left(case: Case, person: Person) -> list[str]:
+    """Return the codes of what this phone paid for and the time of which is not over."""
+    paid = {money.receipt for _, money in case.record.paid if money.phone == person.phone}
+    accounts = {money.account for _, money in case.record.paid if money.phone == person.phone}
+    first = {login.user: login.at for login in reversed(case.record.logins)}
+    found = []
+    for voucher in case.documents.vouchers.values():
+        payment = case.documents.payments.get(voucher.get("paymentId", ""), {})
+        theirs = payment.get("mpesaReceiptNumber") in paid or (
+            "mpesaReceiptNumber" not in payment and voucher["code"] in accounts
+        )
+        began = first.get(voucher["code"], case.now)
+        over = case.now - began >= voucher["plan"]["durationSeconds"] - 30
+        if theirs and voucher["status"] in {"paid", "ready", "active"} and not over:
+            found.append(voucher["code"])
+    return found

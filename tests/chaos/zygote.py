@@ -1,0 +1,84 @@
+"""A process that has imported the appliance once, and forks a daemon or a command per order.
+
+Orders are JSON lines on standard input; each is answered with the child's process id.
+"""
+
+import ctypes
+import gc
+import json
+import os
+import random
+import signal
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Any
+
+import appliance.store.mongodb
+from appliance import app, cli
+from appliance.store import thread
+from tests.chaos import pace, power
+from tests.chaos.shared import Shared
+from tests.journeys import daemon
+
+_PR_SET_PDEATHSIG = 1
+# Imported by the daemon when it needs them: once here instead of once in every child.
+_ = (app, appliance.store.mongodb)
+
+
+def serve() -> None:
+    """Fork until standard input ends; children end with this process."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    gc.collect()
+    gc.freeze()
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            _become(json.loads(line))
+        print(pid, flush=True)  # noqa: T201 # the machine reads it
+
+
+def _become(order: dict[str, Any]) -> None:
+    """Be the program that was ordered, and never return."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for stream, name in ((0, os.devnull), (1, order["out"]), (2, order["err"])):
+        file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(file, stream)
+        os.close(file)
+    os.environ.update(order["environment"])
+    random.seed()
+    shared = Shared(Path(order["shared"]))
+    pace.hasten()
+    pace.tell_time_by(shared)
+    _note_commits(shared)
+    if order["die_at"]:
+        os.environ["DIE_AT"] = str(order["die_at"])
+        daemon.make_mortal()
+    sys.argv = ["appliance", *order["words"]]
+    code = 1
+    try:
+        cli.main()
+        code = 0
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _note_commits(shared: Shared) -> None:
+    committed = thread._committed
+
+    def noted(connection: sqlite3.Connection, batch: list[Any]) -> list[Any]:
+        answers = committed(connection, batch)
+        file = connection.execute("PRAGMA database_list").fetchone()[2]
+        power.note(Path(file), connection, shared)
+        return answers
+
+    thread._committed = noted
+
+
+if __name__ == "__main__":
+    serve()
