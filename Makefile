@@ -4,7 +4,7 @@ VENV := .venv-dev
 PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: sandbox test nightly lint bench bench-scale lock clean system
+.PHONY: sandbox test nightly chaos lint bench bench-scale lock clean system
 
 sandbox:
 	./install.sh --sandbox
@@ -15,6 +15,11 @@ test: $(STAMP) system
 # A hundred times as many stories and broken messages; takes about an hour.
 nightly: $(STAMP) system
 	HYPOTHESIS_PROFILE=nightly $(PYTHON) -m pytest -n 2 --dist loadgroup --timeout 14400 tests/flows
+
+# Random schedules of customers and faults: `make chaos N=10000 SEED=1`; prints JSON.
+N := 1000
+chaos: $(STAMP) system
+	$(PYTHON) -m tests.chaos --count $(N) $(if $(SEED),--seed $(SEED))
 
 lint: $(STAMP) system
 	$(VENV)/bin/ruff check .

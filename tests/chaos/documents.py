@@ -1,6 +1,5 @@
 """The raw documents, read with sqlite3 and pymongo themselves."""
 
-import asyncio
 import json
 import sqlite3
 from dataclasses import dataclass
@@ -46,28 +45,31 @@ def of_sqlite(file: Path) -> Documents | None:
     return _by_id(found)
 
 
-class of_mongodb:  # noqa: N801 # beside its twin
-    """Reads and forgets databases of a server."""
+def of_mongodb(uri: str, database: str) -> Documents | None:
+    """Read a database; None while that cannot be done."""
+    try:
+        return _by_id([list(_client(uri)[database][name].find()) for name in _NAMES])
+    except PyMongoError:
+        return None
 
-    @staticmethod
-    async def read(uri: str, database: str) -> Documents | None:
-        return await asyncio.to_thread(_read, uri, database)
 
-    @staticmethod
-    async def forget(uri: str, database: str) -> None:
-        await asyncio.to_thread(_client(uri).drop_database, database)
+def paybills(uri: str, database: str) -> list[Document]:
+    """Return the paybills as they are."""
+    return list(_client(uri)[database]["paybills"].find())
+
+
+def empty(uri: str, database: str, before: list[Document]) -> None:
+    """Leave nothing of what was sold, and the paybills as they were before."""
+    there = _client(uri)[database]
+    for name in (*_NAMES, "seats"):
+        there[name].delete_many({})
+    for paybill in before:
+        there["paybills"].replace_one({"_id": paybill["_id"]}, paybill)
 
 
 @cache
 def _client(uri: str) -> MongoClient[Document]:
     return MongoClient(uri, serverSelectionTimeoutMS=2000, timeoutMS=4000)
-
-
-def _read(uri: str, database: str) -> Documents | None:
-    try:
-        return _by_id([list(_client(uri)[database][name].find()) for name in _NAMES])
-    except PyMongoError:
-        return None
 
 
 def _by_id(found: list[list[Document]]) -> Documents:

@@ -37,15 +37,23 @@ class Zygote:
         self._process.stdin.close()
         await self._process.wait()
 
-    async def fork(self, order: dict[str, Any]) -> int:
-        """Return the process id of the program ordered."""
+    async def fork(self, order: dict[str, Any]) -> "Program":
+        """Return the program ordered; who is cancelled meanwhile leaves none behind."""
+        forking = asyncio.ensure_future(self._fork(order))
+        try:
+            return await asyncio.shield(forking)
+        except asyncio.CancelledError:
+            (await forking).signal(signal.SIGKILL)
+            raise
+
+    async def _fork(self, order: dict[str, Any]) -> "Program":
         assert self._process is not None
         to, back = self._process.stdin, self._process.stdout
         assert to is not None
         assert back is not None
         async with self._one_order:
             to.write(json.dumps(order).encode() + b"\n")
-            return int(await back.readline())
+            return Program(int(await back.readline()))
 
 
 class Program:
@@ -85,27 +93,25 @@ class Daemon:
         self._keeper: asyncio.Task[None] | None = None
         self._off_for = _START_AGAIN
         self._power_cut = False
-        self._closing = False
+        self._closing = asyncio.Event()
         self.program: Program | None = None
         self.die_at = 0
         self.starts = 0
         self.deaths = 0
         """How often it ended by itself."""
+        self.commands = 0
         self._told = False
+        self._ready_before = 0
 
     def open(self) -> None:
         self._keeper = asyncio.create_task(self._keep())
 
     async def close(self) -> None:
-        self._closing = True
+        self._closing.set()
         if self.program is not None:
             self.program.signal(signal.SIGKILL)
         if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
-        if self.program is not None:
-            self.program.signal(signal.SIGKILL)
-            await self.program.ended.wait()
+            await self._keeper
 
     def end(self, how: signal.Signals, off_for: float, *, power: bool = False) -> bool:
         """End it and start it again so much later; say whether it was there."""
@@ -119,36 +125,37 @@ class Daemon:
     @property
     def ready(self) -> bool:
         """Say whether this start has come as far as its doors."""
-        out = Path(self._order["out"])
-        told = out.read_bytes().count(b"ready\n") if out.exists() else 0
         alive = self.program is not None and not self.program.ended.is_set()
-        return alive and told > self._ready_before
+        return alive and self._times_ready() > self._ready_before
 
     async def run(self, *words: str) -> str:
         """Run another command beside it, and return what it prints."""
         self.commands += 1
         out = Path(f"{self._order['out']}.{self.commands}")
+        words = (*words, *self._order["words"][1:])
         order = self._order | {"words": words, "out": str(out), "die_at": 0}
-        order["words"] = [*words, *self._order["words"][1:]]
-        program = Program(await self._zygote.fork(order))
+        program = await self._zygote.fork(order)
         await program.ended.wait()
         return out.read_text(encoding="utf-8") if out.exists() else ""
 
-    commands = 0
-    _ready_before = 0
-
     async def _keep(self) -> None:
-        while not self._closing:
-            out = Path(self._order["out"])
-            self._ready_before = out.read_bytes().count(b"ready\n") if out.exists() else 0
+        while not self._closing.is_set():
+            self._ready_before = self._times_ready()
             order = self._order | {"die_at": self.die_at}
             self.die_at, self._told = 0, False
             self._off_for, self._power_cut = _START_AGAIN, False
             self.starts += 1
-            self.program = Program(await self._zygote.fork(order))
+            self.program = await self._zygote.fork(order)
+            if self._closing.is_set():
+                self.program.signal(signal.SIGKILL)
             await self.program.ended.wait()
-            if not self._told and not order["die_at"]:
+            if not (self._told or self._closing.is_set() or order["die_at"]):
                 self.deaths += 1
             if self._power_cut:
                 self._lose_power()
-            await asyncio.sleep(self._off_for)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), self._off_for)
+
+    def _times_ready(self) -> int:
+        out = Path(self._order["out"])
+        return out.read_bytes().count(b"ready\n") if out.exists() else 0

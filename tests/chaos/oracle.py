@@ -105,7 +105,8 @@ def _every_shilling(case: Case, placed: dict[str, list[Document]]) -> list[Viola
 
 def _must_be_known(case: Case, money: Paid) -> bool:
     """Say whether the box can find out: it was told, it can ask about its push, or it has a list."""
-    if money.checkout_request_id is not None or _heard_of(case, money.receipt):
+    known = {one.get("CheckoutRequestID") for one in case.documents.initiations.values()}
+    if money.checkout_request_id in known - {None} or _heard_of(case, money.receipt):
         return True
     return case.pulls and money.short_code == case.merchant
 

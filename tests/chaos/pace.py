@@ -20,9 +20,9 @@ from tests.chaos.shared import Shared
 PROMPT = 1.2
 """How long a phone rings, in seconds."""
 ENVIRONMENT = {
-    "APPLIANCE_ROUTER__TIMEOUT": "0.6",
-    "APPLIANCE_DARAJA__CONNECT_TIMEOUT": "0.4",
-    "APPLIANCE_DARAJA__READ_TIMEOUT": "0.8",
+    "APPLIANCE_ROUTER__TIMEOUT": "1",
+    "APPLIANCE_DARAJA__CONNECT_TIMEOUT": "0.5",
+    "APPLIANCE_DARAJA__READ_TIMEOUT": "1.2",
     "APPLIANCE_APPLIANCE__CLOCK": "checked",
 }
 
@@ -30,14 +30,14 @@ ENVIRONMENT = {
 def hasten() -> None:
     """Shorten every wait of this process."""
     for module in (debts, vouchers, drift):
-        vars(module)["LEASE"] = timedelta(seconds=1.6)
-    worker._LONGEST_PAYING = 1.4
+        vars(module)["LEASE"] = timedelta(seconds=2.4)
+    worker._LONGEST_PAYING = 2.2
     worker._FIRST_WAIT = timedelta(seconds=0.1)
     worker._LONGEST_WAIT = worker._LONGEST_ABSENCE = timedelta(seconds=0.6)
     worker._FIRST_AWAY, worker._LONGEST_AWAY = 0.1, 0.4
     worker._LOOK_EVERY = 0.1
-    payments.SEND_WITHIN = timedelta(seconds=0.6)
-    payments.UNDECIDED_FOR = timedelta(seconds=0.6 + 0.8 + PROMPT + 0.2)
+    payments.SEND_WITHIN = timedelta(seconds=1)
+    payments.UNDECIDED_FOR = timedelta(seconds=1 + 1.2 + PROMPT + 0.3)
     payments._FIRST_ASK = payments.SEND_WITHIN
     payments._ASK_EVERY = timedelta(seconds=0.3)
     payments._LATE_ASKS = tuple(timedelta(seconds=s) for s in (4, 5, 6, 8, 10, 13, 17, 22, 30, 60))
@@ -52,7 +52,7 @@ def hasten() -> None:
     patience.LONGEST_WAIT = 0.4
     tokens.LEASE, tokens._FETCH_WITHIN = timedelta(seconds=1.6), 1.3
     thread._PATIENCE_SECONDS = 0.4
-    mongodb._AWAY_AFTER_MS, mongodb._GIVE_UP_AFTER_MS = 500, 1500
+    mongodb._AWAY_AFTER_MS, mongodb._GIVE_UP_AFTER_MS = 1000, 3000
 
 
 def tell_time_by(shared: Shared) -> None:

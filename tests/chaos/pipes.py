@@ -30,8 +30,10 @@ class Pipe:
         self._server: asyncio.Server | None = None
         self._serving: set[asyncio.Task[None]] = set()
 
-    async def open(self) -> None:
+    async def open(self) -> int:
+        """Listen, and return the port."""
         self._server = await asyncio.start_server(self._took, *self._where)
+        return int(self._server.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
         assert self._server is not None

@@ -1,6 +1,7 @@
 """Plays a schedule: its steps, then peace, then the judgement."""
 
 import asyncio
+import signal
 import time
 from collections import Counter
 from contextlib import suppress
@@ -17,6 +18,10 @@ from tests.chaos.town import Town
 PATIENCE = 20.0
 """Seconds until what may still settle counts as broken."""
 _LOOK_AGAIN = 0.15
+_START_AGAIN_AFTER = 2.5
+"""A start reads Safaricom's list as far back as it goes."""
+_FIRST_START = 60
+_LISTED_FOR = 40 * 3600.0
 
 
 @dataclass
@@ -61,8 +66,9 @@ async def play(
 
 
 async def _all_steps(town: Town) -> None:
-    while not town.daemon.ready:  # the first start is not what is tried
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(_FIRST_START):
+        while not town.daemon.ready:  # the first start is not what is tried
+            await asyncio.sleep(0.01)
     began = time.monotonic()
 
     async def at_its_time(step: Step) -> None:
@@ -78,7 +84,7 @@ async def _settled(town: Town, patience: float) -> list[Violation]:
     """Return what is broken, or still is when patience ends."""
     until = time.monotonic() + patience
     found: list[Violation] = []
-    back = False
+    back, again = False, time.monotonic() + _START_AGAIN_AFTER
     while time.monotonic() < until:
         await asyncio.sleep(_LOOK_AGAIN)
         if not town.daemon.ready:
@@ -93,6 +99,9 @@ async def _settled(town: Town, patience: float) -> list[Violation]:
         if any(not violation.waits for violation in found):
             return found
         if found:
+            if town.schedule.pull and time.monotonic() > again:
+                again = until
+                town.end(signal.SIGTERM, 0.0)
             continue
         found = [v for person in town.people if (v := await _comes_back(town, case, person))]
         if not found and (back or not _may_still_ring(town)):
@@ -121,7 +130,7 @@ async def _case(town: Town) -> Case | None:
         online={s.mac: (s.user, s.ends) for s in sessions},
         transactions=[(one.order.account, one.checkout_request_id) for one in accepted],
         merchant=town.merchant.short_code,
-        pulls=False,
+        pulls=town.schedule.pull and town.passed < _LISTED_FOR,
         log=await asyncio.to_thread(_read, town.folder / "err"),
         secrets=_secrets(town),
     )

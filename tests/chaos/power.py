@@ -6,6 +6,7 @@ nothing. At the cut the log loses what lies behind the note (or part of it, or g
 all of it may happen), and the log's index, which is only ever in memory, goes too.
 """
 
+import os
 import sqlite3
 import struct
 from pathlib import Path
@@ -18,15 +19,23 @@ _WAL_HEADER, _FRAME_HEADER = 32, 24
 _INDEX = struct.Struct("=16xII8xII")  # frames, pages; then the salt
 _SALT = struct.Struct("=II")
 _SALT_AT, _PAGE_SIZE_AT = 16, 8
+_held: dict[Path, int] = {}
 
 
 def note(path: Path, connection: sqlite3.Connection, shared: Shared) -> None:
     """Note how much of the log is on the disk, after a commit."""
     if connection.execute("PRAGMA synchronous").fetchone()[0] < FULL:
         return
-    with Path(f"{path}-shm").open("rb") as index:
-        frames, _, one, two = _INDEX.unpack(index.read(_INDEX.size))
+    frames, _, one, two = _INDEX.unpack(os.pread(_index_of(path), _INDEX.size, 0))
     shared.set_safe(frames, (one, two))
+
+
+def _index_of(path: Path) -> int:
+    """Return the log's index, opened once: closing it would give up SQLite's locks on it."""
+    held = _held.get(path)
+    if held is None or os.fstat(held).st_nlink == 0:
+        held = _held[path] = os.open(f"{path}-shm", os.O_RDONLY)
+    return held
 
 
 def cut(path: Path, shared: Shared, chance: Random) -> int:

@@ -12,12 +12,13 @@ from appliance.sandbox.addresses import Ports
 from appliance.sandbox.daraja.accounts import MERCHANTS
 from appliance.store.open import opened
 from appliance.store.seed import seed
+from tests.chaos.documents import Document, empty, paybills
 from tests.chaos.machine import Zygote
 from tests.chaos.schedule import Schedule
 from tests.servers import Secantus
 
 PORTS = Ports.at(2000)
-TUNNEL, LINE, DATABASE = 10201, 10202, 10203
+LINE, DATABASE = 10202, 10203
 _LOCK_PORT = 10200
 _FIRST_RANGE, _LAST_RANGE = 20, 250
 
@@ -47,6 +48,8 @@ class Ground:
     _numbers: count = field(default_factory=lambda: count(1))  # type: ignore[type-arg]
     _seeding: asyncio.Lock = field(default_factory=asyncio.Lock)
     _mongodb: bool = False
+    _filled: dict[str, list[Document]] = field(default_factory=dict)
+    """By database: its paybills before anything was sold."""
 
     async def open(self) -> None:
         await self.zygote.open()
@@ -76,7 +79,10 @@ class Ground:
         """Put the world's plans and paybills into its database."""
         if schedule.store == "mongodb":
             await self.mongodb()
-            await _seeded(schedule, folder, self.secantus.uri, database)
+            if database not in self._filled:
+                await _seeded(schedule, folder, self.secantus.uri, database)
+                self._filled[database] = await asyncio.to_thread(paybills, self.secantus.uri, database)
+            await asyncio.to_thread(empty, self.secantus.uri, database, self._filled[database])
             return
         kind = self.folder / f"seeded-{schedule.till:d}{schedule.pull:d}"
         async with self._seeding:

@@ -12,8 +12,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from appliance.domain.ids import new_id
+import aiohttp
+
 from appliance.sandbox import config
+from appliance.sandbox.addresses import HOST
 from appliance.sandbox.daraja.accounts import MERCHANTS, Merchant
 from appliance.sandbox.daraja.server import DarajaOptions, PretendDaraja, pretend_daraja
 from appliance.sandbox.daraja.urls import Registered
@@ -26,7 +28,7 @@ from tests.chaos.pipes import Pipe
 from tests.chaos.record import Record
 from tests.chaos.schedule import Schedule
 from tests.chaos.shared import Shared
-from tests.chaos.site import DATABASE, LINE, PORTS, TUNNEL, Ground
+from tests.chaos.site import DATABASE, LINE, PORTS, Ground
 
 _LOOK_AT_BOOKS_EVERY = 0.3
 _LIFELONG = {"prompt_seconds": pace.PROMPT, "slow_seconds": 1.2, "register": "again"}
@@ -45,7 +47,7 @@ class Town:
         self.schedule = schedule
         self.host = ground.host(place)
         self.folder = ground.new_folder()
-        self.database = f"chaos_{new_id()}"
+        self.database = f"chaos_{place}_{schedule.till:d}{schedule.pull:d}"
         self.record = Record()
         self.chance = Random(schedule.seed)
         self.shared = Shared(self.folder / "shared")
@@ -80,12 +82,15 @@ class Town:
         if not self.schedule.ssh:
             settings.write_text(re.sub("(?m)^ssh_.*\n", "", text), encoding="utf-8")
         self.secret: str = tomllib.loads(text)["webhooks"]["path_secret"]
-        await self._open_neighbours()
-        self.tunnel = await self._pipe(TUNNEL, (self.host, PORTS.webhooks))
-        self.line = await self._pipe(LINE, (self.host, PORTS.daraja))
+        self.tunnel = Pipe(HOST, 0, (self.host, PORTS.webhooks))
+        self.line = Pipe(self.host, LINE, (self.host, PORTS.daraja))
+        self.public_url = f"http://{HOST}:{await self._opened(self.tunnel)}"
+        await self._opened(self.line)
         if mongodb:
-            server = ("127.0.0.1", self.ground.secantus.port)
-            self.to_database = await self._pipe(DATABASE, server, mongodb=True)
+            server = (HOST, self.ground.secantus.port)
+            self.to_database = Pipe(self.host, DATABASE, server, mongodb=True)
+            await self._opened(self.to_database)
+        await self._open_neighbours()
         self.set_time()
         self.daemon = Daemon(self.ground.zygote, self._order(settings), self._lose_power)
         self.daemon.open()
@@ -100,8 +105,6 @@ class Town:
             task.cancel()
         await asyncio.gather(*self._errands, return_exceptions=True)
         await self._stack.aclose()
-        if self.schedule.store == "mongodb":
-            await of_mongodb.forget(self.ground.secantus.uri, self.database)
 
     def errand(self, work: Coroutine[Any, Any, Any]) -> None:
         """Do something beside everything else."""
@@ -149,7 +152,7 @@ class Town:
     async def documents(self) -> Documents | None:
         """Return what is stored now; None while it cannot be read."""
         if self.schedule.store == "mongodb":
-            return await of_mongodb.read(self.ground.secantus.uri, self.database)
+            return await asyncio.to_thread(of_mongodb, self.ground.secantus.uri, self.database)
         return await asyncio.to_thread(of_sqlite, self.file)
 
     async def command(self, *words: str) -> Any:
@@ -192,12 +195,12 @@ class Town:
         )
         self.router = await self._stack.enter_async_context(pretend_router(options))
         self._tell("daraja")
-        self._register()
+        await self._register()
         self.record.watch(self.daraja, self.router, self._happened)
 
-    def _register(self) -> None:
-        """Have Safaricom know where to tell of money, as after `appliance c2b register`."""
-        hooks = f"http://{self.host}:{TUNNEL}/hooks/{self.secret}/c2b"
+    async def _register(self) -> None:
+        """Have Safaricom know where to tell of money, and whom to show its list."""
+        hooks = f"{self.public_url}/hooks/{self.secret}/c2b"
         for merchant in MERCHANTS:
             self.daraja._express.c2b.urls._registered[merchant.short_code] = Registered(
                 number=merchant.pays_to,
@@ -205,12 +208,25 @@ class Town:
                 confirmation=f"{hooks}/confirmation",
                 validation=f"{hooks}/validation",
             )
+        if self.schedule.pull:
+            await self._register_pull()
 
-    async def _pipe(self, port: int, to: tuple[str, int], *, mongodb: bool = False) -> Pipe:
-        pipe = Pipe(self.host, port, to, mongodb=mongodb)
-        await pipe.open()
+    async def _register_pull(self) -> None:
+        base, mine = f"http://{self.host}:{PORTS.daraja}", self.merchant
+        keys = aiohttp.BasicAuth(mine.consumer_key, mine.consumer_secret)
+        grant = f"{base}/oauth/v1/generate?grant_type=client_credentials"
+        wanted = {"ShortCode": mine.pays_to, "RequestType": "Pull"}
+        wanted |= {"NominatedNumber": "0712345678", "CallBackURL": self.public_url}
+        async with aiohttp.ClientSession() as http:
+            async with http.get(grant, auth=keys) as answer:
+                token = (await answer.json())["access_token"]
+            url, bearer = f"{base}/pulltransactions/v1/register", {"Authorization": f"Bearer {token}"}
+            async with http.post(url, json=wanted, headers=bearer) as answer:
+                assert answer.status == 200, await answer.text()
+
+    async def _opened(self, pipe: Pipe) -> int:
         self._stack.push_async_callback(pipe.close)
-        return pipe
+        return await pipe.open()
 
     def _order(self, settings: Path) -> dict[str, Any]:
         host = self.host
@@ -218,7 +234,7 @@ class Town:
             "APPLIANCE_PORTAL__LISTEN": f"{host}:{PORTS.portal}",
             "APPLIANCE_WEBHOOKS__LISTEN": f"{host}:{PORTS.webhooks}",
             "APPLIANCE_ADMIN__LISTEN": f"{host}:{PORTS.admin}",
-            "APPLIANCE_WEBHOOKS__PUBLIC_URL": f"http://{host}:{TUNNEL}",
+            "APPLIANCE_WEBHOOKS__PUBLIC_URL": self.public_url,
             "APPLIANCE_DARAJA__BASE_URL": f"http://{host}:{LINE}",
             "APPLIANCE_ROUTER__HOST": host,
             "APPLIANCE_MONGODB__DATABASE": self.database,
