@@ -7,6 +7,7 @@ On a failure it prints the seed, what is broken, and the least schedule that sti
 import argparse
 import asyncio
 import json
+import logging
 import os
 import sys
 import time
@@ -38,6 +39,7 @@ def _arguments() -> argparse.Namespace:
 
 async def _work(options: argparse.Namespace) -> None:
     """Play every so-manieth schedule and print an outcome a line."""
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # of clients that die
     first = options.seed + options.worker
     seeds = range(first, options.seed + options.count, options.jobs)
     failed: list[Outcome] = []

@@ -1,6 +1,5 @@
 """What each step of a schedule does."""
 
-import asyncio
 import json
 import resource
 import signal
@@ -12,6 +11,7 @@ from typing import Any
 import aiohttp
 
 from appliance.sandbox.daraja import names
+from appliance.sandbox.routeros import values
 from tests.chaos.people import PRICES
 from tests.chaos.schedule import Step
 from tests.chaos.site import PORTS
@@ -27,7 +27,10 @@ def doing(function: Doing) -> Doing:
 
 
 async def do(town: Town, step: Step) -> None:
-    await DOINGS[step.do](town, **step.args)
+    args = dict(step.args)
+    if (event := args.pop("after", None)) is not None:
+        await town.after(event)
+    await DOINGS[step.do](town, **args)
 
 
 @doing
@@ -185,9 +188,7 @@ async def lose_counters(town: Town, lasts: float) -> None:  # noqa: ARG001
 
 
 def _seconds(text: str) -> float:
-    from appliance.sandbox.routeros.values import seconds  # noqa: PLC0415
-
-    return float(seconds(text) or 0)
+    return float(values.seconds(text) or 0)
 
 
 def _all_come_back(town: Town) -> None:
@@ -258,7 +259,9 @@ def _disk_full(town: Town, lasts: float) -> None:
 async def _locked(town: Town, lasts: float) -> None:
     """Another program holds the file."""
     _count(town, "database_locked")
-    connection = sqlite3.connect(town.file, isolation_level=None, timeout=0, check_same_thread=False)
+    connection = sqlite3.connect(
+        town.file, isolation_level=None, timeout=0, check_same_thread=False
+    )
     with suppress(sqlite3.Error):
         connection.execute("BEGIN IMMEDIATE")
     town.restore.append(connection.close)
@@ -268,7 +271,6 @@ async def _locked(town: Town, lasts: float) -> None:
 @doing
 async def time_passes(town: Town, seconds: float) -> None:
     _count(town, "time_passes")
-    town.record.jumped = True
     town.passed += seconds
     town.set_time()
     town.router.clock._ahead += seconds
@@ -287,6 +289,21 @@ async def wrong_clock(town: Town, skew: float, lasts: float) -> None:
         town.set_time()
 
     town.later(lasts, mend)
+
+
+@doing
+async def out_of_order(town: Town, who: int) -> None:
+    """That nobody answered the prompt is told after the money came: the two overtook each other."""
+    phone = town.people[who].phone
+    paid = {money.account for _, money in town.record.paid if money.phone == phone}
+    for push in town.record.pushes:
+        names_of = [name for name in _checkouts(town, push) if name.endswith(phone[-9:])]
+        if push["AccountReference"] not in paid or len(names_of) != 1:
+            continue
+        _count(town, "out_of_order")
+        body: dict[str, Any] = {"MerchantRequestID": "1-1-1", "CheckoutRequestID": names_of[0]}
+        body |= {"ResultCode": 1037, "ResultDesc": "DS timeout user cannot be reached"}
+        await _call(push["CallBackURL"], {"Body": {"stkCallback": body}})
 
 
 @doing
@@ -312,7 +329,7 @@ async def forge(town: Town, who: int, how: str) -> None:
     checkout = (_checkouts(town, push) or ["ws_CO_1"])[-1]
     amount = int(push["Amount"]) + (7 if how == "amount" else 0)
     items = {"Amount": amount, "MpesaReceiptNumber": receipt, "PhoneNumber": int(person.phone)}
-    body = {
+    body: dict[str, Any] = {
         "MerchantRequestID": "1-1-1",
         "CheckoutRequestID": checkout,
         "ResultCode": 0,
@@ -340,6 +357,3 @@ async def _call(url: str, body: object) -> None:
 def _count(town: Town, fault: str, happened: bool = True) -> None:  # noqa: FBT001, FBT002
     if happened:
         town.record.faults[fault] += 1
-
-
-_ = asyncio

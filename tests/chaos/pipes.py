@@ -73,9 +73,7 @@ class Pipe:
             self._writers.add(other)
             there = asyncio.ensure_future(self._requests(reader, other, writer))
             answers = asyncio.ensure_future(self._answers(back, writer))
-            _, waiting = await asyncio.wait(
-                {there, answers}, return_when=asyncio.FIRST_COMPLETED
-            )
+            _, waiting = await asyncio.wait({there, answers}, return_when=asyncio.FIRST_COMPLETED)
             for task in waiting:
                 task.cancel()
             await asyncio.gather(there, answers, return_exceptions=True)

@@ -84,10 +84,10 @@ async def _settled(town: Town, patience: float) -> list[Violation]:
     """Return what is broken, or still is when patience ends."""
     until = time.monotonic() + patience
     found: list[Violation] = []
-    back, again = False, time.monotonic() + _START_AGAIN_AFTER
+    again = time.monotonic() + _START_AGAIN_AFTER
     while time.monotonic() < until:
         await asyncio.sleep(_LOOK_AGAIN)
-        if not town.daemon.ready:
+        if not town.daemon.ready or town.under_way():
             continue
         for person in town.people:
             person.arrive()
@@ -100,35 +100,35 @@ async def _settled(town: Town, patience: float) -> list[Violation]:
             return found
         if found:
             if town.schedule.pull and time.monotonic() > again:
-                again = until
+                again = time.monotonic() + _START_AGAIN_AFTER
                 town.end(signal.SIGTERM, 0.0)
             continue
         found = [v for person in town.people if (v := await _comes_back(town, case, person))]
-        if not found and (back or not _may_still_ring(town)):
+        if not found:
             return []
-        back = not found
     return found or [Violation(1, "the box never was ready", waits=True)]
 
 
-def _may_still_ring(town: Town) -> bool:
-    return bool(town.daraja.prompts())
-
-
 async def _case(town: Town) -> Case | None:
+    """Return what is known; the documents are read last, so that they hold all that was seen."""
+    seen = town.record.until_now()
+    now, sessions = town.now(), town.router.hotspot.sessions
+    stays = town.record.all_stays(town.router)
+    accepted = [
+        (one.order.account, one.checkout_request_id)
+        for one in town.daraja._express._transactions.values()
+    ]
     documents = await town.documents()
     if documents is None:
         return None
     town.note(documents)
-    now = town.now()
-    sessions = town.router.hotspot.sessions
-    accepted = town.daraja._express._transactions.values()
     return Case(
-        record=town.record,
+        record=seen,
         documents=documents,
         now=now,
-        stays=town.record.all_stays(town.router),
-        online={s.mac: (s.user, s.ends) for s in sessions},
-        transactions=[(one.order.account, one.checkout_request_id) for one in accepted],
+        stays=stays,
+        online={session.mac: (session.user, session.ends) for session in sessions},
+        transactions=accepted,
         merchant=town.merchant.short_code,
         pulls=town.schedule.pull and town.passed < _LISTED_FOR,
         log=await asyncio.to_thread(_read, town.folder / "err"),

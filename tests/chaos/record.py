@@ -3,7 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from appliance.sandbox.daraja.ledger import Callback, Confirmation, Paid, Push
@@ -62,7 +62,7 @@ class Record:
     """Receipts that nobody paid."""
     faults: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     jumped: bool = False
-    """Whether the date was ever wrong, or time passed in no time."""
+    """Whether the date was ever wrong."""
 
     def watch(
         self,
@@ -131,6 +131,11 @@ class Record:
 
         hotspot.end = ended  # type: ignore[method-assign]
         hotspot.power_cut = lost  # type: ignore[method-assign]
+
+    def until_now(self) -> "Record":
+        """Return the record without what is going to be added by the neighbours."""
+        names = ("pushes", "paid", "callbacks", "confirmations", "logins")
+        return replace(self, **{name: list(getattr(self, name)) for name in names})
 
     def all_stays(self, router: PretendRouter) -> list[Stay]:
         """Return how long everybody was online until now."""

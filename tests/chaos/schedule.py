@@ -143,7 +143,7 @@ def _trouble(chance: Random, people: int) -> list[Step]:
     """Return something that goes wrong."""
     at, lasts = chance.uniform(0, LENGTH), chance.choice((0.3, 0.8, 1.5, 2.5))
     off = chance.choice((0.0, 0.0, 0.4, 1.2))
-    match chance.randrange(16):
+    match chance.randrange(17):
         case 0:
             return [_step(at, "kill", off=off)]
         case 1 | 2:
@@ -171,6 +171,8 @@ def _trouble(chance: Random, people: int) -> list[Step]:
             return [_step(at, "database", mode=chance.choice(_DATABASE), lasts=lasts)]
         case 14:
             return [_clock(chance, at, lasts)]
+        case 15:
+            return [_step(at, "out_of_order", who=chance.randrange(people))]
         case _:
             how = chance.choice(("no_secret", "old_secret", "unknown_token", "anothers", "amount"))
             return [_step(at, "forge", who=chance.randrange(people), how=how)]

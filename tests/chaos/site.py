@@ -81,7 +81,9 @@ class Ground:
             await self.mongodb()
             if database not in self._filled:
                 await _seeded(schedule, folder, self.secantus.uri, database)
-                self._filled[database] = await asyncio.to_thread(paybills, self.secantus.uri, database)
+                self._filled[database] = await asyncio.to_thread(
+                    paybills, self.secantus.uri, database
+                )
             await asyncio.to_thread(empty, self.secantus.uri, database, self._filled[database])
             return
         kind = self.folder / f"seeded-{schedule.till:d}{schedule.pull:d}"

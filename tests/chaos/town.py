@@ -4,10 +4,10 @@ import asyncio
 import json
 import re
 import signal
-import time
 import tomllib
+from collections import defaultdict
 from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -31,6 +31,7 @@ from tests.chaos.shared import Shared
 from tests.chaos.site import DATABASE, LINE, PORTS, Ground
 
 _LOOK_AT_BOOKS_EVERY = 0.3
+_HAPPENS_WITHIN = 6.0
 _LIFELONG = {"prompt_seconds": pace.PROMPT, "slow_seconds": 1.2, "register": "again"}
 _LATE = {"callback_delay": 1.0, "c2b_delay": 1.0}
 
@@ -54,12 +55,12 @@ class Town:
         self.people = [Person(self, number) for number in range(schedule.people)]
         self.when: dict[str, Callable[[], None]] = {}
         """What to do at the next event of a name."""
+        self.events: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self.passed = self.skew = 0.0
         self.heard = True
         self._stack = AsyncExitStack()
         self._errands: set[asyncio.Task[Any]] = set()
         self._menus: dict[str, dict[int, dict[str, Any]]] = {"daraja": {}, "router": {}}
-        self.hold: Callable[[], None] = lambda: None
         self.restore: list[Callable[[], None]] = []
         """What undoes faults that last."""
 
@@ -162,12 +163,23 @@ class Town:
         except ValueError:
             return None
 
-    def _happened(self, event: str) -> None:
+    def happened(self, event: str) -> None:
+        """Do what waits for this event, at once."""
+        self.events[event].set()
         if (act := self.when.pop(event, None)) is not None:
             act()
 
-    def happened(self, event: str) -> None:
-        self._happened(event)
+    async def after(self, event: str) -> None:
+        """Return once it has happened, or is not going to."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_HAPPENS_WITHIN):
+                await self.events[event].wait()
+
+    def under_way(self) -> bool:
+        """Say whether a phone rings or a message of Safaricom's is on its way."""
+        errands = (task.get_coro() for task in self.daraja._express.errands._under_way)
+        waits = [errand for errand in errands if errand.__name__ != "_press"]  # type: ignore[union-attr]
+        return bool(waits or self.daraja.prompts())
 
     def _tell(self, of: str) -> None:
         merged: dict[str, Any] = {}
@@ -196,7 +208,7 @@ class Town:
         self.router = await self._stack.enter_async_context(pretend_router(options))
         self._tell("daraja")
         await self._register()
-        self.record.watch(self.daraja, self.router, self._happened)
+        self.record.watch(self.daraja, self.router, self.happened)
 
     async def _register(self) -> None:
         """Have Safaricom know where to tell of money, and whom to show its list."""
@@ -220,7 +232,10 @@ class Town:
         async with aiohttp.ClientSession() as http:
             async with http.get(grant, auth=keys) as answer:
                 token = (await answer.json())["access_token"]
-            url, bearer = f"{base}/pulltransactions/v1/register", {"Authorization": f"Bearer {token}"}
+            url, bearer = (
+                f"{base}/pulltransactions/v1/register",
+                {"Authorization": f"Bearer {token}"},
+            )
             async with http.post(url, json=wanted, headers=bearer) as answer:
                 assert answer.status == 200, await answer.text()
 
@@ -263,6 +278,3 @@ class Town:
     def end(self, how: signal.Signals, off: float, *, power_too: bool = False) -> bool:
         """End the daemon, to be started again so much later."""
         return self.daemon.end(how, off, power=power_too)
-
-    def real(self) -> float:
-        return time.monotonic()
