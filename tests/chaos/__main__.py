@@ -92,7 +92,7 @@ class _Sum:
         self.stores[line["store"]] += 1
         for violation in line["violations"]:
             self.violations.append({"seed": line["seed"], **violation, "folder": line["folder"]})
-            print(f"seed {line['seed']}: {violation}", file=sys.stderr)
+            print(f"seed {line['seed']}: {violation} in {line['folder']}", file=sys.stderr)
 
 
 async def _all(options: argparse.Namespace) -> int:

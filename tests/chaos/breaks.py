@@ -52,6 +52,7 @@ def _at(at: float, do: str, **args: Any) -> Step:
 _ORDER = _at(0.0, "order", who=0, plan="half-hour", door="json")
 _PAY = _at(0.0, "answer", after="push", who=0, how="pay")
 _BUY = (_ORDER, _PAY)
+_CALLED = _at(0.0, "visit", after="callback", who=0)
 _BY_HAND = _at(0.2, "pay_by_hand", who=0, to="word", plan="hour", short=False)
 
 BREAKS = (
@@ -79,13 +80,13 @@ BREAKS = (
                 "    request = asyncio.ensure_future(later())\n    del request\n",
             ),
         ),
-        (_at(0.0, "kill_when", event="callback", off=0.0), *_BUY),
+        (_at(0.0, "kill_when", event="callback", off=0.0), *_BUY, _CALLED),
     ),
     Break(
         2,
         "a commit is not forced to the disk",
         (("store/thread.py", "PRAGMA synchronous=FULL", "PRAGMA synchronous=NORMAL"),),
-        (_at(0.0, "power_cut_when", event="callback", off=0.0), *_BUY),
+        (_at(0.0, "power_cut_when", event="callback", off=0.0), *_BUY, _CALLED),
     ),
     Break(
         2,
@@ -173,7 +174,7 @@ BREAKS = (
         (
             _at(0.0, "router", menu={"refuse": True}, lasts=60.0),
             *_BUY,
-            _at(0.0, "time_passes", after="callback", seconds=720.0),
+            _at(0.0, "time_passes", after="callback", wait=1.0, seconds=720.0),
         ),
     ),
     Break(
@@ -202,7 +203,7 @@ BREAKS = (
                 "if not hmac.compare_digest(secret.encode(), secret.encode()):",
             ),
         ),
-        (_ORDER, _at(0.1, "forge", after="push", who=0, how="no_secret")),
+        (_ORDER, _at(0.0, "forge", after="ordered", who=0, how="no_secret")),
     ),
     Break(
         9,

@@ -1,4 +1,4 @@
-"""The daemon's process as systemd would keep it: started, started again when it dies, and killed."""
+"""The daemon's process as systemd would keep it: started, and started again when it dies."""
 
 import asyncio
 import json

@@ -6,52 +6,18 @@ what the portal told, the log, and raw documents by the names that the design gi
 
 import json
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from typing import Any
 
 from appliance.sandbox.daraja.ledger import Paid
-from tests.chaos.documents import Document, Documents
-from tests.chaos.record import Record, Stay
+from tests.chaos.case import Case, Violation
+from tests.chaos.documents import Document
+from tests.chaos.hours import no_more_than_sold, time_starts_with_delivery, vouchers_of
 
 _USABLE = {"paid", "ready", "active"}
 _SERVED = {*_USABLE, "expired", "revoked"}
 _FOR_A_PERSON = {"unmatched", "disputed"}
 _NOT_ANY_MORE = {"initiating", "pending", "unknown", "failed", "cancelled"}
 _TOLD_PAID, _TOLD_NOT = {"paid", "online"}, {"failed", "cancelled", "pending", "unknown"}
-_SLACK = 8.0
-"""Seconds that a busy machine may be late."""
-_ROUTER_SLACK = 60.0
-"""A limit less than a minute off is no reason to write to the router's flash."""
-
-
-@dataclass(frozen=True)
-class Violation:
-    """A promise of this number is broken; or not kept yet, where it `waits`."""
-
-    promise: int
-    text: str
-    waits: bool = False
-
-
-@dataclass(frozen=True)
-class Case:
-    """All that is known of one run."""
-
-    record: Record
-    documents: Documents
-    now: float
-    """By the router."""
-    stays: list[Stay]
-    online: dict[str, tuple[str, float | None]]
-    """Who is in now, by MAC: the user, and when the router ends it."""
-    transactions: list[tuple[str, str]]
-    """Pushes that Safaricom accepted: account and name."""
-    merchant: str
-    """The short code that this box sells through."""
-    pulls: bool
-    log: str
-    secrets: dict[str, str]
-    """Texts that may not be in the log, with what each is."""
 
 
 def judged(case: Case) -> list[Violation]:
@@ -63,8 +29,8 @@ def judged(case: Case) -> list[Violation]:
         *_never_sent_twice(case),
         *_one_receipt_one_use(case, placed),
         *_paid_absorbs(case),
-        *_time_starts_with_delivery(case),
-        *_no_more_than_sold(case),
+        *time_starts_with_delivery(case),
+        *no_more_than_sold(case),
         *_nobody_for_nothing(case, placed),
         *_no_secret_leaves(case),
         *_no_bug(case),
@@ -104,7 +70,7 @@ def _every_shilling(case: Case, placed: dict[str, list[Document]]) -> list[Viola
 
 
 def _must_be_known(case: Case, money: Paid) -> bool:
-    """Say whether the box can find out: it was told, it can ask about its push, or it has a list."""
+    """Say whether the box can find out: it was told, can ask about its push, or has a list."""
     known = {one.get("CheckoutRequestID") for one in case.documents.initiations.values()}
     if money.checkout_request_id in known - {None} or _heard_of(case, money.receipt):
         return True
@@ -112,8 +78,13 @@ def _must_be_known(case: Case, money: Paid) -> bool:
 
 
 def _heard_of(case: Case, receipt: str) -> bool:
-    told = [*case.record.confirmations, *case.record.callbacks]
-    return any(one.status == 200 and receipt in json.dumps(one.body) for one in told)
+    return any(receipt in json.dumps(body) for body in _accepted(case))
+
+
+def _accepted(case: Case) -> list[dict[str, Any]]:
+    """Return every message that the box said it took."""
+    calls = [one.body for one in case.record.callbacks if one.status == 200]
+    return calls + [one.body for one in case.record.confirmations if one.status == 200]
 
 
 def _not_at_rest(case: Case, payment: Document) -> str | None:
@@ -143,10 +114,8 @@ def _written_before_done(case: Case) -> list[Violation]:
             found.append(Violation(2, f"a push for {account} left and is not stored"))
     stored = Counter(one.get("rawBody", "") for one in case.documents.webhooks.values())
     bodies = [_read(text) for text in stored]
-    for one in (*case.record.callbacks, *case.record.confirmations):
-        if one.status == 200 and one.body not in bodies:
-            found.append(Violation(2, "a callback was accepted and is not stored"))
-    return found
+    lost = [body for body in _accepted(case) if body not in bodies]
+    return found + [Violation(2, "a callback was accepted and is not stored") for _ in lost]
 
 
 def _read(text: str) -> Any:
@@ -204,68 +173,9 @@ def _paid_absorbs(case: Case) -> list[Violation]:
     return found
 
 
-def _sold(case: Case, voucher: Document) -> float:
-    return float(voucher["plan"]["durationSeconds"]) + case.record.extended[voucher["code"]]
-
-
-def _vouchers(case: Case) -> dict[str, Document]:
-    return {one["code"]: one for one in case.documents.vouchers.values()}
-
-
-def _time_starts_with_delivery(case: Case) -> list[Violation]:
-    """Promise 6: all of it is there at the first login, and later all but what went by."""
-    found, vouchers = [], _vouchers(case)
-    first: dict[str, float] = {}
-    for login in case.record.logins:
-        voucher = vouchers.get(login.user)
-        if voucher is None or login.user in first:
-            continue
-        first[login.user] = login.at
-        sold = float(voucher["plan"]["durationSeconds"])
-        if login.limit is None or login.limit - login.used_before < sold - _SLACK:
-            text = f"{login.user} was let in for {login.limit} of {sold} s"
-            found.append(Violation(6, text))
-    for token, (at, seconds) in case.record.left.items():
-        for voucher in case.documents.vouchers.values():
-            if voucher["token"] != token or voucher["code"] not in first:
-                continue
-            least = float(voucher["plan"]["durationSeconds"]) - (at - first[voucher["code"]])
-            if seconds < least - _SLACK and not case.record.jumped:
-                text = f"{voucher['code']} has {seconds} s left, not {least:.0f}"
-                found.append(Violation(6, text))
-    for user, ends in case.online.values():
-        voucher = vouchers.get(user)
-        if voucher is None or user not in first or ends is None:
-            continue
-        least = float(voucher["plan"]["durationSeconds"]) - (case.now - first[user])
-        if ends - case.now < least - _SLACK - _ROUTER_SLACK:
-            text = f"the router gives {user} {ends - case.now:.0f} s, not {least:.0f}"
-            found.append(Violation(6, text, waits=True))
-    return found
-
-
-def _no_more_than_sold(case: Case) -> list[Violation]:
-    """Promise 7: no device is connected for longer, but for what the router forgot of it."""
-    found, vouchers = [], _vouchers(case)
-    stayed: defaultdict[tuple[str, str], float] = defaultdict(float)
-    for stay in case.stays:
-        stayed[stay.user, stay.mac] += stay.ended - stay.began
-    for (user, mac), seconds in stayed.items():
-        if user not in vouchers:
-            continue
-        most = _sold(case, vouchers[user]) + case.record.forgotten[user]
-        if seconds > most + _SLACK + _ROUTER_SLACK:
-            found.append(Violation(7, f"{mac} was in for {seconds:.0f} s with {user} of {most} s"))
-    first = {login.user: login.at for login in reversed(case.record.logins)}
-    for mac, (user, _) in case.online.items():
-        if user in vouchers and case.now - first[user] > _sold(case, vouchers[user]) + _SLACK:
-            found.append(Violation(7, f"{mac} is still in with {user}", waits=True))
-    return found
-
-
 def _nobody_for_nothing(case: Case, placed: dict[str, list[Document]]) -> list[Violation]:
     """Promise 8: who is let in had paid the price by then, with money of its own."""
-    found, vouchers, used = [], _vouchers(case), dict[str, str]()
+    found, vouchers, used = [], vouchers_of(case), dict[str, str]()
     for login in case.record.logins:
         voucher = vouchers.get(login.user)
         if voucher is None:
@@ -281,12 +191,21 @@ def _nobody_for_nothing(case: Case, placed: dict[str, list[Document]]) -> list[V
             found.append(Violation(8, f"{login.user} was let in and had not paid"))
             continue
         used[free[0].receipt] = login.user
-    for payment in case.documents.payments.values():
-        receipt = payment.get("mpesaReceiptNumber")
-        if receipt in case.record.forged and payment["status"] == "paid":
-            if payment["_id"] not in case.record.given:
-                found.append(Violation(8, "a forged receipt was believed"))
-    return found
+    return found + _forged(case)
+
+
+def _forged(case: Case) -> list[Violation]:
+    """Return receipts that nobody paid and that were believed, unless a person took them."""
+    believed = [
+        payment
+        for payment in case.documents.payments.values()
+        if payment.get("mpesaReceiptNumber") in case.record.forged and payment["status"] == "paid"
+    ]
+    return [
+        Violation(8, "a forged receipt was believed")
+        for payment in believed
+        if payment["_id"] not in case.record.given
+    ]
 
 
 def _given(case: Case, voucher: Document) -> bool:

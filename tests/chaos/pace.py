@@ -71,7 +71,7 @@ def tell_time_by(shared: Shared) -> None:
 
     defaults: Any = clock.SystemClock.__init__.__kwdefaults__
     defaults.update(wall=wall, monotonic=lambda: since_start() + shared.passed)
-    vars(clock)["kernel_or_timesyncd"] = lambda *, jumped: shared.heard  # noqa: ARG005
+    vars(clock)["kernel_or_timesyncd"] = lambda *, jumped: shared.heard
     time.time = wall
     for module in (scheduler, apscheduler.schedulers.base, apscheduler.triggers.interval):
         vars(module)["datetime"] = Dated

@@ -1,8 +1,7 @@
-"""What lies between two programs and can be cut: the tunnel, the way to Safaricom, to the database."""
+"""Ways that can be cut: the tunnel, the line to Safaricom, and the way to the database."""
 
 import asyncio
 import struct
-from collections.abc import Callable
 from contextlib import suppress
 
 import bson

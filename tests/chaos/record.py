@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -71,7 +71,7 @@ class Record:
         on: Callable[[str], None],
     ) -> None:
         """Write down what the neighbours see from now on; `on` hears of each event at once."""
-        ledger, hotspot = daraja.ledger, router.hotspot
+        ledger = daraja.ledger
 
         def pushed(push: Push) -> None:
             self.pushes.append(push.fields)
@@ -89,30 +89,30 @@ class Record:
             self.confirmations.append(confirmation)
             on("confirmation")
 
+        ledger.pushes, ledger.payments = Noticed(pushed), Noticed(paid)
+        ledger.callbacks, ledger.confirmations = Noticed(called), Noticed(confirmed)
+        self._watch_gate(router, on)
+        self._watch_ends(router)
+
+    def _watch_gate(self, router: PretendRouter, on: Callable[[str], None]) -> None:
+        hotspot = router.hotspot
+        add = hotspot.config.users.add
+
         def let_in(login: Login) -> None:
             found = hotspot.config.users.named(login.user)
             row = found[1] if found else {}
-            limit, used = seconds(row.get("limit-uptime", "")), seconds(row.get("uptime", "")) or 0
-            now = router.clock.monotonic()
-            self.logins.append(
-                Seen(login.user, login.mac, now, time.monotonic(), limit, float(used))
-            )
+            limit, used = seconds(row.get("limit-uptime", "")), seconds(row.get("uptime", ""))
+            now, real = router.clock.monotonic(), time.monotonic()
+            self.logins.append(Seen(login.user, login.mac, now, real, limit, float(used or 0)))
             on("login")
 
-        ledger.pushes = Noticed(pushed)
-        ledger.payments = Noticed(paid)
-        ledger.callbacks = Noticed(called)
-        ledger.confirmations = Noticed(confirmed)
-        hotspot.logins = Noticed(let_in)
-        self._watch_ends(router)
-        add = hotspot.config.users.add
-
-        def added(given: dict[str, str]) -> str:
+        def added(given: Mapping[str, str]) -> str:
             row_id = add(given)
             on("user")
             return row_id
 
-        hotspot.config.users.add = added  # type: ignore[method-assign,assignment]
+        hotspot.logins = Noticed(let_in)
+        hotspot.config.users.add = added  # type: ignore[method-assign]
 
     def _watch_ends(self, router: PretendRouter) -> None:
         hotspot = router.hotspot
@@ -134,8 +134,14 @@ class Record:
 
     def until_now(self) -> "Record":
         """Return the record without what is going to be added by the neighbours."""
-        names = ("pushes", "paid", "callbacks", "confirmations", "logins")
-        return replace(self, **{name: list(getattr(self, name)) for name in names})
+        return replace(
+            self,
+            pushes=list(self.pushes),
+            paid=list(self.paid),
+            callbacks=list(self.callbacks),
+            confirmations=list(self.confirmations),
+            logins=list(self.logins),
+        )
 
     def all_stays(self, router: PretendRouter) -> list[Stay]:
         """Return how long everybody was online until now."""

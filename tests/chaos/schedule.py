@@ -1,6 +1,7 @@
 """A schedule: who does what and what goes wrong when; all of it from one seed."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from random import Random
 from typing import Any
@@ -50,8 +51,8 @@ def drawn(seed: int) -> Schedule:
     steps: list[Step] = []
     for who in range(people):
         steps += _life(chance, who, people)
-    for _ in range(chance.choice((0, 1, 1, 2, 2, 3, 4))):
-        steps += _trouble(chance, people)
+    troubles = chance.choice((0, 1, 1, 2, 2, 3, 4))
+    steps += [_trouble(chance, people) for _ in range(troubles)]
     return Schedule(
         seed=seed,
         store="mongodb" if chance.random() < 0.25 else "sqlite",
@@ -77,34 +78,29 @@ def _life(chance: Random, who: int, people: int) -> list[Step]:
             wait = chance.uniform(0, 0.3)
             steps.append(_step(at + wait, "answer", who=who, how=chance.choice(_ANSWERS)))
         at += chance.uniform(0.6, 1.6)
-    for _ in range(chance.choice((0, 1, 1, 2))):
-        steps.append(_errand(chance, who, people))
-    return steps
+    errands = chance.choice((0, 1, 1, 2))
+    return steps + [_errand(chance, who, people) for _ in range(errands)]
 
 
 def _errand(chance: Random, who: int, people: int) -> Step:
     at, other = chance.uniform(0.3, LENGTH), chance.randrange(people)
-    match chance.randrange(10):
-        case 0 | 1:
-            to = chance.choice(("own", "own", "lower", "other", "word", "word", "wrong", "till"))
-            short = chance.random() < 0.15
-            plan = chance.choice(_PLANS)
-            return _step(at, "pay_by_hand", who=who, to=to, plan=plan, short=short)
-        case 2 | 3:
-            move = chance.random() < 0.5
-            return _step(at, "type_code", who=who, whose=other, move=move)
-        case 4:
-            return _step(at, "already_paid", who=who, whose=who)
-        case 5 | 6:
-            return _step(at, "roam", who=who)
-        case 7:
-            return _step(at, "leave", who=who)
-        case 8:
-            return _step(at, "revoke", who=who)
-        case _:
-            return _step(at, chance.choice(("resolve", "extend", "visit")), who=who)
+    do = chance.choice(_ERRANDS)
+    more: dict[str, Any] = {}
+    if do == "pay_by_hand":
+        more["to"] = chance.choice(_ACCOUNTS)
+        more |= {"plan": chance.choice(_PLANS), "short": chance.random() < 0.15}
+    elif do == "type_code":
+        more = {"whose": other, "move": chance.random() < 0.5}
+    elif do == "already_paid":
+        more = {"whose": who}
+    return _step(at, do, who=who, **more)
 
 
+_ERRANDS = (
+    *("pay_by_hand", "pay_by_hand", "type_code", "type_code", "already_paid", "roam", "roam"),
+    *("leave", "revoke", "resolve", "extend", "visit"),
+)
+_ACCOUNTS = ("own", "own", "lower", "other", "word", "word", "wrong", "till")
 _ROUTER = (
     {"refuse": True},
     {"hang": True},
@@ -139,54 +135,45 @@ _EVENTS = ("push", "paid", "callback", "confirmation", "user", "login", "ordered
 _PIPES = ("away", "slow", "lost_answer", "cut_answer")
 
 
-def _trouble(chance: Random, people: int) -> list[Step]:
+_DATABASE = (*_PIPES, "not_primary", "read_only", "full")
+_FORGERIES = ("no_secret", "old_secret", "unknown_token", "anothers", "amount")
+
+
+def _trouble(chance: Random, people: int) -> Step:
     """Return something that goes wrong."""
     at, lasts = chance.uniform(0, LENGTH), chance.choice((0.3, 0.8, 1.5, 2.5))
-    off = chance.choice((0.0, 0.0, 0.4, 1.2))
-    match chance.randrange(17):
-        case 0:
-            return [_step(at, "kill", off=off)]
-        case 1 | 2:
-            how = chance.choice(("kill", "kill", "power_cut"))
-            return [_step(0, f"{how}_when", event=chance.choice(_EVENTS), off=off)]
-        case 3:
-            return [_step(at, "kill", off=0, die_at=chance.randrange(1, 60))]
-        case 4:
-            return [_step(at, "power_cut", off=off)]
-        case 5:
-            return [_step(at, "stop", off=off)]
-        case 6 | 7:
-            return [_step(at, "router", menu=chance.choice(_ROUTER), lasts=lasts)]
-        case 8:
-            how = chance.choice(("reboot", "reboot", "reset", "lose_counters"))
-            return [_step(at, how, lasts=chance.choice((0.0, 0.5, 1.5)))]
-        case 9 | 10:
-            at = chance.choice((0.0, at))
-            return [_step(at, "safaricom", menu=chance.choice(_SAFARICOM), lasts=lasts)]
-        case 11:
-            return [_step(at, "line", mode=chance.choice(_PIPES), lasts=lasts)]
-        case 12:
-            return [_step(at, "tunnel", mode=chance.choice(_PIPES), lasts=lasts)]
-        case 13:
-            return [_step(at, "database", mode=chance.choice(_DATABASE), lasts=lasts)]
-        case 14:
-            return [_clock(chance, at, lasts)]
-        case 15:
-            return [_step(at, "out_of_order", who=chance.randrange(people))]
-        case _:
-            how = chance.choice(("no_secret", "old_secret", "unknown_token", "anothers", "amount"))
-            return [_step(at, "forge", who=chance.randrange(people), how=how)]
+    do, pick = chance.choice(_TROUBLES), chance.choice
+    off, who = pick((0.0, 0.0, 0.4, 1.2)), chance.randrange(people)
+    ways: dict[str, Callable[[], dict[str, Any]]] = {
+        "kill": lambda: {"off": off},
+        "power_cut": lambda: {"off": off},
+        "stop": lambda: {"off": off},
+        "kill_when": lambda: {"event": pick(_EVENTS), "off": off},
+        "power_cut_when": lambda: {"event": pick(_EVENTS), "off": off},
+        "die_at": lambda: {"boundary": chance.randrange(1, 60)},
+        "router": lambda: {"menu": pick(_ROUTER), "lasts": lasts},
+        "reboot": lambda: {"lasts": pick((0.0, 0.5, 1.5))},
+        "reset": lambda: {"lasts": pick((0.0, 0.5, 1.5))},
+        "lose_counters": dict,
+        "safaricom": lambda: {"menu": pick(_SAFARICOM), "lasts": lasts},
+        "line": lambda: {"mode": pick(_PIPES), "lasts": lasts},
+        "tunnel": lambda: {"mode": pick(_PIPES), "lasts": lasts},
+        "database": lambda: {"mode": pick(_DATABASE), "lasts": lasts},
+        "time_passes": lambda: {"seconds": 3600 * pick((0.2, 0.45, 0.9, 3, 30))},
+        "wrong_clock": lambda: {"skew": pick(_SKEWS), "lasts": lasts},
+        "out_of_order": lambda: {"who": who},
+        "forge": lambda: {"who": who, "how": pick(_FORGERIES)},
+    }
+    from_the_start = do.endswith("_when") or (do == "safaricom" and chance.random() < 0.5)
+    return _step(0.0 if from_the_start else at, do, **ways[do]())
 
 
-_DATABASE = (*_PIPES, "not_primary", "read_only", "full")
-
-
-def _clock(chance: Random, at: float, lasts: float) -> Step:
-    if chance.random() < 0.5:
-        hours = chance.choice((0.2, 0.45, 0.9, 3, 30))
-        return _step(at, "time_passes", seconds=hours * 3600)
-    skew = chance.choice((-1.7e9, -86400.0, -600.0, 600.0, 7200.0, 4e7))
-    return _step(at, "wrong_clock", skew=skew, lasts=lasts)
+_TROUBLES = (
+    *("kill", "kill_when", "kill_when", "power_cut_when", "power_cut", "stop", "die_at"),
+    *("router", "router", "reboot", "reset", "lose_counters", "safaricom", "safaricom"),
+    *("line", "tunnel", "database", "time_passes", "wrong_clock", "out_of_order", "forge"),
+)
+_SKEWS = (-1.7e9, -86400.0, -600.0, 600.0, 7200.0, 4e7)
 
 
 def _step(at: float, do: str, **args: Any) -> Step:

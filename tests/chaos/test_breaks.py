@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.breaks import BREAKS, Break
+from tests.chaos.case import Violation
 from tests.chaos.crew import ground, played
-from tests.chaos.oracle import Violation
 
 _AT_A_TIME = 4
 _PATIENCE = 5.0

@@ -57,7 +57,7 @@ def serve() -> None:
         pid = os.fork()
         if pid == 0:
             _become(json.loads(line))
-        print(pid, flush=True)  # noqa: T201 # the machine reads it
+        print(pid, flush=True)  # the machine reads it
 
 
 def _reap() -> None:
@@ -69,10 +69,7 @@ def _reap() -> None:
 def _become(order: dict[str, Any]) -> None:
     """Be the program that was ordered, and never return."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    for stream, name in ((0, os.devnull), (1, order["out"]), (2, order["err"])):
-        file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        os.dup2(file, stream)
-        os.close(file)
+    _speak_to(order["out"], order["err"])
     os.environ.update(order["environment"])
     random.seed()
     shared = Shared(Path(order["shared"]))
@@ -93,6 +90,13 @@ def _become(order: dict[str, Any]) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _speak_to(out: str, err: str) -> None:
+    for stream, name in ((0, os.devnull), (1, out), (2, err)):
+        file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(file, stream)
+        os.close(file)
 
 
 def _note_commits(shared: Shared) -> None:
