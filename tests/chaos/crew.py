@@ -1,6 +1,8 @@
 """Many worlds at once in one process, and what a failure comes down to."""
 
 import asyncio
+import logging
+import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -8,6 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from appliance.sandbox.addresses import HOST
+from tests.chaos.case import Violation
 from tests.chaos.machine import ROOT, Zygote
 from tests.chaos.play import PATIENCE, Outcome, play
 from tests.chaos.schedule import Schedule
@@ -18,11 +22,19 @@ _TRIES = 2
 """A schedule is not the same twice: without a step, it has to go well this often."""
 
 
+def _any_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
 @asynccontextmanager
 async def ground(package: Path = ROOT) -> AsyncIterator[Ground]:
     """Yield a place for worlds; what failed there stays on the disk."""
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="chaos-"))
-    made = Ground(folder, Zygote(package), Secantus(folder / "secantus"))
+    server = Secantus(folder / "secantus")
+    server.port = _any_port()  # those of the tests are shared by all processes of one run
+    made = Ground(folder, Zygote(package), server)
     await made.open()
     try:
         yield made
@@ -39,7 +51,7 @@ async def played(
     async def work(place: int) -> None:
         try:
             for schedule in waiting:
-                await done.put(await play(on, place, schedule, patience))
+                await done.put(await _tried(on, place, schedule, patience))
         finally:
             await done.put(None)
 
@@ -53,6 +65,15 @@ async def played(
                 left -= 1
             else:
                 yield outcome
+
+
+async def _tried(on: Ground, place: int, schedule: Schedule, patience: float) -> Outcome:
+    """Return what came of it; that the machine itself failed counts as broken too."""
+    try:
+        return await play(on, place, schedule, patience)
+    except Exception as error:
+        logging.exception("seed %d could not be played", schedule.seed)
+        return Outcome(schedule, [Violation(0, f"the machine failed: {error!r}")])
 
 
 async def shrunk(on: Ground, schedule: Schedule, promise: int, seconds: float) -> Schedule:
@@ -78,7 +99,7 @@ async def _without_some(
         kept = schedule.steps[:start] + schedule.steps[start + size :]
         smaller = replace(schedule, steps=kept)
         for _ in range(_TRIES):
-            outcome = await play(on, 0, smaller)
+            outcome = await _tried(on, 0, smaller, PATIENCE)
             if any(violation.promise == promise for violation in outcome.violations):
                 return smaller
     return None

@@ -80,7 +80,7 @@ async def reset(town: Town, lasts: float) -> None:
 
 
 @doing
-async def lose_counters(town: Town, lasts: float) -> None:
+async def lose_counters(town: Town) -> None:
     _count(town, "router_lost_counters")
     for row in town.router.hotspot.config.users.rows.values():
         town.record.forgotten[row["name"]] += _seconds(row["uptime"])
