@@ -18,6 +18,8 @@ from tests.chaos.schedule import Schedule
 from tests.chaos.site import Ground
 from tests.servers import Secantus
 
+log = logging.getLogger(__name__)
+
 _TRIES = 2
 """A schedule is not the same twice: without a step, it has to go well this often."""
 
@@ -35,8 +37,8 @@ async def ground(package: Path = ROOT) -> AsyncIterator[Ground]:
     server = Secantus(folder / "secantus")
     server.port = _any_port()  # those of the tests are shared by all processes of one run
     made = Ground(folder, Zygote(package), server)
-    await made.open()
     try:
+        await made.open()
         yield made
     finally:
         await made.close()
@@ -72,7 +74,7 @@ async def _tried(on: Ground, place: int, schedule: Schedule, patience: float) ->
     try:
         return await play(on, place, schedule, patience)
     except Exception as error:
-        logging.exception("seed %d could not be played", schedule.seed)
+        log.exception("seed %d could not be played", schedule.seed)
         return Outcome(schedule, [Violation(0, f"the machine failed: {error!r}")])
 
 

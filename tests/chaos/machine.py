@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +23,9 @@ class Zygote:
         self._one_order = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
 
-    async def open(self) -> None:
+    async def open(self) -> float:
+        """Return how many seconds it took until everything was imported."""
+        began = time.monotonic()
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.chaos.zygote"),
             cwd=self._package,
@@ -30,6 +33,9 @@ class Zygote:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
+        assert self._process.stdout is not None
+        assert await self._process.stdout.readline() == b"ready\n"
+        return time.monotonic() - began
 
     async def close(self) -> None:
         assert self._process is not None

@@ -1,5 +1,6 @@
 """The daemon's waits, about a hundredth of the real ones and in the same order of size."""
 
+import os
 import time
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
@@ -19,28 +20,36 @@ from tests.chaos.shared import Shared
 
 PROMPT = 1.2
 """How long a phone rings, in seconds."""
-ENVIRONMENT = {
-    "APPLIANCE_ROUTER__TIMEOUT": "1",
-    "APPLIANCE_DARAJA__CONNECT_TIMEOUT": "0.5",
-    "APPLIANCE_DARAJA__READ_TIMEOUT": "1.2",
-    "APPLIANCE_APPLIANCE__CLOCK": "checked",
-}
+
+
+def environment(slow: float) -> dict[str, str]:
+    """Return the settings of a daemon on a machine that is so many times slower than most."""
+    return {
+        "CHAOS_SLOW": str(slow),
+        "APPLIANCE_ROUTER__TIMEOUT": str(slow),
+        "APPLIANCE_DARAJA__CONNECT_TIMEOUT": str(0.5 * slow),
+        "APPLIANCE_DARAJA__READ_TIMEOUT": str(1.2 * slow),
+        "APPLIANCE_APPLIANCE__CLOCK": "checked",
+    }
 
 
 def hasten() -> None:
-    """Shorten every wait of this process."""
+    """Shorten every wait of this process; what limits work, less so on a slow machine."""
+    slow = float(os.environ["CHAOS_SLOW"])
     for module in (debts, vouchers, drift):
-        vars(module)["LEASE"] = timedelta(seconds=2.4)
-    worker._LONGEST_PAYING = 2.2
+        vars(module)["LEASE"] = timedelta(seconds=2.4 * slow)
+    worker._LONGEST_PAYING = 2.2 * slow
     worker._FIRST_WAIT = timedelta(seconds=0.1)
     worker._LONGEST_WAIT = worker._LONGEST_ABSENCE = timedelta(seconds=0.6)
     worker._FIRST_AWAY, worker._LONGEST_AWAY = 0.1, 0.4
     worker._LOOK_EVERY = 0.1
-    payments.SEND_WITHIN = timedelta(seconds=1)
-    payments.UNDECIDED_FOR = timedelta(seconds=1 + 1.2 + PROMPT + 0.3)
+    payments.SEND_WITHIN = timedelta(seconds=slow)
+    payments.UNDECIDED_FOR = timedelta(seconds=2.5 * slow + PROMPT)
     payments._FIRST_ASK = payments.SEND_WITHIN
     payments._ASK_EVERY = timedelta(seconds=0.3)
-    payments._LATE_ASKS = tuple(timedelta(seconds=s) for s in (4, 5, 6, 8, 10, 13, 17, 22, 30, 60))
+    payments._LATE_ASKS = tuple(
+        timedelta(seconds=s) for s in (4, 5, 6, 8, 10, 13, 17, 22, 30, 60, 90)
+    )
     scheduler.REPAIR_EVERY_MINUTES = 0.01  # type: ignore[assignment] # minutes may be a fraction
     scheduler.COUNT_EVERY_SECONDS = 0.5  # type: ignore[assignment]
     scheduler.LOOK_AT_ROUTER_EVERY_SECONDS = 5
@@ -50,9 +59,10 @@ def hasten() -> None:
     inquiry._AGAIN_AFTER = timedelta(seconds=0.5)
     visitors._KEEP_SECONDS = 0.2
     patience.LONGEST_WAIT = 0.4
-    tokens.LEASE, tokens._FETCH_WITHIN = timedelta(seconds=1.6), 1.3
-    thread._PATIENCE_SECONDS = 0.4
-    mongodb._AWAY_AFTER_MS, mongodb._GIVE_UP_AFTER_MS = 1000, 3000
+    tokens.LEASE, tokens._FETCH_WITHIN = timedelta(seconds=1.6 * slow), 1.3 * slow
+    thread._PATIENCE_SECONDS = 0.4 * slow
+    mongodb._AWAY_AFTER_MS = int(1000 * slow)
+    mongodb._GIVE_UP_AFTER_MS = int(3000 * slow)
 
 
 def tell_time_by(shared: Shared) -> None:

@@ -15,7 +15,7 @@ from tests.chaos.site import PORTS
 if TYPE_CHECKING:
     from tests.chaos.town import Town
 
-_PATIENCE = aiohttp.ClientTimeout(total=3)
+_PATIENCE = aiohttp.ClientTimeout(total=6)
 _TROUBLE = (aiohttp.ClientError, TimeoutError, OSError)
 _RINGS_WITHIN = 1.0
 _LOOK_EVERY = 0.4

@@ -88,8 +88,8 @@ async def _all_steps(town: Town) -> None:
 
 async def _settled(town: Town, patience: float) -> list[Violation]:
     """Return what is broken, or still is when patience ends."""
-    until = time.monotonic() + patience
-    again = time.monotonic() + _START_AGAIN_AFTER
+    until, wait = time.monotonic() + patience * town.slow, _START_AGAIN_AFTER * town.slow
+    again = time.monotonic() + wait
     found = [Violation(1, "the box never was ready", waits=True)]
     while time.monotonic() < until:
         await asyncio.sleep(_LOOK_AGAIN)
@@ -99,7 +99,8 @@ async def _settled(town: Town, patience: float) -> list[Violation]:
         if not found or any(not violation.waits for violation in found):
             break
         if town.schedule.pull and time.monotonic() > again:
-            again = time.monotonic() + _START_AGAIN_AFTER
+            wait *= 2
+            again = time.monotonic() + wait
             town.end(signal.SIGTERM, 0.0)
     if found:
         await _keep_documents(town)

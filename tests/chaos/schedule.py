@@ -55,7 +55,7 @@ def drawn(seed: int) -> Schedule:
     steps += [_trouble(chance, people) for _ in range(troubles)]
     return Schedule(
         seed=seed,
-        store="mongodb" if chance.random() < 0.25 else "sqlite",
+        store="mongodb" if chance.random() < 0.15 else "sqlite",
         people=people,
         ssh=chance.random() < 0.15,
         till=chance.random() < 0.15,

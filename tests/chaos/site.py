@@ -20,6 +20,7 @@ from tests.servers import Secantus
 PORTS = Ports.at(2000)
 LINE, DATABASE = 10202, 10203
 _LOCK_PORT = 10200
+_USUAL_START, _SLOWEST = 2.5, 6.0
 _FIRST_RANGE, _LAST_RANGE = 20, 250
 
 
@@ -51,8 +52,11 @@ class Ground:
     _filled: dict[str, list[Document]] = field(default_factory=dict)
     """By database: its paybills before anything was sold."""
 
+    slow: float = 1.0
+    """How many times slower this machine is just now than one with nothing else to do."""
+
     async def open(self) -> None:
-        await self.zygote.open()
+        self.slow = min(_SLOWEST, max(1.0, await self.zygote.open() / _USUAL_START))
 
     async def close(self) -> None:
         await self.zygote.close()

@@ -32,6 +32,7 @@ from tests.chaos.site import DATABASE, LINE, PORTS, Ground
 
 _LOOK_AT_BOOKS_EVERY = 0.3
 _HAPPENS_WITHIN = 6.0
+_DATABASE_IS_SLOWER = 2
 _LIFELONG = {"prompt_seconds": pace.PROMPT, "slow_seconds": 1.2, "register": "again"}
 _LATE = {"callback_delay": 1.0, "c2b_delay": 1.0}
 
@@ -49,6 +50,7 @@ class Town:
         self.host = ground.host(place)
         self.folder = ground.new_folder()
         self.database = f"chaos_{place}_{schedule.till:d}{schedule.pull:d}"
+        self.slow = ground.slow * (_DATABASE_IS_SLOWER if schedule.store == "mongodb" else 1)
         self.record = Record()
         self.chance = Random(schedule.seed)
         self.shared = Shared(self.folder / "shared")
@@ -172,7 +174,7 @@ class Town:
     async def after(self, event: str) -> None:
         """Return once it has happened, or is not going to."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(_HAPPENS_WITHIN):
+            async with asyncio.timeout(_HAPPENS_WITHIN * self.slow):
                 await self.events[event].wait()
 
     def under_way(self) -> bool:
@@ -245,7 +247,7 @@ class Town:
 
     def _order(self, settings: Path) -> dict[str, Any]:
         host = self.host
-        environment = pace.ENVIRONMENT | {
+        environment = pace.environment(self.slow) | {
             "APPLIANCE_PORTAL__LISTEN": f"{host}:{PORTS.portal}",
             "APPLIANCE_WEBHOOKS__LISTEN": f"{host}:{PORTS.webhooks}",
             "APPLIANCE_ADMIN__LISTEN": f"{host}:{PORTS.admin}",

@@ -52,6 +52,7 @@ def serve() -> None:
     default.create_ssl_context()
     gc.collect()
     gc.freeze()
+    print("ready", flush=True)
     for line in sys.stdin:
         _reap()
         pid = os.fork()
