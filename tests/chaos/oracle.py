@@ -70,11 +70,21 @@ def _every_shilling(case: Case, placed: dict[str, list[Document]]) -> list[Viola
 
 
 def _must_be_known(case: Case, money: Paid) -> bool:
-    """Say whether the box can find out: it was told, can ask about its push, or has a list."""
-    known = {one.get("CheckoutRequestID") for one in case.documents.initiations.values()}
-    if money.checkout_request_id in known - {None} or _heard_of(case, money.receipt):
+    """Say whether the box can find out: it was told, can ask about its push, or has a list.
+
+    Once its purchase is paid with another receipt, no answer to a question tells of this money.
+    """
+    if _heard_of(case, money.receipt):
         return True
-    return case.pulls and money.short_code == case.merchant
+    if case.pulls and money.short_code == case.merchant:
+        return True
+    name = money.checkout_request_id
+    pushed = [one for one in case.documents.payments.values() if _is_named(one, name)]
+    return any("mpesaReceiptNumber" not in one for one in pushed)
+
+
+def _is_named(payment: Document, name: str | None) -> bool:
+    return name is not None and payment.get("CheckoutRequestID") == name
 
 
 def _heard_of(case: Case, receipt: str) -> bool:
