@@ -178,8 +178,11 @@ def _paid_absorbs(case: Case) -> list[Violation]:
         ended = vouchers.get(token, {}).get("status") in {"expired", "revoked"}
         lost = vouchers.get(token, {}).get("status") == "unpaid"
         bad = {"cancelled", "pending"} | (set() if ended else {"failed"})
-        if bad & set(states[first:]) or (lost and first < len(states)):
+        if bad & set(states[first:]):
             found.append(Violation(5, f"a customer was told {' → '.join(states)}"))
+        elif lost and first < len(states):  # the voucher follows its payment
+            text = f"a customer was told {states[first]} and has nothing"
+            found.append(Violation(5, text, waits=True))
     return found
 
 

@@ -50,12 +50,7 @@ def hasten() -> None:
     payments._LATE_ASKS = tuple(
         timedelta(seconds=s) for s in (4, 5, 6, 8, 10, 13, 17, 22, 30, 60, 90)
     )
-    scheduler.REPAIR_EVERY_MINUTES = 0.01  # type: ignore[assignment] # minutes may be a fraction
-    scheduler.COUNT_EVERY_SECONDS = 0.5  # type: ignore[assignment]
-    scheduler.LOOK_AT_ROUTER_EVERY_SECONDS = 5
-    scheduler.LOOK_AT_CLOCK_EVERY_SECONDS = 0.2  # type: ignore[assignment]
-    scheduler._FIRST_REPAIR = timedelta(seconds=0.3)
-    clock._SETTLE = 0.5
+    _hasten_jobs()
     inquiry._AGAIN_AFTER = timedelta(seconds=0.5)
     visitors._KEEP_SECONDS = 0.2
     patience.LONGEST_WAIT = 0.4
@@ -63,6 +58,15 @@ def hasten() -> None:
     thread._PATIENCE_SECONDS = 0.4 * slow
     mongodb._AWAY_AFTER_MS = int(1000 * slow)
     mongodb._GIVE_UP_AFTER_MS = int(3000 * slow)
+
+
+def _hasten_jobs() -> None:
+    scheduler.REPAIR_EVERY_MINUTES = 0.01  # type: ignore[assignment] # minutes may be a fraction
+    scheduler.COUNT_EVERY_SECONDS = 0.5  # type: ignore[assignment]
+    scheduler.LOOK_AT_ROUTER_EVERY_SECONDS = 5
+    scheduler.LOOK_AT_CLOCK_EVERY_SECONDS = 0.2  # type: ignore[assignment]
+    scheduler._FIRST_REPAIR = timedelta(seconds=0.3)
+    clock._SETTLE = 0.5
 
 
 def tell_time_by(shared: Shared) -> None:
