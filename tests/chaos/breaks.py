@@ -142,7 +142,7 @@ BREAKS = (
                 "        state = State.CANCELLED",
             ),
         ),
-        (*_BUY, _at(0.2, "out_of_order", after="callback", who=0)),
+        (*_BUY, _at(0.0, "out_of_order", after="login", wait=0.5, who=0)),
     ),
     Break(
         5,
@@ -155,10 +155,10 @@ BREAKS = (
             ),
         ),
         (
-            _at(0.0, "safaricom", menu={"query": "never", "callback": "never"}, lasts=6.0),
+            _at(0.0, "safaricom", menu={"query": "never", "callback": "never"}, lasts=60.0),
             _ORDER,
             _at(0.0, "answer", after="push", who=0, how="ignore"),
-            _at(5.5, "visit", who=0),
+            _at(0.0, "visit", after="login", who=0),
         ),
     ),
     Break(

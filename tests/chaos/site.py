@@ -100,7 +100,7 @@ class Ground:
 
 
 async def _seeded(schedule: Schedule, folder: Path, uri: str | None, database: str) -> None:
-    _, file = config.write(folder, PORTS, uri)
+    _, file = await asyncio.to_thread(config.write, folder, PORTS, uri)
     text = file.read_text(encoding="utf-8")
     if schedule.till:
         (till,) = [merchant.till for merchant in MERCHANTS if merchant.till]

@@ -80,7 +80,7 @@ class Town:
         mongodb = self.schedule.store == "mongodb"
         await self.ground.fill(self.schedule, self.folder, self.database)
         uri = f"mongodb://{self.host}:{DATABASE}/?directConnection=true" if mongodb else None
-        settings, _ = config.write(self.folder, PORTS, uri)
+        settings, _ = await asyncio.to_thread(config.write, self.folder, PORTS, uri)
         text = settings.read_text(encoding="utf-8")
         if not self.schedule.ssh:
             settings.write_text(re.sub("(?m)^ssh_.*\n", "", text), encoding="utf-8")
