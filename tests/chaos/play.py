@@ -142,7 +142,6 @@ async def _case(town: Town) -> Case | None:
     documents = await town.documents()
     if documents is None:
         return None
-    town.note(documents)
     return Case(
         record=seen,
         documents=documents,

@@ -60,6 +60,7 @@ class Town:
         self.events: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self.passed = self.skew = 0.0
         self.heard = True
+        self._one_look = asyncio.Lock()
         self._stack = AsyncExitStack()
         self._errands: set[asyncio.Task[Any]] = set()
         self._menus: dict[str, dict[int, dict[str, Any]]] = {"daraja": {}, "router": {}}
@@ -154,9 +155,14 @@ class Town:
 
     async def documents(self) -> Documents | None:
         """Return what is stored now; None while it cannot be read."""
-        if self.schedule.store == "mongodb":
-            return await asyncio.to_thread(of_mongodb, self.ground.secantus.uri, self.database)
-        return await asyncio.to_thread(of_sqlite, self.file)
+        async with self._one_look:  # what was read first is noted first
+            if self.schedule.store == "mongodb":
+                uri = self.ground.secantus.uri
+                found = await asyncio.to_thread(of_mongodb, uri, self.database)
+            else:
+                found = await asyncio.to_thread(of_sqlite, self.file)
+            self._note(found)
+        return found
 
     async def command(self, *words: str) -> Any:
         """Run an operator's command; return its JSON, or None where it failed."""
@@ -268,9 +274,9 @@ class Town:
     async def _look_at_books(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_AT_BOOKS_EVERY)
-            self.note(await self.documents())
+            await self.documents()
 
-    def note(self, documents: Documents | None) -> None:
+    def _note(self, documents: Documents | None) -> None:
         """Remember what each payment is at."""
         for payment in documents.payments.values() if documents else ():
             states = self.record.statuses[payment["_id"]]
