@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+import shutil
 import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +43,15 @@ async def ground(package: Path = ROOT) -> AsyncIterator[Ground]:
         yield made
     finally:
         await made.close()
+        await asyncio.to_thread(_tidied, folder)
+
+
+def _tidied(folder: Path) -> None:
+    """Leave nothing but what failed."""
+    for own in (folder / "secantus", *folder.glob("seeded-*")):
+        shutil.rmtree(own, ignore_errors=True)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 async def played(
