@@ -12,9 +12,9 @@ sandbox:
 test: $(STAMP) system
 	$(PYTHON) -m pytest -n 2 --dist loadgroup $(TESTS)
 
-# A hundred times as many stories and broken messages; takes about an hour.
+# A hundred times as many stories, broken messages and requests; takes more than an hour.
 nightly: $(STAMP) system
-	HYPOTHESIS_PROFILE=nightly $(PYTHON) -m pytest -n 2 --dist loadgroup --timeout 14400 tests/flows
+	HYPOTHESIS_PROFILE=nightly $(PYTHON) -m pytest -n 2 --dist loadgroup --timeout 14400 tests/flows tests/web/test_described.py
 
 # Random schedules of customers and faults: `make chaos N=10000 SEED=1`; prints JSON.
 N := 1000
@@ -27,6 +27,7 @@ lint: $(STAMP) system
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(PYTHON) -m tests.provisioning.samples
+	$(PYTHON) -m tests.audit
 	shellcheck install.sh .ci/run tests/system.sh
 
 bench: $(STAMP)

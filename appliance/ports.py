@@ -1,6 +1,6 @@
 """What flows need from outside, each with its promise."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -11,7 +11,7 @@ from appliance.domain.health import RouterHealth
 from appliance.domain.paybills import Paybill, RouterRecord, User
 from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
-from appliance.domain.records import Initiation, WebhookLog
+from appliance.domain.records import Backlog, Initiation, Spooled, WebhookLog
 from appliance.domain.vouchers import Voucher
 
 
@@ -65,6 +65,10 @@ class Records(Protocol[R]):
         """Return records whose debt is due, the oldest first."""
         ...
 
+    async def owing(self, limit: int) -> list[R]:
+        """Return records that owe anything, whenever it is due, the soonest first."""
+        ...
+
     async def page(self, index: str, value: object, limit: int) -> list[R]:
         """Return records with this value of a declared index, the newest first."""
         ...
@@ -79,6 +83,42 @@ Paybills = Records[Paybill]
 Plans = Records[Plan]
 Users = Records[User]
 Routers = Records[RouterRecord]
+
+
+class Spool(Protocol):
+    """Calls kept on this box while the shared database is away. Every write is on the disk.
+
+    Every method raises `StoreUnavailable` when the disk does not take or give them.
+    """
+
+    @property
+    def waiting(self) -> bool:
+        """Say whether any call waits, as far as is known: at start one may."""
+        ...
+
+    async def keep(self, webhook: WebhookLog, token_hash: str | None) -> None:
+        """Keep a call behind the others; raise `StoreUnavailable` where there is no room."""
+        ...
+
+    async def oldest(self, limit: int) -> list[Spooled]:
+        """Return the calls that have waited longest, in their order."""
+        ...
+
+    async def remove(self, places: Collection[int]) -> None:
+        """Forget what the database has."""
+        ...
+
+    async def park(self, place: int, reason: str) -> None:
+        """Put a call aside, so that it is in nobody's way."""
+        ...
+
+    async def unpark(self) -> None:
+        """Have every call that was put aside tried again."""
+        ...
+
+    async def backlog(self) -> Backlog:
+        """Return how much there is."""
+        ...
 
 
 class Clock(Protocol):
@@ -183,8 +223,8 @@ class Router(Protocol):
         """
         ...
 
-    async def cut(self, user: str) -> list[Session]:
-        """Shut a user of ours out and forget it; return who was in. Safe to repeat.
+    async def cut(self, user: str) -> None:
+        """Shut a user of ours out and forget it; safe to repeat. Ask before who is in.
 
         When it returns, nobody is in with this name. Somebody else's user is not touched.
         """
@@ -212,3 +252,9 @@ Handover = Callable[[R], None]
 
 Later = Callable[[Callable[[], Awaitable[object]]], None]
 """Have bookkeeping done soon, after the gates that wait; a stored debt makes up for its loss."""
+
+Beat = Callable[[], None]
+"""Say that a loop has come round."""
+
+Watched = Callable[[str], Beat]
+"""Have the loop of this name watched: from now on it must come round, busy or idle."""

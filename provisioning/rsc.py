@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator
 from provisioning.desired import FOLDER, desired
 from provisioning.facts import servers_attribute
 from provisioning.rows import NOTES, TAG, Note, Wanted, noted
-from provisioning.values import arguments, path, quoted
+from provisioning.values import SETS, arguments, path, quoted
 from provisioning.wish import Wish
 
-_ASSUMED = "cookie,http-chap"
 _FLASH = (
     f':local dir "{FOLDER}"; :if ([:len [/file find where name="flash"]] > 0) '
     f'do={{ :set dir "flash/{FOLDER}" }}'
@@ -51,7 +50,7 @@ def _assumed(wish: Wish) -> dict[str, list[dict[str, str]]]:
         profile = wish.profile or "hsprof1"
         server = {"name": wish.server or "hotspot1", "profile": profile}
         tables["/ip/hotspot"] = [server]
-        tables["/ip/hotspot/profile"] = [{"name": profile, "login-by": _ASSUMED}]
+        tables["/ip/hotspot/profile"] = [{"name": profile}]
     return tables
 
 
@@ -167,6 +166,9 @@ def _changed(row: Wanted) -> Iterator[str]:
     find = f"[{menu} find where {name}={quoted(value)}]"
     yield f":if ([:len {find}] = 0) do={{ :error {quoted(f'{menu}: there is no {value}')} }}"
     for attribute, wanted in row.values.items():
+        if attribute in SETS:
+            yield _joined(row, attribute, wanted, find)
+            continue
         is_folder = attribute == _DIRECTORY
         said = "$dir" if is_folder else quoted(wanted)
         ours = "$dir" if is_folder else quoted(noted(wanted))
@@ -174,12 +176,37 @@ def _changed(row: Wanted) -> Iterator[str]:
         yield f"{{ {_FLASH}; {note}; {menu} set {find} {attribute}={said} }}"
 
 
+def _joined(row: Wanted, attribute: str, word: str, find: str) -> str:
+    """Add a word to a set that lacks it. What the set is then, nobody has noted: it is not ours."""
+    menu, said = path(row.menu), quoted(word)
+    get = f"{menu} get {find} {attribute}"
+    each = f':set held ($held . $one . ","); :if ($one = {said}) do={{ :set there true }}'
+    look = f':local held ""; :local there false; :foreach one in=[:toarray [{get}]] do={{ {each} }}'
+    forget = f"{path(NOTES)} remove [{_notes_about(row, attribute)}]"
+    note = _added(row, attribute, f"$held . {said}", get)
+    change = f"{menu} set {find} {attribute}=($held . {said})"
+    return f"{{ {look}; :if (!$there) do={{ {forget}; {note}; {change} }} }}"
+
+
 def _note(row: Wanted, attribute: str, ours: str, get: str) -> str:
     """Write down what a value was, once; `ours` is an expression."""
-    about = Note(menu=row.menu, name=row.name, attribute=attribute, ours=("",), before="").head
-    head, _, was = about.rpartition(" - was")
-    pattern = head.replace(".", "[.]")
-    find = f"{path(NOTES)} find where comment~{quoted(f'^{pattern} ')}"
-    words = arguments(Note.blank())
-    comment = f"({quoted(f'{head} ')} . {ours} . {quoted(f' was{was}')} . [:tostr [{get}]])"
-    return f":if ([:len [{find}]] = 0) do={{ {path(NOTES)} add {words} comment={comment} }}"
+    find = _notes_about(row, attribute)
+    return f":if ([:len [{find}]] = 0) do={{ {_added(row, attribute, ours, get)} }}"
+
+
+def _notes_about(row: Wanted, attribute: str) -> str:
+    pattern = _head(row, attribute)[0].replace(".", "[.]")
+    return f"{path(NOTES)} find where comment~{quoted(f'^{pattern} ')}"
+
+
+def _added(row: Wanted, attribute: str, ours: str, get: str) -> str:
+    head, was = _head(row, attribute)
+    comment = f"({quoted(f'{head} ')} . {ours} . {quoted(was)} . [:tostr [{get}]])"
+    return f"{path(NOTES)} add {arguments(Note.blank())} comment={comment}"
+
+
+def _head(row: Wanted, attribute: str) -> tuple[str, str]:
+    """Return a note's comment up to what we make of the value, and what follows on that."""
+    head = Note(menu=row.menu, name=row.name, attribute=attribute, ours=("",), before="").head
+    about, _, was = head.rpartition(" -")
+    return about, was

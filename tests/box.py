@@ -8,10 +8,13 @@ from datetime import timedelta
 from appliance.domain import ids
 from appliance.domain.devices import Device
 from appliance.domain.plans import ClockKind, Plan
+from appliance.domain.secrets import InClear
 from appliance.domain.vouchers import Voucher, drawn_up
 from appliance.flows.access import Access
 from appliance.flows.amend import Amend
+from appliance.flows.cashier import Cashier
 from appliance.flows.drift import Drift
+from appliance.flows.homing import Homing
 from appliance.flows.redeem import Redeem
 from appliance.flows.usage import Usage
 from appliance.router.api import RouterApi
@@ -21,7 +24,7 @@ from appliance.sandbox.routeros.server import PretendRouter, RouterOptions, pret
 from appliance.store.records import books
 from appliance.worker import Worker
 from tests.conftest import HandClock
-from tests.memory_store import MemoryStore
+from tests.memory_store import AmbushedStore
 
 HOUR = Plan(id="hour", name="One hour", price=10, duration=timedelta(hours=1))
 METERED = replace(HOUR, id="metered", clock=ClockKind.CONNECTED)
@@ -42,15 +45,23 @@ CUT = [
 class Box:
     """Everything about a voucher's life, without its money."""
 
-    def __init__(self, router: PretendRouter, pool: Pool) -> None:
-        self.clock = HandClock()
+    def __init__(
+        self,
+        router: PretendRouter,
+        pool: Pool,
+        name: str = "router",
+        beside: "Box | None" = None,
+    ) -> None:
+        """Take another box to share the database and the time with."""
+        self.name = name
+        self.clock: HandClock = HandClock() if beside is None else beside.clock
         self.router = router
         self.pool = pool
         self.api = RouterApi(pool)
-        self.store = MemoryStore()
-        self.kept = books(self.store, "router")
+        self.store: AmbushedStore = AmbushedStore() if beside is None else beside.store
+        self.kept = books(self.store, name)
         self.usage = Usage(
-            vouchers=self.kept.vouchers, router=self.api, clock=self.clock, router_id="router"
+            vouchers=self.kept.vouchers, router=self.api, clock=self.clock, router_id=name
         )
         self.access = Access(
             vouchers=self.kept.vouchers,
@@ -64,8 +75,22 @@ class Box:
             seats=self.kept.seats,
             router=self.api,
             access=self.access,
+            homing=Homing(
+                payments=self.kept.payments,
+                vouchers=self.kept.vouchers,
+                cashier=Cashier(
+                    self.kept.paybills,
+                    self.kept.routers,
+                    self.kept.users,
+                    name,
+                    "sandbox",
+                    InClear(),
+                ),
+                clock=self.clock,
+                router_id=name,
+            ),
             clock=self.clock,
-            router_id="router",
+            router_id=name,
         )
         self.drift = Drift(
             vouchers=self.kept.vouchers,
@@ -73,7 +98,7 @@ class Box:
             access=self.access,
             usage=self.usage,
             clock=self.clock,
-            router_id="router",
+            router_id=name,
         )
         self.amend = Amend(vouchers=self.kept.vouchers, router=self.api, clock=self.clock)
 
@@ -86,7 +111,7 @@ class Box:
     async def sold(self, device: Device | None, plan: Plan = HOUR) -> Voucher:
         """Return a voucher that was paid for just now; its access is still owed."""
         made = drawn_up(
-            plan, router_id="router", payment_id=ids.new_id(), now=self.clock.now(), device=device
+            plan, router_id=self.name, payment_id=ids.new_id(), now=self.clock.now(), device=device
         )
         paid = made.paid(self.clock.now(), made.payment_id or "").due_at(self.clock.now())
         self.clock.pass_by(timedelta(milliseconds=1))  # bought one after the other
@@ -135,7 +160,7 @@ class Box:
 
 
 @asynccontextmanager
-async def box() -> AsyncIterator[Box]:
+async def box(name: str = "router", beside: Box | None = None) -> AsyncIterator[Box]:
     """Yield a box with its router."""
     async with pretend_router(RouterOptions(api_port=0, web_port=0)) as router:
         address = Address(
@@ -143,6 +168,6 @@ async def box() -> AsyncIterator[Box]:
         )
         pool = Pool(replace(address, timeout=2))
         try:
-            yield Box(router, pool)
+            yield Box(router, pool, name, beside)
         finally:
             await pool.close()

@@ -39,12 +39,10 @@ class OpenGate:
         if user.name in self.entries:
             self.entries[user.name] = _entry(user, self.entries[user.name])
 
-    async def cut(self, user: str) -> list[Session]:
-        were_in = await self.sessions(user=user)
-        for session in were_in:
+    async def cut(self, user: str) -> None:
+        for session in await self.sessions(user=user):
             await self.leave(user, session.mac)
         self.entries.pop(user, None)
-        return were_in
 
     async def leave(self, user: str, mac: str) -> None:
         self._here()

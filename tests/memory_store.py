@@ -1,7 +1,7 @@
 """A store in memory, held to the same contract: for tests that run thousands of stories."""
 
 import copy
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -104,6 +104,20 @@ class MemoryStore:
     @staticmethod
     def _copy(found: Any) -> Document | None:
         return copy.deepcopy(next(iter(found), None))
+
+
+class AmbushedStore(MemoryStore):
+    """A store where something may happen between a look and the write that follows from it."""
+
+    ambush: Callable[[], Awaitable[None]] | None = None
+
+    async def change(
+        self, collection: str, record_id: str, changes: Mapping[str, Any], when: Mapping[str, Any]
+    ) -> None:
+        if self.ambush is not None:
+            ambush, self.ambush = self.ambush, None
+            await ambush()
+        await super().change(collection, record_id, changes, when)
 
 
 def _at(document: Document, path: str) -> Any:

@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -56,6 +58,16 @@ class Secantus:
                     return
             time.sleep(0.05)
         raise TimeoutError("SecantusDB did not start")
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Have it answer nobody for the length of a block, with every connection open."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         if self._process is not None:

@@ -1,7 +1,7 @@
 """One box and one M-Pesa in memory, for tests that run thousands of stories."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
@@ -19,14 +19,16 @@ from appliance.domain.vouchers import USABLE, Voucher
 from appliance.flows.access import Access
 from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout, Order
+from appliance.flows.homing import Homing
 from appliance.flows.inbox import C2B_CONFIRMATION, STK_CALLBACK, Inbox
-from appliance.flows.inquiry import Bounds, Inquiry
+from appliance.flows.inquiry import Inquiry, bounds
 from appliance.flows.lookup import Lookup
 from appliance.flows.matching import Matching
 from appliance.flows.reconcile import Reconcile
 from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
 from appliance.flows.resolve import Resolve
+from appliance.flows.restraint import restrained
 from appliance.flows.settlement import Settlement
 from appliance.flows.usage import Usage
 from appliance.flows.validation import Validation
@@ -34,7 +36,7 @@ from appliance.store.records import books
 from appliance.worker import Worker
 from tests.conftest import HandClock
 from tests.gate import DEVICES, OpenGate
-from tests.memory_store import MemoryStore
+from tests.memory_store import AmbushedStore
 from tests.mpesa_truth import Mpesa, named
 
 PHONES = ("254712345001", "254712345002")
@@ -43,30 +45,20 @@ PATH_SECRET = "feedface"
 SHORT_CODES = {"paybill": "174379", "till": "5142076"}
 
 
-class AmbushedStore(MemoryStore):
-    """A store where something may happen between a look and the write that follows from it."""
-
-    ambush: Callable[[], Awaitable[None]] | None = None
-
-    async def change(
-        self, collection: str, record_id: str, changes: Mapping[str, Any], when: Mapping[str, Any]
-    ) -> None:
-        if self.ambush is not None:
-            ambush, self.ambush = self.ambush, None
-            await ambush()
-        await super().change(collection, record_id, changes, when)
-
-
 class Story:
     """One box, one M-Pesa, and whatever happens."""
 
-    def __init__(self, account: str) -> None:
-        self.clock = HandClock()
-        self.mpesa = Mpesa(SHORT_CODES[account])
+    def __init__(
+        self, account: str, router_id: str = "router", beside: "Story | None" = None
+    ) -> None:
+        """Take another box to share the database and the time with."""
+        self.router_id = router_id
+        self.clock: HandClock = HandClock() if beside is None else beside.clock
+        self.mpesa: Mpesa = Mpesa(SHORT_CODES[account]) if beside is None else beside.mpesa
         self.account = account
         self.router = OpenGate()
-        self.store = AmbushedStore()
-        self.books = books(self.store, "router")
+        self.store: AmbushedStore = AmbushedStore() if beside is None else beside.store
+        self.books = books(self.store, router_id)
         self.errands: list[Callable[[], Awaitable[object]]] = []
         self.gates: list[Voucher] = []
         self.by_a_person: set[str] = set()
@@ -76,6 +68,7 @@ class Story:
             initiations=self.books.initiations,
             gateway=self.mpesa,
             clock=self.clock,
+            router_id=router_id,
             hand_over=self.gates.append,
             later=self.errands.append,
         )
@@ -93,16 +86,17 @@ class Story:
             lookup=lookup,
             settlement=self.settlement,
             clock=self.clock,
-            router_id="router",
+            router_id=router_id,
         )
         cashier = Cashier(
             self.books.paybills,
             self.books.routers,
             self.books.users,
-            "router",
+            router_id,
             "sandbox",
             InClear(),
         )
+        again, by_device = bounds(self.clock)
         self.inquiry = Inquiry(
             payments=self.books.payments,
             paybills=self.books.paybills,
@@ -119,7 +113,8 @@ class Story:
                 matching=self.matching,
                 clock=self.clock,
             ),
-            bounds=Bounds(self.clock),
+            again=again,
+            by_device=by_device,
             clock=self.clock,
             later=self.errands.append,
             token=partial(ids.signed, PATH_SECRET),
@@ -144,8 +139,9 @@ class Story:
             cashier=cashier,
             gateway=self.mpesa,
             settlement=self.settlement,
+            restraint=restrained(self.books.payments, self.books.vouchers, self.clock, 120),
             clock=self.clock,
-            router_id="router",
+            router_id=router_id,
         )
         self.person = Resolve(
             payments=self.books.payments,
@@ -153,7 +149,7 @@ class Story:
             plans=self.books.plans,
             settlement=self.settlement,
             clock=self.clock,
-            router_id="router",
+            router_id=router_id,
         )
         self.access = Access(
             vouchers=self.books.vouchers,
@@ -163,7 +159,7 @@ class Story:
                 vouchers=self.books.vouchers,
                 router=self.router,
                 clock=self.clock,
-                router_id="router",
+                router_id=router_id,
             ),
             clock=self.clock,
         )
@@ -175,8 +171,15 @@ class Story:
                 seats=self.books.seats,
                 router=self.router,
                 access=self.access,
+                homing=Homing(
+                    payments=self.books.payments,
+                    vouchers=self.books.vouchers,
+                    cashier=cashier,
+                    clock=self.clock,
+                    router_id=router_id,
+                ),
                 clock=self.clock,
-                router_id="router",
+                router_id=router_id,
             ),
             inquiry=self.inquiry,
         )
@@ -350,6 +353,7 @@ class Story:
         *,
         proved: bool = True,
         asked: str | None = None,
+        doubted: bool = False,
     ) -> None:
         now = self.clock.now()
         webhook = WebhookLog(
@@ -361,6 +365,7 @@ class Story:
             payment_id=payment_id,
             asked=asked,
             proved=proved,
+            doubted=doubted,
             owed=debts.owing(debts.Kind.SETTLE, now),
         )
         await self.books.webhooks.insert(webhook)

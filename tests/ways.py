@@ -4,14 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
+from appliance.domain.devices import Device, HotspotUser
 from appliance.router.api import RouterApi
 from appliance.router.hotspot import Hotspot
 from appliance.router.line import Line, Login, private_key
 from appliance.router.pool import Address, Pool
 from appliance.router.ssh import RouterSsh
+from appliance.sandbox.routeros.hotspot import mac_of
 from appliance.sandbox.routeros.server import PretendRouter, RouterOptions, pretend_router
 from appliance.sandbox.routeros.versions import Name as Version
 from tests.openssh import open_ssh
@@ -19,6 +22,8 @@ from tests.openssh import open_ssh
 Kind = Literal["api", "api-pinned", "api-anonymous", "ssh", "openssh"]
 KINDS: tuple[Kind, ...] = ("api", "api-pinned", "api-anonymous", "ssh", "openssh")
 TIMEOUT = 5
+CODE = "ABC3DEF4GH"
+USER = HotspotUser(name=CODE, profile="appliance-1x-full.", limit_uptime=timedelta(hours=1))
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,17 @@ class Beside:
     router: PretendRouter
     hotspot: Hotspot
     kind: Kind
+
+
+def heard(router: PretendRouter, number: int = 5) -> Device:
+    """Return a device that the router has heard."""
+    address = f"127.0.1.{number}"
+    router.hotspot.join(address)
+    return Device(mac_of(address), address)
+
+
+def names(router: PretendRouter) -> set[str]:
+    return {user.name for user in router.hotspot.users}
 
 
 def options(**more: object) -> RouterOptions:

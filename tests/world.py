@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-import sys
+import subprocess
 import tomllib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,6 +24,8 @@ from appliance.store.open import opened
 from appliance.store.records import books
 from appliance.store.seed import seed
 from provisioning.pages import render_pages
+from tests.forks import Forked, forked
+from tests.leaks import leaks
 from tests.servers import free_port
 
 PATIENCE = 20.0
@@ -46,8 +48,10 @@ class World:
         self.mongodb = mongodb
         self.database = database
         self.settings, self.seed = config.write(folder, self.ports, mongodb)
+        self._said = folder / "daemon.log"
+        """What the daemon logs, through all its lives."""
         self._stack = AsyncExitStack()
-        self._daemon: asyncio.subprocess.Process | None = None
+        self._daemon: Forked | None = None
         self._near: Neighbours | None = None
 
     @property
@@ -68,23 +72,26 @@ class World:
     async def close(self) -> None:
         await self.stop()
         await self._stack.aclose()
+        if await asyncio.to_thread(self._said.is_file):
+            said = await asyncio.to_thread(self._said.read_text, encoding="utf-8")
+            assert leaks(said.splitlines()) == []
 
     def store(self) -> Any:
         return opened(uri=self.mongodb, database=self.database, data_dir=self.folder)
 
     async def start(self, **environment: str) -> None:
         """Start the daemon and return when it is ready."""
-        self._daemon = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
+        words = ("run", "--config", str(self.settings))
+        said = None if os.environ.get("SHOW_DAEMON") else self._said.open("ab")
+        self._daemon = await forked(
             "tests.journeys.daemon",
-            "run",
-            "--config",
-            str(self.settings),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=None if os.environ.get("SHOW_DAEMON") else asyncio.subprocess.DEVNULL,
-            env={**os.environ, "APPLIANCE_MONGODB__DATABASE": self.database, **environment},
+            *words,
+            stdout=subprocess.PIPE,
+            stderr=None if said is None else said.fileno(),
+            environment={**os.environ, "APPLIANCE_MONGODB__DATABASE": self.database, **environment},
         )
+        if said is not None:
+            said.close()
         assert self._daemon.stdout is not None
         async with asyncio.timeout(PATIENCE):
             line = await self._daemon.stdout.readline()
@@ -108,6 +115,11 @@ class World:
         async with asyncio.timeout(PATIENCE):
             await self._daemon.wait()
         self._daemon = None
+
+    @property
+    def pid(self) -> int:
+        assert self._daemon is not None
+        return self._daemon.pid
 
     @property
     def alive(self) -> bool:

@@ -12,8 +12,11 @@ from appliance.flows.amend import Amend
 from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout
 from appliance.flows.drift import Drift
+from appliance.flows.guesses import Guesses, guesses
+from appliance.flows.homing import Homing
 from appliance.flows.inbox import Inbox
-from appliance.flows.inquiry import Bounds, Inquiry
+from appliance.flows.inquiry import Inquiry, bounds
+from appliance.flows.intake import Intake
 from appliance.flows.lookup import Lookup
 from appliance.flows.matching import Matching
 from appliance.flows.progress import Watch
@@ -21,10 +24,11 @@ from appliance.flows.reconcile import Reconcile
 from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
 from appliance.flows.resolve import Resolve
+from appliance.flows.restraint import restrained
 from appliance.flows.settlement import Settlement
 from appliance.flows.usage import Usage
 from appliance.flows.validation import Validation
-from appliance.ports import Cipher, Clock, Gateway, Handover, Router
+from appliance.ports import Cipher, Clock, Gateway, Router
 from appliance.settings import Settings
 from appliance.store.records import Books
 from appliance.worker import Clerk, Worker
@@ -32,8 +36,9 @@ from appliance.worker import Clerk, Worker
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Who pays which debts."""
+    """Who takes calls in, and who pays which debts."""
 
+    intake: Intake
     webhooks: Worker[WebhookLog]
     payments: Worker[Payment]
     vouchers: Worker[Voucher]
@@ -49,6 +54,7 @@ class Flows:
     checkout: Checkout
     redeem: Redeem
     recover: Recover
+    guesses: Guesses
     watch: Watch
     cashier: Cashier
     inbox: Inbox
@@ -73,14 +79,15 @@ def wired(
         vouchers=kept.vouchers, seats=kept.seats, router=router, usage=usage, clock=clock
     )
     vouchers = Worker("voucher", kept.vouchers, access.pay, clock)
-    clerk, asker = Clerk(vouchers.idle), Clerk(vouchers.idle)
+    clerk, asker = Clerk("clerk", vouchers.idle), Clerk("asker", vouchers.idle)
     settlement = Settlement(
         payments=kept.payments,
         vouchers=kept.vouchers,
         initiations=kept.initiations,
         gateway=gateway,
         clock=clock,
-        hand_over=_of_this_router(settings.router.id, vouchers.hand),
+        router_id=settings.router.id,
+        hand_over=vouchers.hand,
         later=clerk.later,
     )
     lookup = Lookup(
@@ -115,6 +122,7 @@ def wired(
         matching=matching,
         clock=clock,
     )
+    again, by_device = bounds(clock)
     inquiry = Inquiry(
         payments=kept.payments,
         paybills=kept.paybills,
@@ -124,7 +132,8 @@ def wired(
         lookup=lookup,
         matching=matching,
         reconcile=reconcile,
-        bounds=Bounds(clock),
+        again=again,
+        by_device=by_device,
         clock=clock,
         later=asker.later,
         token=partial(ids.signed, settings.webhooks.path_secret.get_secret_value()),
@@ -149,6 +158,9 @@ def wired(
         cashier=cashier,
         gateway=gateway,
         settlement=settlement,
+        restraint=restrained(
+            kept.payments, kept.vouchers, clock, settings.daraja.prompts_per_minute
+        ),
         clock=clock,
         router_id=settings.router.id,
     )
@@ -157,6 +169,13 @@ def wired(
         seats=kept.seats,
         router=router,
         access=access,
+        homing=Homing(
+            payments=kept.payments,
+            vouchers=kept.vouchers,
+            cashier=cashier,
+            clock=clock,
+            router_id=settings.router.id,
+        ),
         clock=clock,
         router_id=settings.router.id,
     )
@@ -166,6 +185,7 @@ def wired(
         recover=Recover(
             payments=kept.payments, vouchers=kept.vouchers, redeem=redeem, inquiry=inquiry
         ),
+        guesses=guesses(clock),
         watch=Watch(payments=kept.payments, vouchers=kept.vouchers, clock=clock),
         cashier=cashier,
         inbox=inbox,
@@ -189,20 +209,18 @@ def wired(
             router_id=settings.router.id,
         ),
     )
+    webhooks = Worker("webhook", kept.webhooks, inbox.settle, clock)
     return flows, Workers(
-        webhooks=Worker("webhook", kept.webhooks, inbox.settle, clock),
+        intake=Intake(
+            payments=kept.payments,
+            webhooks=kept.webhooks,
+            hand_over=webhooks.hand,
+            clock=clock,
+            spool=kept.spool,
+        ),
+        webhooks=webhooks,
         payments=Worker("payment", kept.payments, settlement.pay, clock),
         vouchers=vouchers,
         clerk=clerk,
         asker=asker,
     )
-
-
-def _of_this_router(router_id: str, hand: Handover[Voucher]) -> Handover[Voucher]:
-    """Return the handover that leaves another box's voucher to that box."""
-
-    def mine_only(voucher: Voucher) -> None:
-        if voucher.router_id == router_id:
-            hand(voucher)
-
-    return mine_only

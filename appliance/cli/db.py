@@ -9,7 +9,11 @@ import click
 
 from appliance import app, settings
 from appliance.cli.running import FILE, config_option, json_option, once
+from appliance.domain.errors import StoreUnavailable
+from appliance.domain.records import Backlog
 from appliance.store.migrations import Change, Migrations
+from appliance.store.open import SPOOL_FILE
+from appliance.store.records import Books, books
 from appliance.store.schema import COLLECTIONS
 from appliance.store.seed import seed
 
@@ -61,7 +65,11 @@ def migrate(config: Path | None, *, dry_run: bool) -> None:
 @json_option
 def status(config: Path | None, *, as_json: bool) -> None:
     """Say what there is, which migrations are pending and whether every index is there."""
-    found = once(_status(settings.load(config)))
+    loaded = settings.load(config)
+    spool = _spool(loaded)  # first: it counts most while the database does not answer
+    if spool is not None and not as_json:
+        click.echo(_spooled(spool))
+    found = {**once(_status(loaded)), "spool": spool}
     if as_json:
         click.echo(json.dumps(found))
         return
@@ -74,6 +82,8 @@ def status(config: Path | None, *, as_json: bool) -> None:
     pending = found["migrations"]["pending"]
     names = ", ".join(f"{name} ({count})" for name, count in pending.items())
     click.echo("pending migrations: " + (f"{names}, run: db migrate" if names else "none"))
+    for name, unreadable in found["unreadable"].items():
+        click.echo(f"{name}: this version cannot read {' '.join(unreadable)}")
 
 
 async def _migrated(loaded: settings.Settings, *, dry_run: bool) -> int:
@@ -96,6 +106,32 @@ def _show(change: Change) -> None:
         click.echo(f"{change.migration}  {change.document}  {line}")
 
 
+def _spool(loaded: settings.Settings) -> dict[str, Any] | None:
+    """Return what waits on this box; None where nothing ever did, and no file is made."""
+    if not (loaded.appliance.data_dir / SPOOL_FILE).exists():
+        return None
+    try:
+        found = once(_backlog(loaded))
+    except StoreUnavailable as error:
+        click.echo(f"the spool cannot be read: {error}", err=True)
+        return None
+    if found is None:
+        return None
+    oldest = None if found.oldest is None else found.oldest.isoformat(timespec="seconds")
+    return {"waiting": found.waiting, "parked": found.parked, "oldest": oldest}
+
+
+async def _backlog(loaded: settings.Settings) -> Backlog | None:
+    async with app.open_spool(loaded) as spool:
+        return None if spool is None else await spool.backlog()
+
+
+def _spooled(spool: dict[str, Any]) -> str:
+    since = f" since {spool['oldest']}" if spool["oldest"] else ""
+    parked = f", {spool['parked']} that the database refuses" if spool["parked"] else ""
+    return f"spool: {spool['waiting']} waiting{since}{parked}"
+
+
 async def _status(loaded: settings.Settings) -> dict[str, Any]:
     cipher = await app.open_cipher(loaded)
     async with app.open_store(loaded) as store:
@@ -109,7 +145,21 @@ async def _status(loaded: settings.Settings) -> dict[str, Any]:
             },
             "indexesOk": not any(shelf.missing for shelf in shelves.values()),
             "migrations": {"applied": await migrations.applied(), "pending": dict(pending)},
+            "unreadable": await _unreadable(books(store)),
         }
+
+
+async def _unreadable(kept: Books) -> dict[str, list[str]]:
+    """Return by collection what this version cannot read; other programs' logs are their own."""
+    ours = {
+        "paybills": await kept.paybills.unreadable(),
+        "plans": await kept.plans.unreadable(),
+        "payments": await kept.payments.unreadable(),
+        "vouchers": await kept.vouchers.unreadable(),
+        "routers": await kept.routers.unreadable(),
+        "users": await kept.users.unreadable(),
+    }
+    return {name: found for name, found in ours.items() if found}
 
 
 async def seeded(loaded: settings.Settings, file: Path) -> dict[str, int]:

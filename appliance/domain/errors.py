@@ -1,5 +1,6 @@
 """What can go wrong, named by its consequence."""
 
+import math
 from typing import ClassVar
 
 
@@ -30,6 +31,21 @@ class Locked(ApplianceError):
         self.seconds = seconds
 
 
+class TooMany(ApplianceError):
+    """Somebody did too much of this lately; after so many `seconds` they may again.
+
+    `field` and `reason` are as those of `Invalid`.
+    """
+
+    code = "too_many"
+
+    def __init__(self, seconds: float, field: str = "", reason: str = "too_many") -> None:
+        super().__init__(f"{seconds:.0f} s left")
+        self.seconds = max(1, math.ceil(seconds))
+        self.field = field
+        self.reason = reason
+
+
 class SalesClosed(ApplianceError):
     """Nothing can be sold now; the text says why, for the operator."""
 
@@ -58,8 +74,14 @@ class StoreUnavailable(ApplianceError):
     code = "database_away"
 
 
+class Unstorable(StoreUnavailable):
+    """The database takes other documents, but not this one."""
+
+
 class Unreadable(ApplianceError):
     """A stored document is not of a shape that this version knows."""
+
+    code = "unreadable"
 
 
 class GatewayRefused(ApplianceError):

@@ -100,7 +100,11 @@ class WebhookLog:
     """The account and the receipt of the question that this answers."""
     proved: bool = True
     """Whether it came on an address that only Safaricom knows; else it is no more than a hint."""
+    doubted: bool = False
+    """Whether it came there with a secret that was replaced, or from where Safaricom is not."""
     remote_ip: str | None = None
+    listed: bool | None = None
+    """Whether the caller's address is one of Safaricom's; None where none can be seen."""
     status: str = "received"
     payload: dict[str, object] | None = None
     metadata: WebhookMetadata = WebhookMetadata()
@@ -108,3 +112,25 @@ class WebhookLog:
     """Milliseconds from arrival to decision."""
     owed: Owed | None = None
     version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A call that waits on this box for the database."""
+
+    place: int
+    """Counts the calls as they came."""
+    webhook: WebhookLog
+    token_hash: str | None = None
+    """Of the token it came with, where nobody could say yet whose that is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What there is in the spool."""
+
+    waiting: int
+    parked: int
+    """Calls that the database would not take, kept for a person."""
+    oldest: datetime | None
+    """When the first of those that wait arrived."""

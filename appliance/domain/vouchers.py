@@ -42,6 +42,7 @@ class Voucher:
     """Names the customer's pages."""
     plan: Plan
     router_id: str
+    """The hotspot where it is good."""
     created_at: datetime
     state: State = State.UNPAID
     payment_id: str | None = None
@@ -61,6 +62,8 @@ class Voucher:
     extra_seconds: int = 0
     """What an operator added to the plan."""
     extra_bytes: int = 0
+    moved_from: str | None = None
+    """The hotspot where it was before, which may still know its code; see `homing`."""
     owed: Owed | None = None
     version: int = 0
 
@@ -163,7 +166,7 @@ class Voucher:
         started = replace(self, granted_by=way or self.granted_by)
         if self.state is not State.ACTIVE:
             wall = certain and self.plan.clock is ClockKind.WALL
-            expires_at = now + self.length if wall else None
+            expires_at = now + self.length - self._passed if wall else None
             started = replace(started, state=State.ACTIVE, activated_at=now, expires_at=expires_at)
         let_in = _mac(self.device) == _mac(device)
         return replace(started, owed=started.end_owed(now)) if let_in else started

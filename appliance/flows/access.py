@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -83,9 +84,8 @@ class Access:
             voucher = await evolve(self.vouchers, voucher, lambda v: v.timed(now).run_out(now))
             if not voucher.ended:
                 return voucher
-        # Asked first: a cut that breaks off and is tried again finds fewer.
         were_in = await self.router.sessions(user=voucher.code)
-        were_in += await self.router.cut(voucher.code)
+        await self.router.cut(voucher.code)
         log.info(
             "cut off voucher=%s state=%s devices=%d",
             voucher.id,
@@ -100,9 +100,7 @@ class Access:
     async def bring_online(self, voucher: Voucher, device: Device) -> Voucher:
         """Owe this device access and pay at once; what cannot be paid now the worker pays."""
         now, ours = self.clock.now(), list[Voucher]()
-        wanted = await evolve(
-            self.vouchers, voucher, lambda v: v.wanted_by(device, now), then=ours.append
-        )
+        wanted = await self._here(voucher, lambda v: v.wanted_by(device, now), ours.append)
         if not ours:
             return wanted
         try:
@@ -175,13 +173,26 @@ class Access:
         since = voucher.paid_at or voucher.created_at
         if self.clock.now() - since > _LOOK_FOR_DEVICE:
             return await self._keep(voucher)
-        await evolve(self.vouchers, voucher, Voucher.on_router)
+        await self._here(voucher, Voucher.on_router)
         raise DeviceAbsent("its device is not on the hotspot")
 
     async def _keep(self, voucher: Voucher) -> Voucher:
         device, now = voucher.device, self.clock.now()
-        after = await evolve(self.vouchers, voucher, lambda v: v.kept(device, now))
-        return await self.end(after) if after.ended else after
+        after = await self._here(voucher, lambda v: v.kept(device, now))
+        ours = after.router_id == voucher.router_id
+        return await self.end(after) if ours and after.ended else after
+
+    async def _here(
+        self,
+        voucher: Voucher,
+        step: Callable[[Voucher], Voucher],
+        then: Callable[[Voucher], None] | None = None,
+    ) -> Voucher:
+        """Return the voucher after `step`; one that moved to another hotspot meanwhile stays."""
+        home = voucher.router_id
+        return await evolve(
+            self.vouchers, voucher, lambda v: step(v) if v.router_id == home else v, then
+        )
 
     async def _go_on(self, mac: str, router_id: str) -> None:
         """Start the oldest voucher that this device has paid for and kept, if there is one."""

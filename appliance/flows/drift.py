@@ -9,8 +9,16 @@ from functools import partial
 
 from appliance.domain import accounts
 from appliance.domain.debts import LEASE
-from appliance.domain.devices import Device, Session
-from appliance.domain.errors import ClockInDoubt, Conflict, RouterRefused, RouterUnreachable
+from appliance.domain.devices import Device, Reading, Session
+from appliance.domain.errors import (
+    ClockInDoubt,
+    Conflict,
+    RouterRefused,
+    RouterUnreachable,
+    StoreUnavailable,
+    Unreadable,
+)
+from appliance.domain.homing import used_elsewhere
 from appliance.domain.vouchers import State, Voucher
 from appliance.flows.access import Access
 from appliance.flows.evolve import evolve, load
@@ -62,7 +70,8 @@ class Drift:
         repairs, ours = Repairs(), await self._usable()
         steps = [partial(self._there, repairs, counted, voucher) for voucher in ours.values()]
         steps += [
-            partial(self._gone, repairs, name) for name in counted.entries.keys() - ours.keys()
+            partial(self._gone, repairs, counted, name)
+            for name in counted.entries.keys() - ours.keys()
         ]
         for start in range(0, len(steps), _HANDS):
             batch = [_tried(repairs, step) for step in steps[start : start + _HANDS]]
@@ -91,7 +100,9 @@ class Drift:
         sessions = counted.sessions.get(listed.code)
         if voucher.state is State.READY and sessions and not _under_way(voucher, now):
             voucher = await self._found(voucher, sessions)
-        if not voucher.usable(self.clock.certain()):
+        if voucher.router_id != self.router_id:
+            await self._left(repairs, counted, voucher)
+        elif not voucher.usable(self.clock.certain()):
             await self._end(repairs, voucher)
         elif entry is None:
             await self._put_back(repairs, voucher)
@@ -104,28 +115,59 @@ class Drift:
         first = max(sessions, key=lambda session: session.uptime)
         since, certain = self.clock.now() - first.uptime, self.clock.certain() is not None
         device = Device(first.mac, first.ip)
-        return await evolve(
-            self.vouchers, voucher, lambda v: v.found(since, device, certain=certain)
-        )
+
+        def step(latest: Voucher) -> Voucher:
+            if latest.router_id != self.router_id:
+                return latest
+            return latest.found(since, device, certain=certain)
+
+        return await evolve(self.vouchers, voucher, step)
 
     async def _put_back(self, repairs: Repairs, listed: Voucher) -> None:
         """Add a user that the router has lost, or never had: its counters start at zero there."""
         voucher = await load(self.vouchers, listed.id)
-        if _under_way(voucher, self.clock.now()) or not voucher.usable(self.clock.certain()):
+        if voucher.router_id != self.router_id or _under_way(voucher, self.clock.now()):
+            return
+        if not voucher.usable(self.clock.certain()):
             return
         await self.router.ensure_user(accounts.fresh(voucher, self.clock.now()))
         repairs.put_back += 1
         again = await load(self.vouchers, voucher.id)
-        if not again.usable(self.clock.certain()):  # it ended, and was cut, in between
+        if again.router_id != self.router_id:
+            await self.router.cut(again.code)
+        elif not again.usable(self.clock.certain()):  # it ended, and was cut, in between
             await self.access.end(again)
 
-    async def _gone(self, repairs: Repairs, name: str) -> None:
-        """Have a user that no longer buys time off the router."""
-        voucher = await self.vouchers.find("code", name)
-        if voucher is None or voucher.router_id != self.router_id:
+    async def _gone(self, repairs: Repairs, counted: Counted, name: str) -> None:
+        """Have a user that no longer buys time here off the router."""
+        try:
+            voucher = await self.vouchers.find("code", name)
+        except Unreadable:
+            voucher = None  # it may buy time by a later version's rules
+        if voucher is None:
             repairs.unknown += 1
+        elif voucher.router_id != self.router_id:
+            # Others may be of this very router, as a box called it that is no longer there.
+            if voucher.moved_from == self.router_id:
+                await self._left(repairs, counted, voucher)
+            else:
+                repairs.unknown += 1
         elif voucher.ended:
             await self._end(repairs, voucher)
+
+    async def _left(self, repairs: Repairs, counted: Counted, voucher: Voucher) -> None:
+        """Have the user of a voucher that moved away off the router; what was used here counts.
+
+        A death after the cut gives that away: to count first could count it twice.
+        """
+        were_in = await self.router.sessions(user=voucher.code)
+        await self.router.cut(voucher.code)
+        repairs.cut += 1
+        entry, now = counted.entries.get(voucher.code), self.clock.now()
+        used = Reading(0, 0) if entry is None else Reading.of(entry, were_in)
+        if used != Reading(0, 0):
+            log.info("used before it moved voucher=%s seconds=%d", voucher.id, used.seconds)
+            await evolve(self.vouchers, voucher, lambda v: used_elsewhere(v, used, now))
 
     async def _end(self, repairs: Repairs, voucher: Voucher) -> None:
         if not _under_way(voucher, self.clock.now()):
@@ -140,9 +182,14 @@ async def _tried(repairs: Repairs, step: Callable[[], Awaitable[None]]) -> bool:
     except RouterUnreachable:
         repairs.failed += 1
         return False
-    except (RouterRefused, Conflict, ClockInDoubt) as error:
+    except (RouterRefused, Conflict, ClockInDoubt, Unreadable) as error:
         repairs.failed += 1
         log.warning("one voucher not put right code=%s", error.code)
+    except StoreUnavailable:
+        raise
+    except Exception:
+        repairs.failed += 1
+        log.exception("one voucher not put right, this is a bug")
     return True
 
 

@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -40,7 +40,7 @@ class Held:
         return not (self.missing_here or self.missing_there or self.doubled or self.amounts_differ)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Reconcile:
     """Pull what came in, and compare."""
 
@@ -50,6 +50,8 @@ class Reconcile:
     gateway: Gateway
     matching: Matching
     clock: Clock
+    _swept: float | None = field(default=None, init=False)
+    """When it last worked, by the clock's `monotonic`."""
 
     async def sweep(self, back: timedelta = _OVERLAP) -> int | None:
         """Settle what came in lately and was never told of; return how much was news.
@@ -65,12 +67,20 @@ class Reconcile:
             news += await self._is_news(money)
         return news
 
-    async def sweep_quietly(self, back: timedelta = _OVERLAP) -> None:
-        """Sweep by the clock; what goes wrong is said and tried again at the next time."""
+    async def sweep_quietly(self) -> None:
+        """Sweep by the clock, back beyond the last time it worked; at first as far as there is.
+
+        What goes wrong is said and tried again at the next time.
+        """
+        now, back = self.clock.monotonic(), FURTHEST
+        if self._swept is not None:
+            back = min(FURTHEST, _OVERLAP + timedelta(seconds=now - self._swept))
         try:
             await self.sweep(back)
         except ApplianceError as error:
             log.warning("pull sweep put off code=%s", error.code)
+        else:
+            self._swept = now
 
     async def _is_news(self, money: Received) -> bool:
         """Settle one row; a row that cannot be settled now never keeps the others waiting."""
@@ -80,6 +90,9 @@ class Reconcile:
             raise
         except ApplianceError as error:
             log.error("a listed payment is not settled code=%s why=%s", error.code, error)
+            return False
+        except Exception:
+            log.exception("a listed payment is not settled, this is a bug")
             return False
         if decision == "already_known":
             return False

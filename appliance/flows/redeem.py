@@ -8,6 +8,7 @@ from appliance.domain.devices import Device, Session, seat_id
 from appliance.domain.errors import DeviceAbsent, Invalid, RouterRefused, RouterUnreachable
 from appliance.domain.vouchers import State, Voucher
 from appliance.flows.access import MOST_PER_DEVICE, Access
+from appliance.flows.homing import Homing
 from appliance.ports import Clock, Router, Seats, Vouchers
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ class Redeem:
     seats: Seats
     router: Router
     access: Access
+    homing: Homing
     clock: Clock
     router_id: str
 
@@ -35,13 +37,16 @@ class Redeem:
         if voucher is None or voucher.state is State.UNPAID:
             raise Invalid("code_unknown", "code")
         if voucher.router_id != self.router_id:
-            raise Invalid("code_elsewhere", "code")
+            voucher = await self.homing.bring_here(voucher, device)
         if not voucher.usable(self.clock.certain()):
             raise Invalid("code_expired", "code")
         if device is None:
             raise Invalid("device_unknown", "code")
         await self._make_room(voucher, device, move=move)
-        return await self.access.bring_online(voucher, device)
+        brought = await self.access.bring_online(voucher, device)
+        if brought.router_id != self.router_id:  # another hotspot was a moment faster
+            raise Invalid("code_elsewhere", "code")
+        return brought
 
     async def returning(self, known: list[Voucher], device: Device) -> Voucher | None:
         """Return the first usable of the device's vouchers, logged in again where it was not.
@@ -80,6 +85,8 @@ class Redeem:
     async def adopt(self, voucher: Voucher, device: Device | None) -> Voucher:
         """Let a device in whose page shows a paid voucher that waits for it, or for any device."""
         if device is None or voucher.state not in {State.PAID, State.READY}:
+            return voucher
+        if voucher.router_id != self.router_id:
             return voucher
         missed = voucher.owed is not None and voucher.owed.last_error == DeviceAbsent.code
         if voucher.device is None or (missed and voucher.device.mac == device.mac):

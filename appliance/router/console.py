@@ -81,7 +81,9 @@ def proved(nonce: str, said: str, *, complete: bool) -> str:
     """
     begun, began, rest = said.partition(nonce + _BEGINS)
     body, ended, after = rest.partition(nonce + _ENDS)
-    if began and ended and not begun.strip() and not after.strip():
+    if began and begun.strip():
+        raise RouterUnreachable("the console proved nothing")
+    if began and ended and not after.strip():
         return body.strip("\r\n")
     lines = [line.strip() for line in (rest if began else said).splitlines() if line.strip()]
     if not complete or not lines or ended or nonce in lines[-1]:

@@ -60,9 +60,9 @@ class Failover:
         """Give our user of this name these limits, and let it in."""
         await self._carry(lambda by: by.set_limits(user))
 
-    async def cut(self, user: str) -> list[Session]:
-        """Shut a user of ours out and forget it; return who was in when it was finished."""
-        return await self._carry(lambda by: by.cut(user))
+    async def cut(self, user: str) -> None:
+        """Shut a user of ours out and forget it."""
+        await self._carry(lambda by: by.cut(user))
 
     async def leave(self, user: str, mac: str) -> None:
         """Log one device of a user out."""

@@ -28,9 +28,10 @@ class Hotspot:
     async def host(self, *, ip: str | None = None, mac: str | None = None) -> Device | None:
         """Return the device the router itself sees at this address."""
         names = ("mac-address", "address", "authorized")
-        if ip is not None:  # with one-to-one NAT the box sees a device under its second address
+        if ip is not None:
             either = (("address", ip), ("to-address", ip))
-            return wire.device(await self._rows(Wanted(_HOSTS, names, either, either=True)))
+            hosts = await self._rows(Wanted(_HOSTS, names, either, either=True))
+            return wire.device([row for row in hosts if wire.seen_at(row) == ip])
         return wire.device(await self._rows(Wanted(_HOSTS, names, (("mac-address", mac or ""),))))
 
     async def ensure_user(self, user: HotspotUser) -> None:
@@ -61,8 +62,8 @@ class Hotspot:
         for row_id in wire.ids([row for row in await self._named(user.name) if _is_ours(row)]):
             await self._gently(_USERS, "set", {**_limits(user), "disabled": "no"}, row_id)
 
-    async def cut(self, user: str) -> list[Session]:
-        """Shut a user of ours out and forget it; return who was in.
+    async def cut(self, user: str) -> None:
+        """Shut a user of ours out and forget it.
 
         Disabled first, so that nobody comes in behind us; the user itself last, because what is
         left of one without a name cannot be told from others' any more.
@@ -70,17 +71,15 @@ class Hotspot:
         rows = await self._named(user)
         ours = [row for row in rows if _is_ours(row)]
         if rows and not ours:
-            return []  # somebody else's
+            return  # somebody else's
         for row_id in wire.ids([row for row in ours if row.get("disabled") != "true"]):
             await self._gently(_USERS, "set", {"disabled": "yes"}, row_id)
-        were_in = await self.sessions(user=user)
         await self._remove(_ACTIVE, user)
         await self._remove(_COOKIES, user)
         if await self.sessions(user=user):
             raise RouterRefused("a session outlived its removal")
         for row_id in wire.ids(ours):
             await self._gently(_USERS, "remove", {}, row_id)
-        return were_in
 
     async def leave(self, user: str, mac: str) -> None:
         """Log one device of a user out; without its cookies it does not come back by itself."""
@@ -126,7 +125,7 @@ class Hotspot:
             level = (await self._by.single(_LICENCE, ("nlevel",))).get("nlevel", "")
         except RouterRefused:
             return None
-        return int(level) if level.isdecimal() else None
+        return wire.count(level)
 
     async def _api_sessions(self) -> int | None:
         try:
@@ -140,7 +139,7 @@ class Hotspot:
         except RouterRefused:
             return None
         most = next((row.get("max-sessions", "") for row in rows), "")
-        return int(most) if most.isdecimal() else None
+        return wire.count(most)
 
     async def _rows(self, wanted: Wanted) -> list[wire.Row]:
         return wanted.of(await self._by.rows(wanted))

@@ -155,9 +155,12 @@ def _signed_in(login: Login) -> paramiko.Transport:
             transport.auth_publickey(login.username, login.key)
         else:
             transport.auth_password(login.username, login.password)
-    except BaseException:
+    except BaseException as error:
         transport.close()
-        raise
+        if isinstance(error, _TROUBLE) or not isinstance(error, Exception):
+            raise
+        # Whatever else Paramiko makes of bytes that are no SSH.
+        raise paramiko.SSHException("what it says is no SSH") from error
     transport.set_keepalive(_KEEPALIVE_SECONDS)
     return transport
 

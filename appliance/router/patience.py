@@ -3,30 +3,32 @@
 import asyncio
 import random
 
-FIRST_WAIT = 0.25
-LONGEST_WAIT = 8.0
+FIRST_WAIT = 0.5
+SOON = 8.0
+LONGEST_WAIT = 30.0
 
 
 class Patience:
     """The wait before the next attempt: it grows with each failure, and differs from box to box.
 
-    Times are the event loop's, in seconds.
+    It doubles until `SOON`; in an outage that lasts it goes on growing, but slowly. Times are the
+    event loop's, in seconds.
     """
 
     def __init__(self) -> None:
-        self.failures = 0
+        self._longest = FIRST_WAIT
         self.until = 0.0
 
     def failed(self) -> None:
         """Wait, and after every failure in a row longer."""
-        self.failures = min(self.failures + 1, 10)
-        longest = min(FIRST_WAIT * 2**self.failures, LONGEST_WAIT)
-        wait = random.uniform(longest / 2, longest)  # noqa: S311 # jitter
+        wait = random.uniform(self._longest / 2, self._longest)  # noqa: S311 # jitter
         self.until = asyncio.get_running_loop().time() + wait
+        grown = self._longest * (2 if self._longest < SOON else 1.02)
+        self._longest = min(grown, LONGEST_WAIT)
 
     def worked(self) -> None:
         """Start again from the shortest wait."""
-        self.failures = 0
+        self._longest = FIRST_WAIT
 
     def is_over(self) -> bool:
         """Say whether the next attempt may be made."""

@@ -14,8 +14,9 @@ from appliance.domain.errors import RouterRefused
 from appliance.router import wire
 
 _LONGEST_WORD = 1 << 20
-_MOST_WORDS = 1_000
-_MOST_ROWS = 100_000
+_MOST_BYTES = 64 << 20
+"""In one answer, with what each word takes up besides its own bytes."""
+_PER_WORD = 64
 
 
 class Broken(Exception):
@@ -29,6 +30,7 @@ class Conversation:
         self._reader = reader
         self._writer = writer
         self._asked = 0
+        self._heard = 0
 
     async def sign_in(self, username: str, password: str) -> None:
         """Sign in; a router from before 6.43 answers with a challenge, and gets its answer.
@@ -65,6 +67,7 @@ class Conversation:
     async def _exchange(self, words: list[str], tag: str | None = None) -> list[wire.Row]:
         self._writer.write(_encoded([*words, *([tag] if tag else [])]))
         await self._writer.drain()
+        self._heard = 0
         rows: list[wire.Row] = []
         refusals: list[str] = []
         while True:
@@ -74,8 +77,6 @@ class Conversation:
                 refusals.append(found.get("message", "no reason given"))
             elif found:  # `!empty` and `!done` carry no row unless `!done` returns a value
                 rows.append(found)
-            if len(rows) > _MOST_ROWS:
-                raise Broken("an answer without an end")
             if reply == "!done":
                 break
         if refusals:
@@ -86,8 +87,6 @@ class Conversation:
         words: list[str] = []
         while word := await self._word():
             words.append(word)
-            if len(words) > _MOST_WORDS:
-                raise Broken("a sentence without an end")
         if not words or words[0] not in {"!re", "!done", "!trap", "!empty"}:
             raise Broken("ended by the router" if words[:1] == ["!fatal"] else "no sentence")
         if tag is not None and tag not in words[1:]:
@@ -99,6 +98,9 @@ class Conversation:
         size = decode_length(first + await self._reader.readexactly(determine_length(first)))
         if size > _LONGEST_WORD:
             raise Broken("a word without an end")
+        self._heard += _PER_WORD + size
+        if self._heard > _MOST_BYTES:
+            raise Broken("an answer without an end")
         # What is no UTF-8 is kept apart: dropping it would make two names one.
         return (await self._reader.readexactly(size)).decode("utf-8", "surrogateescape")
 

@@ -13,6 +13,7 @@ Row = dict[str, str]
 _UNITS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 _PARTS = re.compile(r"(\d+)([wdhms])", re.ASCII)
 _CLOCK = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(\d+):(\d\d):(\d\d)", re.ASCII)
+_COUNT = re.compile(r"\d{1,20}", re.ASCII)
 _MAC = re.compile(r"(?:[0-9A-F]{2}:){5}[0-9A-F]{2}", re.ASCII)
 
 _EXISTS = "already have user"
@@ -23,7 +24,14 @@ _UNKNOWN = ("action timed out", "interrupted")
 
 
 def duration(text: str) -> timedelta:
-    """Return the time meant by `1w2d3h4m5s`, `02:30:00` or `1w2d02:30:00`."""
+    """Return the time meant by `1w2d3h4m5s`, `02:30:00` or `1w2d02:30:00`; else `ValueError`."""
+    try:
+        return _duration(text)
+    except OverflowError:
+        raise ValueError("a time beyond all measure") from None
+
+
+def _duration(text: str) -> timedelta:
     clock = _CLOCK.fullmatch(text)
     if clock is not None:
         weeks, days, hours, minutes, seconds = (int(part or 0) for part in clock.groups())
@@ -53,14 +61,19 @@ def row(words: Iterable[str]) -> Row:
 def refusal(message: str) -> RouterRefused:
     """Return our error for a trap's text."""
     said = message.lower()
-    return RouterRefused(message[:200], used_up=any(text in said for text in _USED_UP))
+    return RouterRefused(_shown(message), used_up=any(text in said for text in _USED_UP))
 
 
 def refused(message: str) -> RouterRefused | RouterUnreachable:
     """Return our error for what the router said instead of an answer."""
     if any(text in message.lower() for text in _UNKNOWN):
-        return RouterUnreachable(message[:200])
+        return RouterUnreachable(_shown(message))
     return refusal(message)
+
+
+def _shown(message: str) -> str:
+    """Return the router's words as one line that any log takes."""
+    return "".join(char if char.isprintable() else " " for char in message[:200])
 
 
 def already_there(error: RouterRefused) -> bool:
@@ -80,6 +93,11 @@ def device(hosts: list[Row]) -> Device | None:
         for found in (let_in or hosts)[-1:]:
             return Device(mac=mac(found["mac-address"]), ip=found["address"])
     return None
+
+
+def seen_at(host: Row) -> str:
+    """Return the address under which others see a host: one-to-one NAT gives it a second one."""
+    return host.get("to-address") or host.get("address", "")
 
 
 def sessions(active: list[Row]) -> list[Session]:
@@ -113,6 +131,11 @@ def entries(users: list[Row]) -> list[Entry]:
             )
             for found in users
         ]
+
+
+def count(text: str) -> int | None:
+    """Return a number that a row holds; None where it holds none."""
+    return int(text) if _COUNT.fullmatch(text) else None
 
 
 def ids(rows: list[Row]) -> list[str]:

@@ -15,9 +15,9 @@ from typing import Any
 from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import DuplicateKeyError, PyMongoError, WriteError
 
-from appliance.domain.errors import Conflict, Duplicate, StoreUnavailable
+from appliance.domain.errors import Conflict, Duplicate, StoreUnavailable, Unstorable
 from appliance.store import mongo_indexes
 from appliance.store.port import Document, Shelf
 from appliance.store.schema import COLLECTIONS
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 _HEX_ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
 _AWAY_AFTER_MS = 2500
 _GIVE_UP_AFTER_MS = 8000
+# A rule of the owner's for this collection, or too large.
+_REFUSES_ONE = frozenset({121, 10334})
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -48,7 +50,8 @@ class MongoStore:
             uri,
             tz_aware=True,
             serverSelectionTimeoutMS=_AWAY_AFTER_MS,
-            timeoutMS=_GIVE_UP_AFTER_MS,
+            # Not `timeoutMS`: it would also be how long a server that is away is looked for.
+            socketTimeoutMS=_GIVE_UP_AFTER_MS,
             appname="hotspot-appliance",
         )
         return cls(client, database)
@@ -109,7 +112,7 @@ class MongoStore:
 
     async def every(self, collection: str) -> AsyncIterator[Document]:
         """Yield every document."""
-        async with _translated(collection):
+        async with _our_errors(collection):  # however long it takes in all
             async for document in self._database.get_collection(collection).find({}):
                 yield _loaded(document)
 
@@ -130,7 +133,7 @@ class MongoStore:
 
     async def ping(self) -> None:
         """Return when the server answers."""
-        async with _translated(""):
+        async with _our_errors(""):  # the first time it makes every index, however long that takes
             await self._of("payments")
             await self._client.admin.command("ping")
 
@@ -161,12 +164,24 @@ class MongoStore:
 
 @asynccontextmanager
 async def _translated(collection: str) -> AsyncIterator[None]:
+    """Raise what went wrong as our errors; a server that hangs is away too."""
+    try:
+        async with asyncio.timeout(_GIVE_UP_AFTER_MS / 1000), _our_errors(collection):
+            yield
+    except TimeoutError as error:
+        raise StoreUnavailable("no answer in time") from error
+
+
+@asynccontextmanager
+async def _our_errors(collection: str) -> AsyncIterator[None]:
     try:
         yield
     except DuplicateKeyError as error:
         raise Duplicate(collection, str((error.details or {}).get("keyPattern", ""))) from error
     except PyMongoError as error:
         _pass_on_cancellation()
+        if isinstance(error, WriteError) and error.code in _REFUSES_ONE:
+            raise Unstorable(f"{collection}: code {error.code}") from error
         raise StoreUnavailable(type(error).__name__) from error
     else:
         _pass_on_cancellation()

@@ -6,7 +6,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from appliance.store.port import Store
+from appliance.store.spool import FileSpool
 from appliance.store.sqlite import SqliteStore
+
+SPOOL_FILE = "spool.sqlite3"
 
 
 @asynccontextmanager
@@ -17,6 +20,19 @@ async def opened(*, uri: str | None, database: str, data_dir: Path) -> AsyncIter
         yield store
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def opened_spool(*, uri: str | None, data_dir: Path) -> AsyncIterator[FileSpool | None]:
+    """Yield where calls wait for a shared database; None where the database is on this box."""
+    if uri is None:
+        yield None
+        return
+    spool = FileSpool(data_dir / SPOOL_FILE)
+    try:
+        yield spool
+    finally:
+        await spool.close()
 
 
 async def _open(uri: str | None, database: str, data_dir: Path) -> Store:

@@ -81,7 +81,7 @@ VOUCHERS = Collection(
     name="vouchers",
     unique=("code", "token"),
     indexes=(("device.mac", "-createdAt"), ("status", "-createdAt")),
-    ids=frozenset({"routerId", "paymentId", "plan.id"}),
+    ids=frozenset({"routerId", "movedFrom", "paymentId", "plan.id"}),
     owes=True,
     scope="routerId",
 )

@@ -38,7 +38,7 @@ class SqliteStore:
         names = ", ".join(("_id", "doc", *map(_quoted, keys)))
         marks = ", ".join("?" * (len(keys) + 2))
         statement = f"INSERT INTO {collection} ({names}) VALUES ({marks})"  # noqa: S608 # our own names
-        row = (document["_id"], _dump(document), *keys.values())
+        row = (document["_id"], dump(document), *keys.values())
 
         def work(connection: sqlite3.Connection) -> None:
             _unique(collection, connection, statement, row)
@@ -60,7 +60,7 @@ class SqliteStore:
         def work(connection: sqlite3.Connection) -> None:
             query = f"SELECT doc FROM {collection} WHERE _id = ?"  # noqa: S608
             row = connection.execute(query, (record_id,)).fetchone()
-            document = _load(row[0]) if row else {}
+            document = load(row[0]) if row else {}
             if not row or any(at(document, path) != value for path, value in when.items()):
                 raise Conflict(f"{collection} {record_id}")
             before = _keys(COLLECTIONS[collection], document)
@@ -71,9 +71,7 @@ class SqliteStore:
             moved = {path: value for path, value in after.items() if value != before[path]}
             names = "".join(f", {_quoted(path)} = ?" for path in moved)
             statement = f"UPDATE {collection} SET doc = ?{names} WHERE _id = ?"  # noqa: S608
-            _unique(
-                collection, connection, statement, (_dump(document), *moved.values(), record_id)
-            )
+            _unique(collection, connection, statement, (dump(document), *moved.values(), record_id))
 
         await self._writer.do(work)
 
@@ -150,7 +148,7 @@ class SqliteStore:
 
         def work(connection: sqlite3.Connection) -> list[Document]:
             rows = connection.execute(query, (*values, limit)).fetchall()
-            return [_load(row[0]) for row in rows]
+            return [load(row[0]) for row in rows]
 
         return await self._reader.do(work)
 
@@ -215,7 +213,7 @@ def _fit_columns(connection: sqlite3.Connection, collection: Collection) -> None
     names = ", ".join(f"{_quoted(path)} = ?" for path in missing)
     query = f"SELECT _id, doc FROM {name}"  # noqa: S608 # our own names
     for record_id, text in connection.execute(query).fetchall():
-        keys = _keys(collection, _load(text))
+        keys = _keys(collection, load(text))
         values = [keys[path] for path in missing]
         statement = f"UPDATE {name} SET {names} WHERE _id = ?"  # noqa: S608
         connection.execute(statement, (*values, record_id))
@@ -259,11 +257,13 @@ def _ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def _dump(document: Document) -> str:
+def dump(document: Document) -> str:
+    """Return a document as text."""
     return _ENCODER.encode(document)
 
 
-def _load(text: str) -> Document:
+def load(text: str) -> Document:
+    """Return the document of a text."""
     document: Document = _DECODER.decode(text)
     return document
 

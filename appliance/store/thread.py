@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import os
 import queue
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +35,7 @@ _PAGE = 1024
 _JOBS_BETWEEN_MOVES = 300
 # Where no move is quite through, in a long rush, a commit makes it and the log begins anew.
 _PAGES_AT_MOST = 16_000
+_MODE = 0o600
 
 
 class ConnectionThread:
@@ -130,8 +133,24 @@ class Mover:
         _close(connection)
 
 
+def _make_private(path: Path) -> None:
+    """Have the file readable for its owner alone; SQLite's other files follow it.
+
+    One that is there is never opened here: closing it again would free every lock that this
+    process holds on it.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _MODE))
+    except FileExistsError:
+        with suppress(OSError):
+            path.chmod(_MODE)
+    except OSError as error:
+        raise sqlite3.OperationalError(str(error)) from error
+
+
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the file for money: WAL, and every commit forced to the disk."""
+    """Open the file for money: WAL, and every commit forced to the disk; nobody else reads it."""
+    _make_private(path)
     connection = sqlite3.connect(
         path, isolation_level=None, timeout=_PATIENCE_SECONDS, cached_statements=256
     )

@@ -13,7 +13,9 @@ from appliance.domain.errors import (
     RouterRefused,
     RouterUnreachable,
     SalesClosed,
+    TooMany,
 )
+from appliance.web import away
 from appliance.web.pages import Pages
 
 log = logging.getLogger(__name__)
@@ -25,6 +27,7 @@ _POLICY = (
 )
 
 _NOT_FOUND = frozenset({"plan_unknown", "code_unknown", "receipt_unknown", "page_unknown"})
+_UNFIT = {400: "not_json", 408: "too_slow", 413: "too_large", 415: "not_json"}
 _IN_USE = frozenset({"code_in_use", "code_expired", "code_elsewhere"})
 
 
@@ -39,6 +42,8 @@ def status_of(error: ApplianceError) -> int:
             return 400
         case Locked():
             return 409
+        case TooMany():
+            return 429
         case _:
             return 503
 
@@ -46,7 +51,7 @@ def status_of(error: ApplianceError) -> int:
 def reason_of(error: ApplianceError) -> str:
     """Return the error's name for programs, which is also its sentence's key."""
     match error:
-        case Invalid(reason=reason):
+        case Invalid(reason=reason) | TooMany(reason=reason):
             return reason
         case RouterUnreachable() | RouterRefused():
             return "router_away"
@@ -56,12 +61,20 @@ def reason_of(error: ApplianceError) -> str:
 
 def sentence(pages: Pages, language: str, error: ApplianceError) -> str:
     """Return what the customer should read; never the error's own text."""
-    seconds = error.seconds if isinstance(error, Locked) else 0
-    return pages.text(language, f"problem.{reason_of(error)}", seconds=seconds)
+    seconds = error.seconds if isinstance(error, Locked | TooMany) else 0
+    duration = pages.duration(language, seconds)
+    return pages.text(language, f"problem.{reason_of(error)}", seconds=seconds, duration=duration)
+
+
+def headers_of(error: ApplianceError | None) -> dict[str, str]:
+    """Return the headers that say when to come back."""
+    if isinstance(error, Locked | TooMany):
+        return {"Retry-After": str(error.seconds)}
+    return {}
 
 
 def on_home(
-    pages: Pages, language: str, error: Invalid | Locked | SalesClosed | None
+    pages: Pages, language: str, error: Invalid | Locked | TooMany | SalesClosed | None
 ) -> tuple[int, dict[str, str] | None, str | None]:
     """Return status, problem and closing sentence for the home page shown again."""
     if error is None:
@@ -69,7 +82,7 @@ def on_home(
     message = sentence(pages, language, error)
     if isinstance(error, SalesClosed):
         return status_of(error), None, message
-    field = error.field if isinstance(error, Invalid) else "phone"
+    field = "phone" if isinstance(error, Locked) else error.field
     return status_of(error), {"field": field, "message": message}, None
 
 
@@ -84,12 +97,19 @@ def portal_errors(pages: Pages, default: str) -> Middleware:
             redirect.headers["Cache-Control"] = "no-store"
             raise
         except web.HTTPException as error:
-            large = error.status == web.HTTPRequestEntityTooLarge.status_code
-            reason = "too_large" if large else "page_unknown"
-            return _answer(request, pages, default, error.status, reason)
+            reason = _UNFIT.get(error.status, "page_unknown")
+            answer = await _answer(request, pages, default, error.status, reason)
+            answer.headers.extend({n: v for n, v in error.headers.items() if n == "Allow"})
+            return answer
+        except web.RequestPayloadError:  # it says it is compressed, and is not
+            answer = await _answer(request, pages, default, 400, _UNFIT[400])
+            answer.force_close()
+            return answer
         except ApplianceError as error:
-            log.warning("request failed path=%s code=%s", _route(request), error.code)
-            return _answer(request, pages, default, status_of(error), reason_of(error))
+            log.warning("request failed path=%s code=%s", away.route_of(request), error.code)
+            answer = await _answer(request, pages, default, status_of(error), reason_of(error))
+            answer.headers.update(headers_of(error))
+            return answer
 
     return middleware
 
@@ -105,16 +125,23 @@ def page_headers(nonce: str) -> dict[str, str]:
     }
 
 
-def _answer(
+async def _answer(
     request: web.Request, pages: Pages, default: str, status: int, reason: str
 ) -> web.Response:
     language = request.query.get("lang", default)
     language = language if language in pages.languages else default
-    message = pages.text(language, f"problem.{reason}")
+    if reason == away.REASON:
+        message = away.sentence(pages, language, away.route_of(request))
+    else:
+        message = pages.text(language, f"problem.{reason}")
     if request.path.startswith("/api/"):
         said = {"error": {"code": reason, "message": message}}
         return web.json_response(said, status=status)
     nonce = secrets.token_hex(12)
+    headers = page_headers(nonce)
+    if reason == away.REASON:
+        body = await away.body(request, pages, default, nonce)
+        return web.Response(body=body, status=status, headers=headers)
     body = pages.render(
         "message.html",
         language,
@@ -124,11 +151,4 @@ def _answer(
         message=message,
         home_url="/",
     )
-    headers = page_headers(nonce)
     return web.Response(body=body, status=status, headers=headers)
-
-
-def _route(request: web.Request) -> str:
-    """Return the route's pattern: the path itself may hold a customer's token."""
-    resource = request.match_info.route.resource
-    return resource.canonical if resource is not None else "unknown"

@@ -10,12 +10,13 @@ import apscheduler.triggers.interval
 
 from appliance import scheduler, worker
 from appliance.app import clock
-from appliance.domain import debts, payments, vouchers
-from appliance.flows import drift, inquiry
+from appliance.domain import ahead, debts, payments, vouchers
+from appliance.flows import drift, inquiry, intake
 from appliance.mpesa import tokens
 from appliance.router import patience
 from appliance.store import mongodb, thread
 from appliance.web import visitors
+from appliance.worker import outage
 from tests.chaos.shared import Shared
 
 PROMPT = 1.2
@@ -41,19 +42,21 @@ def hasten() -> None:
     worker._LONGEST_PAYING = 2.2 * slow
     worker._FIRST_WAIT = timedelta(seconds=0.1)
     worker._LONGEST_WAIT = worker._LONGEST_ABSENCE = timedelta(seconds=0.6)
-    worker._FIRST_AWAY, worker._LONGEST_AWAY = 0.1, 0.4
+    outage._FIRST_WAIT, outage._SOON_WAIT, outage._LONGEST_WAIT = 0.1, 0.3, 0.4
     worker._LOOK_EVERY = 0.1
     payments.SEND_WITHIN = timedelta(seconds=slow)
     payments.UNDECIDED_FOR = timedelta(seconds=2.5 * slow + PROMPT)
     payments._FIRST_ASK = payments.SEND_WITHIN
     payments._ASK_EVERY = timedelta(seconds=0.3)
-    payments._LATE_ASKS = tuple(
+    asks = tuple(timedelta(seconds=s) for s in (4, 5, 6, 8, 10, 13, 17, 22, 30, 60, 90))
+    payments.LATE_ASKS = vars(ahead)["LATE_ASKS"] = asks
         timedelta(seconds=s) for s in (4, 5, 6, 8, 10, 13, 17, 22, 30, 60, 90)
     )
     _hasten_jobs()
-    inquiry._AGAIN_AFTER = timedelta(seconds=0.5)
+    inquiry._MINUTE = 0.5
     visitors._KEEP_SECONDS = 0.2
-    patience.LONGEST_WAIT = 0.4
+    patience.FIRST_WAIT, patience.SOON, patience.LONGEST_WAIT = 0.15, 0.3, 0.4
+    intake._PATIENCE_SECONDS, intake._LOOK_EVERY = slow, 0.1
     tokens.LEASE, tokens._FETCH_WITHIN = timedelta(seconds=1.6 * slow), 1.3 * slow
     thread._PATIENCE_SECONDS = 0.4 * slow
     mongodb._AWAY_AFTER_MS = int(1000 * slow)

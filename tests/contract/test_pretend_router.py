@@ -3,8 +3,6 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,68 +11,24 @@ import librouteros
 import pytest
 import routeros_api
 from librouteros.api import AsyncApi
-from librouteros.exceptions import LibRouterosError, TrapError
+from librouteros.exceptions import LibRouterosError
 from routeros_api.exceptions import RouterOsApiCommunicationError, RouterOsApiConnectionError
 
 from appliance.sandbox.routeros.server import PretendRouter, RouterOptions, pretend_router
 from provisioning.pages import render_pages
+from tests.contract.clients import USERS, connect, curl, raw, refused, say
 
 PORTAL = "http://127.0.0.1:9"
-USERS = "/ip/hotspot/user"
 
 
 @pytest.fixture
-async def router() -> AsyncIterator[PretendRouter]:
-    options = RouterOptions(api_port=0, web_port=0, pages=render_pages(PORTAL))
-    async with pretend_router(options) as running:
-        yield running
+def router_options() -> RouterOptions:
+    return RouterOptions(api_port=0, web_port=0, pages=render_pages(PORTAL))
 
 
 @pytest.fixture
-async def api(router: PretendRouter) -> AsyncIterator[AsyncApi]:
-    connected = await connect(router)
-    yield connected
-    with suppress(OSError, LibRouterosError):  # the test may have cut it
-        await connected.close()
-
-
-async def connect(
-    router: PretendRouter,
-    name: str = "appliance",
-    password: str = "sandbox",  # noqa: S107 # the sandbox's own
-) -> AsyncApi:
-    return await librouteros.async_connect(
-        "127.0.0.1", name, password, port=router.api_port, encoding="utf-8", timeout=5
-    )
-
-
-async def say(api: AsyncApi, *words: str) -> list[dict[str, Any]]:
-    return [row async for row in api.rawCmd(*words)]
-
-
-async def refused(api: AsyncApi, *words: str) -> str:
-    with pytest.raises(TrapError) as caught:
-        await say(api, *words)
-    return str(caught.value.message)
-
-
-async def curl(router: PretendRouter, path: str, *more: str, device: int = 5) -> tuple[int, str]:
-    """Return status and, of a redirect, where to; else the body."""
-    process = await asyncio.create_subprocess_exec(
-        "curl",
-        "--silent",
-        "--interface",
-        f"127.0.1.{device}",
-        "--write-out",
-        "\n%{http_code} %{redirect_url}",
-        *more,
-        f"http://127.0.0.1:{router.web_port}{path}",
-        stdout=asyncio.subprocess.PIPE,
-    )
-    said, _ = await process.communicate()
-    body, _, last = said.decode().rpartition("\n")
-    status, _, location = last.partition(" ")
-    return int(status), location or body
+def signs_in() -> str:
+    return "appliance"
 
 
 def add_user(router: PretendRouter, **more: str) -> None:
@@ -205,18 +159,6 @@ async def test_other_menus_take_what_provisioning_will_give_them(api: AsyncApi) 
 
 
 # The raw wire
-
-
-async def raw(router: PretendRouter, *sentences: list[str]) -> bytes:
-    """Send sentences after signing in, and return every byte that comes back."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", router.api_port)
-    login = ["/login", "=name=appliance", "=password=sandbox"]
-    for words in (login, *sentences, ["/quit"]):
-        writer.write(b"".join(bytes((len(w),)) + w.encode() for w in words) + b"\0")
-    said = await reader.read()
-    writer.close()
-    await writer.wait_closed()
-    return said
 
 
 async def test_nothing_found_is_said_before_done_and_a_tag_comes_back(

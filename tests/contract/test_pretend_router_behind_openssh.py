@@ -8,7 +8,7 @@ import paramiko
 import pytest
 
 from appliance.sandbox.routeros.hostkeys import fingerprint
-from appliance.sandbox.routeros.server import PretendRouter, RouterOptions, pretend_router
+from appliance.sandbox.routeros.server import PretendRouter, RouterOptions
 from tests.openssh import SSHD, OpenSsh, open_ssh
 
 pytestmark = pytest.mark.skipif(SSHD is None, reason="needs sshd")
@@ -17,10 +17,8 @@ USERS = "/ip/hotspot/user"
 
 
 @pytest.fixture
-async def router(tmp_path: Path) -> AsyncIterator[PretendRouter]:
-    options = RouterOptions(api_port=0, web_port=0, console_socket=tmp_path / "console")
-    async with pretend_router(options) as running:
-        yield running
+def router_options(tmp_path: Path) -> RouterOptions:
+    return RouterOptions(api_port=0, web_port=0, console_socket=tmp_path / "console")
 
 
 @pytest.fixture

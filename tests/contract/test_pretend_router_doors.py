@@ -5,7 +5,6 @@ sign-in, policies and limits; held to librouteros, routeros-api and OpenSSL.
 import asyncio
 import hashlib
 import ssl
-from collections.abc import AsyncIterator
 
 import librouteros
 import pytest
@@ -14,15 +13,13 @@ from librouteros.api import AsyncApi
 from librouteros.exceptions import LibRouterosError
 from librouteros.login import async_token
 
-from appliance.sandbox.routeros.server import PretendRouter, RouterOptions, pretend_router
-from tests.contract.test_pretend_router import USERS, refused, say
+from appliance.sandbox.routeros.server import PretendRouter, RouterOptions
+from tests.contract.clients import USERS, refused, say
 
 
 @pytest.fixture
-async def router() -> AsyncIterator[PretendRouter]:
-    options = RouterOptions(api_port=0, api_ssl_port=0, web_port=0)
-    async with pretend_router(options) as running:
-        yield running
+def router_options() -> RouterOptions:
+    return RouterOptions(api_port=0, api_ssl_port=0, web_port=0)
 
 
 def anonymous() -> ssl.SSLContext:

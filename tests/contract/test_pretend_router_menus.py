@@ -1,44 +1,18 @@
 """The pretend router's other menus, over the API and at the console: files, network, system."""
 
-from collections.abc import AsyncIterator
-from contextlib import suppress
-
 import pytest
 from librouteros.api import AsyncApi
-from librouteros.exceptions import LibRouterosError
 
-from appliance.sandbox.routeros.console.session import Session
-from appliance.sandbox.routeros.server import PretendRouter, RouterOptions, pretend_router
+from appliance.sandbox.routeros.server import PretendRouter, RouterOptions
 from appliance.sandbox.routeros.versions import Name as VersionName
-from tests.contract.test_pretend_router import connect, curl, refused, say
+from tests.contract.clients import at_console, connect, curl, refused, say
 
 STOCK = {"login.html": "stock", "rlogin.html": "stock"}
 
 
 @pytest.fixture
-def version() -> VersionName:
-    return "7.21"
-
-
-@pytest.fixture
-async def router(version: VersionName) -> AsyncIterator[PretendRouter]:
-    options = RouterOptions(api_port=0, web_port=0, pages=STOCK, version=version)
-    async with pretend_router(options) as running:
-        yield running
-
-
-@pytest.fixture
-async def api(router: PretendRouter) -> AsyncIterator[AsyncApi]:
-    connected = await connect(router, name="admin")
-    yield connected
-    with suppress(OSError, LibRouterosError):  # the test may have cut it
-        await connected.close()
-
-
-def at_console(router: PretendRouter, line: str) -> str:
-    account = router.device.accounts.named("admin")
-    assert account is not None
-    return Session(router.device, account.policies).run(line).strip()
+def router_options(version: VersionName) -> RouterOptions:
+    return RouterOptions(api_port=0, web_port=0, pages=STOCK, version=version)
 
 
 older = pytest.mark.parametrize("version", ["6.49"])

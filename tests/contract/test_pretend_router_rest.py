@@ -1,22 +1,13 @@
 """The pretend router's REST, held to `curl`."""
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
-
 from appliance.sandbox.routeros.server import PretendRouter, RouterOptions, pretend_router
-from tests.contract.test_pretend_router import curl
+from tests.contract.clients import curl
 
 USERS = "/rest/ip/hotspot/user"
 ADMIN = ("--user", "admin:sandbox")
-
-
-@pytest.fixture
-async def router() -> AsyncIterator[PretendRouter]:
-    async with pretend_router(RouterOptions(api_port=0, web_port=0)) as running:
-        yield running
 
 
 async def ask(

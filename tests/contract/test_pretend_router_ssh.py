@@ -1,7 +1,6 @@
 """The pretend router's SSH, held to the system's own `ssh`."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import paramiko
@@ -17,10 +16,8 @@ PARAMIKO_HAS_SHA1 = paramiko.__version__ < "5"
 
 
 @pytest.fixture
-async def router(tmp_path: Path) -> AsyncIterator[PretendRouter]:
-    options = RouterOptions(api_port=0, web_port=0, ssh_port=0, keys_dir=tmp_path / "keys")
-    async with pretend_router(options) as running:
-        yield running
+def router_options(tmp_path: Path) -> RouterOptions:
+    return RouterOptions(api_port=0, web_port=0, ssh_port=0, keys_dir=tmp_path / "keys")
 
 
 @pytest.fixture

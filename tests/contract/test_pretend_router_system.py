@@ -1,37 +1,13 @@
 """What the pretend router says of itself, by version; and the rules of its hotspot."""
 
-from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
 from librouteros.api import AsyncApi
 from librouteros.exceptions import LibRouterosError
 
-from appliance.sandbox.routeros.server import PretendRouter, RouterOptions, pretend_router
-from appliance.sandbox.routeros.versions import Name as VersionName
-from tests.contract.test_pretend_router import USERS, connect, raw, refused, say
-from tests.contract.test_pretend_router_menus import at_console
-
-
-@pytest.fixture
-def version() -> VersionName:
-    return "7.21"
-
-
-@pytest.fixture
-async def router(version: VersionName) -> AsyncIterator[PretendRouter]:
-    options = RouterOptions(api_port=0, web_port=0, version=version)
-    async with pretend_router(options) as running:
-        yield running
-
-
-@pytest.fixture
-async def api(router: PretendRouter) -> AsyncIterator[AsyncApi]:
-    connected = await connect(router, name="admin")
-    yield connected
-    with suppress(OSError, LibRouterosError):  # the test may have cut it
-        await connected.close()
-
+from appliance.sandbox.routeros.server import PretendRouter
+from tests.contract.clients import USERS, at_console, connect, raw, refused, say
 
 older = pytest.mark.parametrize("version", ["6.49"])
 

@@ -3,12 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from math import inf
 
 import pytest
 
-from appliance.domain.devices import Device, HotspotUser
 from appliance.domain.errors import RouterRefused, RouterUnreachable
 from appliance.router.api import RouterApi
 from appliance.router.failover import Failover
@@ -17,10 +15,8 @@ from appliance.router.pool import Pool
 from appliance.router.ssh import RouterSsh
 from appliance.sandbox.routeros.hotspot import mac_of
 from appliance.sandbox.routeros.server import PretendRouter, pretend_router
-from tests.ways import address, login, options
+from tests.ways import CODE, USER, address, heard, login, names, options
 
-CODE = "ABC3DEF4GH"
-USER = HotspotUser(name=CODE, profile="appliance-1x-full.", limit_uptime=timedelta(hours=1))
 ADD, LOGIN, PRINT = "/ip/hotspot/user/add", "/ip/hotspot/active/login", "/ip/hotspot/active/print"
 
 
@@ -32,11 +28,6 @@ class Both:
     hotspot: Failover
     pool: Pool
     line: Line
-
-    def device(self, number: int = 5) -> Device:
-        at = f"127.0.1.{number}"
-        self.router.hotspot.join(at)
-        return Device(mac_of(at), at)
 
     def soon(self) -> None:
         """Let every wait before a next attempt be over."""
@@ -63,7 +54,7 @@ async def both() -> AsyncIterator[Both]:
 
 async def test_while_the_api_answers_nothing_goes_by_ssh(both: Both) -> None:
     both.router.faults.set({"ssh_refuse": True})
-    one = both.device()
+    one = heard(both.router)
     await both.hotspot.ensure_user(USER)
     await both.hotspot.login(CODE, one)
     assert [session.mac for session in await both.hotspot.sessions(user=CODE)] == [one.mac]
@@ -73,11 +64,12 @@ async def test_while_the_api_answers_nothing_goes_by_ssh(both: Both) -> None:
 @pytest.mark.parametrize("trouble", ["refuse", "hang", "rubbish", "half_close"])
 async def test_whatever_ails_the_api_ssh_carries_the_work(both: Both, trouble: str) -> None:
     both.router.faults.set({trouble: True})
-    one = both.device()
+    one = heard(both.router)
     await both.hotspot.ensure_user(USER)
     assert both.hotspot.way == "ssh"
     await both.hotspot.login(CODE, one)
-    assert [session.mac for session in await both.hotspot.cut(CODE)] == [one.mac]
+    await both.hotspot.cut(CODE)
+    assert not both.router.hotspot.is_online(one.ip)
     both.router.faults.set({})
     both.soon()
     assert await both.hotspot.host(ip=one.ip) == one
@@ -108,7 +100,7 @@ async def test_nobody_waits_for_an_api_that_is_known_to_be_out(both: Both) -> No
 async def test_a_refusal_is_an_answer_and_is_asked_once(both: Both) -> None:
     both.router.faults.set({"trap": {LOGIN: "failure: busy"}, "ssh_refuse": True})
     with pytest.raises(RouterRefused, match="busy"):
-        await both.hotspot.login(CODE, both.device())
+        await both.hotspot.login(CODE, heard(both.router))
     assert both.hotspot.way == "api"
 
 
@@ -126,7 +118,7 @@ async def test_a_wrong_password_at_the_api_leaves_ssh(both: Both) -> None:
 async def test_whatever_became_of_a_command_it_is_done_once(
     both: Both, fault: str, command: str
 ) -> None:
-    one = both.device()
+    one = heard(both.router)
     both.router.faults.set({fault: command})
     await both.hotspot.ensure_user(USER)
     await both.hotspot.login(CODE, one)
@@ -143,7 +135,7 @@ async def test_a_cut_that_ssh_breaks_off_is_finished_by_whoever_comes_next(
     both: Both, fault: str, command: str
 ) -> None:
     await both.hotspot.ensure_user(USER)
-    await both.hotspot.login(CODE, both.device())
+    await both.hotspot.login(CODE, heard(both.router))
     both.router.hotspot.cookies.issue("cookie", CODE, mac_of("127.0.1.5"))
     both.router.faults.set({"refuse": True, fault: command})
     try:
@@ -151,7 +143,7 @@ async def test_a_cut_that_ssh_breaks_off_is_finished_by_whoever_comes_next(
     except RouterUnreachable:
         both.soon()
         await both.hotspot.cut(CODE)
-    assert {user.name for user in both.router.hotspot.users} == {"admin"}
+    assert names(both.router) == {"admin"}
     assert both.router.hotspot.sessions == []
     assert both.router.hotspot.cookies.all() == []
 

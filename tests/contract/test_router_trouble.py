@@ -18,7 +18,7 @@ from appliance.router import line as ssh_line
 from appliance.router.api import RouterApi
 from appliance.router.line import private_key
 from appliance.router.pool import Address, Pool
-from appliance.sandbox.routeros.server import PretendRouter, pretend_router
+from appliance.sandbox.routeros.server import PretendRouter, RouterOptions
 from tests.secure_shell import SSH, Client
 from tests.ways import address, by_api, by_ssh, login, options
 
@@ -93,6 +93,29 @@ BYTES = {
 }
 
 
+def packet(payload: bytes) -> bytes:
+    """An SSH packet before there are keys."""
+    padding = 8 - (len(payload) + 5) % 8 + 8
+    return (
+        (len(payload) + padding + 1).to_bytes(4, "big")
+        + bytes((padding,))
+        + payload
+        + bytes(padding)
+    )
+
+
+BANNER, INIT = b"SSH-2.0-ROSSSH\r\n", b"\x14" + bytes(16)
+NO_SSH = {
+    "FTP": b"220 FTP ready\r\n",
+    "zeros": BANNER + bytes(64),
+    "no text": BANNER + packet(INIT + b"\x00\x00\x00\x02\xff\xfe" * 10 + bytes(5)),
+    "half a beginning": BANNER + packet(INIT + b"\xff\xff\xff\xff"),
+    "nothing in common": BANNER + packet(INIT + b"\x00\x00\x00\x01x" * 10 + bytes(5)),
+    "an empty packet": BANNER + packet(b""),
+    "keys that are none": BANNER + packet(b"\x1f" + b"\x00\x00\x00\x01x" * 3),
+}
+
+
 @pytest.mark.parametrize("raw", BYTES.values(), ids=BYTES.keys())
 async def test_bytes_that_are_no_answer_are_an_error_in_bounded_time(raw: bytes) -> None:
     async def answer(writer: asyncio.StreamWriter, _: bytes) -> None:
@@ -139,9 +162,8 @@ async def test_a_router_that_gave_up_on_a_command_leaves_its_outcome_unknown() -
 
 
 @pytest.fixture
-async def router() -> AsyncIterator[PretendRouter]:
-    async with pretend_router(options()) as running:
-        yield running
+def router_options() -> RouterOptions:
+    return options()
 
 
 async def test_a_late_answer_is_lost_with_its_connection(router: PretendRouter) -> None:
@@ -253,9 +275,10 @@ async def test_over_ssh_an_answer_without_end_is_cut_short(
             await hotspot.users()
 
 
-async def test_what_ssh_offers_is_no_console(router: PretendRouter) -> None:
+@pytest.mark.parametrize("raw", NO_SSH.values(), ids=NO_SSH.keys())
+async def test_what_ssh_offers_is_no_console(router: PretendRouter, raw: bytes) -> None:
     async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 FTP ready\r\n")
+        writer.write(raw)
         writer.close()
 
     server = await asyncio.start_server(greet, "127.0.0.1", 0)

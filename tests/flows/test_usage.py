@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from appliance.domain.vouchers import State
+from appliance.router.patience import FIRST_WAIT
 from tests.box import CAPPED, METERED, Box
 
 
@@ -126,7 +127,7 @@ async def test_the_router_is_asked_nothing_while_all_ends_by_the_clock(box: Box)
     await box.online(box.device())
     box.router.faults.set({"refuse": True})
     assert await box.usage.poll() == 0
-    assert box.pool.patience.failures == 0
+    assert box.pool.patience._longest == FIRST_WAIT
 
 
 async def test_a_limit_the_router_holds_too_low_is_raised_not_believed(box: Box) -> None:

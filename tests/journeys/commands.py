@@ -1,22 +1,22 @@
 """The operator at the keyboard: real commands, in processes of their own."""
 
-import asyncio
 import json
 import os
-import sys
+import subprocess
 from typing import Any
 
 from appliance.store.records import books
+from tests.forks import forked
 from tests.world import World
 
 
 async def command(world: World, *words: str, code: int = 0, **environment: str) -> str:
     """Run `appliance …` and return what it prints; everything it says is kept for secrets."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "appliance", *words, "--config", str(world.settings)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "APPLIANCE_MONGODB__DATABASE": world.database, **environment},
+    process = await forked(
+        *("appliance", *words, "--config", str(world.settings)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        environment={**os.environ, "APPLIANCE_MONGODB__DATABASE": world.database, **environment},
     )
     output, errors = await process.communicate()
     assert process.returncode == code, errors.decode()

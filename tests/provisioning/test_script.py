@@ -14,6 +14,7 @@ from appliance.sandbox.routeros.device import Device
 from appliance.sandbox.routeros.faults import Faults
 from appliance.sandbox.routeros.versions import NAMES
 from appliance.sandbox.routeros.versions import Name as VersionName
+from provisioning.rows import NOTES, Note, notes
 from provisioning.rsc import rendered
 from provisioning.values import quoted
 from provisioning.wish import WrongWish
@@ -68,6 +69,64 @@ async def test_what_the_script_made_is_what_apply_would_have_made_and_remove_tak
         assert await left_to_do(door, wish) == []
         await taken_back(door)
         assert (exported(router.device), file_names(router.device)) == (before, files)
+
+
+def profile(device: Device) -> dict[str, str]:
+    return device.hotspot.config.server_profiles.named_row("hsprof1")
+
+
+@every_version
+async def test_a_login_that_the_profile_had_is_kept_and_comes_back(version: VersionName) -> None:
+    async with a_router(version) as router, door_to(router) as door:
+        near_the_portal(router.device)
+        profile(router.device)["login-by"] = "mac,https"
+        before, script = exported(router.device), rendered(a_wish())
+        assert imported(router.device, script) == ""
+        assert set(profile(router.device)["login-by"].split(",")) == {"mac", "https", "http-pap"}
+        made = exported(router.device)
+        assert imported(router.device, script) == ""
+        assert exported(router.device) == made
+        assert await left_to_do(door, a_wish()) == []
+        await taken_back(door)
+        assert exported(router.device) == before
+
+
+async def test_what_somebody_made_of_the_login_after_the_script_is_what_comes_back() -> None:
+    async with a_router() as router, door_to(router) as door:
+        near_the_portal(router.device)
+        profile(router.device)["login-by"] = "mac"
+        assert imported(router.device, rendered(a_wish())) == ""
+        profile(router.device)["login-by"] = "cookie,trial"
+        assert imported(router.device, rendered(a_wish())) == ""
+        assert set(profile(router.device)["login-by"].split(",")) == {"cookie", "trial", "http-pap"}
+        await taken_back(door)
+        assert profile(router.device)["login-by"] == "cookie,trial"
+
+
+def noted(device: Device) -> dict[str, Note]:
+    """What the router remembers of values that we changed, by attribute."""
+    rows = [dict(row) for row in device.hotspot.config.walled_garden.rows.values()]
+    return {attribute: note for (_, _, attribute), note in notes({NOTES: rows}).items()}
+
+
+def test_a_login_that_has_what_is_needed_is_left_as_it_is() -> None:
+    device = a_device()
+    profile(device)["login-by"] = "http-pap,cookie"
+    assert imported(device, rendered(a_wish())) == ""
+    assert profile(device)["login-by"] == "http-pap,cookie"
+    assert "login-by" not in noted(device)
+
+
+def test_a_router_that_returns_the_login_as_a_list_is_understood_too() -> None:
+    device = a_device()
+    profile(device)["login-by"] = "mac,https"
+    get = '[/ip hotspot profile get [/ip hotspot profile find where name="hsprof1"] login-by]'
+    script = rendered(a_wish()).replace(get, '{"mac";"https"}')
+    assert get not in script
+    assert imported(device, script) == ""
+    assert set(profile(device)["login-by"].split(",")) == {"mac", "https", "http-pap"}
+    note = noted(device)["login-by"]
+    assert (note.before, note.is_ours(profile(device)["login-by"])) == ("mac,https", True)
 
 
 @every_sample

@@ -1,3 +1,4 @@
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -38,6 +39,18 @@ def test_what_we_write_we_read(seconds: int) -> None:
     assert wire.duration(wire.seconds(length)) == length
 
 
+LONG = st.integers(0, 10**25)
+
+
+@given(
+    st.builds("{}w{}d{}h".format, LONG, LONG, LONG) | st.builds("{}w{}:00:59".format, LONG, LONG)
+)
+def test_a_time_however_long_is_read_or_refused(text: str) -> None:
+    row = {"user": "a", "mac-address": "02:00:00:00:00:05", "address": "1", "uptime": text}
+    with suppress(RouterRefused):
+        assert wire.sessions([row])[0].uptime >= timedelta()
+
+
 def test_values_stay_text_and_may_hold_anything() -> None:
     words = ("=name=12345", "=comment=yes", "=x=a=b", "=empty=", ".tag=7", "plain")
     assert wire.row(words) == {"name": "12345", "comment": "yes", "x": "a=b", "empty": ""}
@@ -58,9 +71,20 @@ def test_spent_time_is_told_from_other_refusals() -> None:
     assert not wire.refusal("no more sessions are allowed for user X").used_up
 
 
+def test_a_refusal_is_one_line_that_any_log_takes() -> None:
+    for error in map(wire.refused, ("no\r\nERROR forged\udcff", "interrupted\nERROR forged\x1b")):
+        assert str(error).isprintable()
+
+
 def test_a_refusal_is_recognised_whatever_its_capitals() -> None:
     assert wire.refusal("User X has reached UPTIME limit").used_up
     assert wire.already_there(wire.refusal("Failure: Already have user with this name"))
+
+
+def test_a_host_is_seen_at_its_second_address_where_it_has_one() -> None:
+    assert wire.seen_at({"address": "10.5.50.2", "to-address": "10.5.50.9"}) == "10.5.50.9"
+    for same in ({}, {"to-address": ""}, {"to-address": "10.5.50.2"}):
+        assert wire.seen_at({"address": "10.5.50.2", **same}) == "10.5.50.2"
 
 
 def test_of_several_rows_of_a_device_the_one_that_is_let_in_counts() -> None:

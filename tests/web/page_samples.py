@@ -104,6 +104,15 @@ def failed(state: str, reason: str, **more: object) -> Context:
     }
 
 
+def away(reason: str, **more: object) -> Context:
+    return {
+        "away": reason,
+        "voucher_url": "http://10.5.50.1/login?var=voucher",
+        "again_url": "/?lang=sw",
+        **more,
+    }
+
+
 def _wrong(field: str, reason: str, **typed: str) -> Context:
     return home(problem={"field": field, "reason": reason}, form=EMPTY_FORM | typed)
 
@@ -148,7 +157,9 @@ SAMPLES: dict[str, Context] = {
     "failed-ended": failed("ended", "used_up"),
     "failed-locked": failed("failed", "same_amount_wait", locked_seconds=118),
     "message-unknown": {"reason_key": "problem.page_unknown"},
-    "message-database_away": {"reason_key": "problem.database_away"},
+    "away-home": away("away_home"),
+    "away-purchase": away("database_away"),
+    "away-paid": away("away_paid", voucher_url=None),
 }
 
 
@@ -169,10 +180,12 @@ def _worded(pages: Pages, sample: str, lang: str) -> Context:
     if reason := context.pop("reason_key", None):
         heading = pages.text(lang, "message.heading")
         context |= {"heading": heading, "message": pages.text(lang, reason), "home_url": "/"}
+    if reason := context.pop("away", None):
+        context["message"] = pages.text(lang, f"problem.{reason}")
     for name in ("notice", "closed"):
         if key := context.pop(f"{name}_key", None):
             context[name] = pages.text(lang, key)
     if problem := context.get("problem"):
-        message = pages.text(lang, f"problem.{problem['reason']}")
+        message = pages.text(lang, f"problem.{problem['reason']}", duration="2 min")
         context["problem"] = {"field": problem["field"], "message": message}
     return context

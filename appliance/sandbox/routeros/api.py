@@ -117,7 +117,7 @@ class ApiSession:
             digest = hashlib.md5(b"\0" + _bytes(password) + challenge, usedforsecurity=False)
             right = f"00{digest.hexdigest()}"
             return bool(challenge) and hmac.compare_digest(
-                given["response"].encode(), right.encode()
+                _bytes(given["response"]), right.encode()
             )
 
         account = self._device.accounts.proved(given.get("name", ""), knows, self._peer())

@@ -24,6 +24,8 @@ class Host:
     """A device that has been heard on the hotspot's network."""
 
     address: str
+    to_address: str
+    """Under which others see it: another one where one-to-one NAT is on."""
     mac: str
     since: float
     heard: float
@@ -103,12 +105,17 @@ class Hotspot:
             self.end(session)
         return list(self._sessions.values())
 
-    def join(self, address: str) -> Host:
-        """Hear a packet of this device; a mac-cookie lets a newcomer in by itself."""
+    def join(self, address: str, to_address: str | None = None) -> Host:
+        """Hear a packet of this device, translated by one-to-one NAT where that is said.
+
+        A mac-cookie lets a newcomer in by itself.
+        """
         now = self.clock.monotonic()
         host = self._hosts.get(address)
         if host is None:
-            host = self._hosts[address] = Host(address, mac_of(address), now, now)
+            host = self._hosts[address] = Host(
+                address, to_address or address, mac_of(address), now, now
+            )
             self._login_by_mac_cookie(host)
         host.heard = now
         return host

@@ -67,7 +67,7 @@ def _host(hotspot: Hotspot, host: Host) -> Row:
     return {
         "mac-address": host.mac,
         "address": host.address,
-        "to-address": host.address,
+        "to-address": host.to_address,
         "server": SERVER,
         "uptime": time_text(now - host.since),
         "idle-time": time_text(now - host.heard),
@@ -100,7 +100,11 @@ ACTIVE: Live[Session] = Live(
 )
 HOST: Live[Host] = Live(
     items=lambda hotspot: hotspot.hosts,
-    keys={"mac-address": lambda host: host.mac, "address": lambda host: host.address},
+    keys={
+        "mac-address": lambda host: host.mac,
+        "address": lambda host: host.address,
+        "to-address": lambda host: host.to_address,
+    },
     row_id=lambda host: live_id(host.address),
     row=_host,
     take=lambda hotspot, host: hotspot.leave(host.address),

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 LONGEST_WORD = 1 << 20
 """Longer than anything a client has reason to send here."""
+_LONGEST_SENTENCE = 4 << 20
+_PER_WORD = 64
 
 _FORMS = ((0x80, 1, 0), (0x4000, 2, 0x8000), (0x200000, 3, 0xC00000), (0x10000000, 4, 0xE0000000))
 _FIVE_BYTES = 0xF0
@@ -32,8 +34,12 @@ def encoded(words: Iterable[str]) -> bytes:
 async def read_sentence(reader: StreamReader) -> list[str]:
     """Return the next sentence that is not empty; raise `EOFError` at an orderly end."""
     words: list[str] = []
+    left = _LONGEST_SENTENCE
     while True:
         length = await _length(reader, first=not words)
+        left -= _PER_WORD + length
+        if left < 0:
+            raise BrokenStream("sentence too long")
         if length:
             raw = await _exactly(reader, length)
             words.append(raw.decode("utf-8", errors="surrogateescape"))

@@ -1,5 +1,6 @@
 """Carries out what was read: statements one after another, and the values in them."""
 
+import time
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Protocol
@@ -27,6 +28,8 @@ from appliance.sandbox.routeros.console.syntax import (
 from appliance.sandbox.routeros.tables import Row
 
 _MOST_STEPS = 200_000
+_LONGEST_SECONDS = 20.0
+_LETTERS_A_STEP, _LETTERS_AN_ITEM = 256, 64
 
 
 class Variables:
@@ -76,11 +79,12 @@ class Machine:
         large: Mapping[str, Large],
     ) -> None:
         """Take the menus, the language, where lines go, and the commands about the whole device."""
-        self.say = say
+        self._say = say
         self._rows = rows
         self._language = language
         self._large = large
         self._steps = 0
+        self._until = time.monotonic() + _LONGEST_SECONDS
         self._within = 0
 
     def run(self, body: Iterable[Statement], seen: Variables) -> Value:
@@ -90,12 +94,28 @@ class Machine:
             value = self._one(statement, seen)
         return value
 
+    def spend(self, value: Value) -> Value:
+        """Count a value that was made as work, by its size: so nothing grows without end."""
+        self._step(_size(value) // _LETTERS_A_STEP)
+        return value
+
+    def _step(self, steps: int) -> None:
+        self._steps += steps
+        if self._steps > _MOST_STEPS or time.monotonic() > self._until:
+            raise traps.Trap("interrupted", 2)
+
+    def say(self, line: str) -> None:
+        """Print a line."""
+        self.spend(line)
+        self._say(line)
+
     def note(self, topic: str, said: Value) -> None:
         """Write into the device's log."""
         self._rows.perform("/log", topic, {"message": said}, None)
 
     def block(self, node: Node | None, seen: Variables) -> Value:
         """Carry out the commands in braces."""
+        self._step(1)
         return self.run(node.body, Variables(seen)) if isinstance(node, Block) else None
 
     def value(self, node: Node, seen: Variables, row: Row | None = None) -> Value:
@@ -104,9 +124,13 @@ class Machine:
             case Operation():
                 return self._operation(node, seen, row)
             case Text(parts):
-                return "".join(
-                    part if isinstance(part, str) else kinds.written(self.value(part, seen, row))
-                    for part in parts
+                return self.spend(
+                    "".join(
+                        part
+                        if isinstance(part, str)
+                        else kinds.written(self.value(part, seen, row))
+                        for part in parts
+                    )
                 )
             case Property(name):
                 found = None if row is None else row.get(name)
@@ -128,9 +152,10 @@ class Machine:
             case Literal(text):
                 return kinds.read(text)
             case Variable(name):
-                return seen.get(name)
+                found = seen.get(name)
+                return self.spend(found) if isinstance(found, str) else found
             case ArrayOf(items):
-                return self._array(items, seen)
+                return self.spend(self._array(items, seen))
             case Block():
                 raise traps.Trap("cannot use commands as a value")
 
@@ -141,14 +166,13 @@ class Machine:
         return lambda row: _holds(self.value(node, seen, row))
 
     def _one(self, statement: Statement, seen: Variables) -> Value:
-        self._steps += 1
-        if self._steps > _MOST_STEPS:
-            raise traps.Trap("interrupted", 2)
+        self._step(1)
         match statement:
             case Scope(body):
                 return self.run(body, Variables(seen))
             case Builtin(name):
-                return self._language[name](self, statement, seen)
+                found = self._language[name](self, statement, seen)
+                return self.spend(found) if isinstance(found, str) else found
             case Call(name):
                 return self._call(seen.get(name))
             case Invocation():
@@ -226,7 +250,19 @@ class Machine:
             return sums.yes_or_no(left) and sums.yes_or_no(self.value(right, seen, row))
         if node.sign == "or":
             return sums.yes_or_no(left) or sums.yes_or_no(self.value(right, seen, row))
-        return sums.joined(node.sign, left, self.value(right, seen, row))
+        return self.spend(sums.joined(node.sign, left, self.value(right, seen, row)))
+
+
+def _size(value: Value) -> int:
+    match value:
+        case str():
+            return len(value)
+        case list():
+            return sum(_LETTERS_AN_ITEM + _size(item) for item in value)
+        case dict():
+            return _size(list(value.values()))
+        case _:
+            return 0
 
 
 def _holds(value: Value) -> bool:

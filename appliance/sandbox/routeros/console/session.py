@@ -64,6 +64,8 @@ class Session:
             self._bring_in(text, verbose=verbose, dry_run=dry_run)
         except ConsoleError as error:
             raise traps.Trap(f"Script Error: {error}") from None
+        except RecursionError:
+            raise traps.Trap("Script Error: syntax error (line 1 column 1)") from None
         except traps.Trap as trap:
             raise traps.Trap(f"Script Error: {commands.message(trap)}") from None
 

@@ -10,6 +10,8 @@ from appliance.sandbox.routeros.console import kinds
 from appliance.sandbox.routeros.console.kinds import Identity, Prefix, Time, Value
 
 _LEAST, _MOST = -(2**63), 2**63
+_REPEATS, _GROUP_REPEATS = re.compile(r"[*+?{]"), re.compile(r"\)[*+?{]")
+_MOST_WORK, _MOST_REPEATS = 10**8, 30
 _ORDERS = {"<": -1, ">": 1}
 T = TypeVar("T", int, str)
 
@@ -121,7 +123,20 @@ def _item(left: Value, right: Value) -> Value:
 
 
 def _matching(left: Value, right: Value) -> Value:
-    return re.search(_pattern(kinds.written(right)), kinds.written(left)) is not None
+    text, pattern = kinds.written(left), kinds.written(right)
+    if _work(pattern, len(text)) > _MOST_WORK:
+        raise traps.Trap("interrupted", 2)
+    return re.search(_pattern(pattern), text) is not None
+
+
+def _work(pattern: str, length: int) -> int:
+    """Return how many ways there may be to match: Python would try each of them."""
+    if _GROUP_REPEATS.search(pattern):
+        return 1 << min(length, 64)
+    ways = 1
+    for _ in _REPEATS.findall(pattern)[:_MOST_REPEATS]:
+        ways *= length + 1
+    return ways
 
 
 def _pattern(text: str) -> "re.Pattern[str]":

@@ -1,0 +1,41 @@
+"""The list of what came in is asked for as far back as nobody has looked yet."""
+
+from datetime import timedelta
+
+import pytest
+
+from appliance.domain.errors import GatewayUnavailable
+from appliance.flows.reconcile import FURTHEST, Reconcile
+from tests.story import Story
+
+
+async def test_a_sweep_reaches_back_to_the_last_one_that_worked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    story = Story("paybill")
+    backs: list[timedelta] = []
+    away = True
+
+    async def sweep(_: Reconcile, back: timedelta) -> None:
+        backs.append(back)
+        if away:
+            raise GatewayUnavailable("away")
+
+    monkeypatch.setattr(Reconcile, "sweep", sweep)
+    reconcile = story.inquiry.reconcile
+    await reconcile.sweep_quietly()
+    away = False
+    await reconcile.sweep_quietly()
+    story.clock.pass_by(timedelta(minutes=15))
+    await reconcile.sweep_quietly()
+    away = True
+    story.clock.pass_by(timedelta(hours=5))
+    await reconcile.sweep_quietly()
+    away = False
+    story.clock.pass_by(timedelta(hours=5))
+    await reconcile.sweep_quietly()
+    story.clock.pass_by(timedelta(days=9))
+    await reconcile.sweep_quietly()
+    hours = [back / timedelta(hours=1) for back in backs]
+    furthest = FURTHEST / timedelta(hours=1)
+    assert hours == [furthest, furthest, 2.25, 7, 12, furthest]
