@@ -50,8 +50,6 @@ def hasten() -> None:
     payments._ASK_EVERY = timedelta(seconds=0.3)
     asks = tuple(timedelta(seconds=s) for s in (4, 5, 6, 8, 10, 13, 17, 22, 30, 60, 90))
     payments.LATE_ASKS = vars(ahead)["LATE_ASKS"] = asks
-        timedelta(seconds=s) for s in (4, 5, 6, 8, 10, 13, 17, 22, 30, 60, 90)
-    )
     _hasten_jobs()
     inquiry._MINUTE = 0.5
     visitors._KEEP_SECONDS = 0.2
