@@ -208,12 +208,12 @@ BREAKS = (
     ),
     Break(
         9,
-        "a phone number is logged",
+        "a voucher's code is logged",
         (
             (
                 "flows/checkout.py",
                 'log.info("prompted payment=%s plan=%s", payment.id, payment.plan_id)',
-                'log.info("prompted payment=%s phone=%s", payment.id, payment.phone)',
+                'log.info("prompted payment=%s code=%s", payment.id, payment.voucher_code)',
             ),
         ),
         (_ORDER,),
