@@ -64,7 +64,9 @@ class Vps:
         }
 
     def make_certificate(self, name: str) -> None:
-        words = f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN={name}"
+        words = (
+            f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN={name}"
+        )
         files = ["-addext", f"subjectAltName=DNS:{name}", "-out", str(self.certificate)]
         files += ["-keyout", str(self.folder / "privkey.pem")]
         subprocess.run(["openssl", *words.split(), *files], check=True, capture_output=True)

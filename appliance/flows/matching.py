@@ -54,6 +54,17 @@ class Matching:
             await self.settlement.ask_early(payment)
         return "asked" if open_ones else "unproved"
 
+    async def doubted(self, money: Received) -> str:
+        """Ask about the purchases it fits; where that proves none of them, a person decides."""
+        if await self.payments.find("mpesaReceiptNumber", money.receipt) is not None:
+            return "already_known"
+        await self.hinted(money)
+        found = await self.lookup.purchases(money)
+        if any(payment.state is State.PAID and payment.awaits for payment in found.fitting):
+            return "asked"
+        decision, _ = await self._for_a_person(money, "doubted")
+        return decision
+
     async def believe(self, payment: Payment, evidence: Evidence) -> Payment:
         """Hear evidence; money that was unmatched until now gives its receipt to its purchase.
 
@@ -124,10 +135,14 @@ class Matching:
         return await self._for_a_person(money, await self._why(money, plans))
 
     async def _for_a_person(self, money: Received, reason: str) -> tuple[str, Payment]:
-        account = await self.lookup.account(money)
+        try:
+            account = await self.lookup.account(money)
+        except Unreadable:
+            account = None
         payment = replace(self._unasked(money, account or money.short_code), reason=reason)
+        kept = await self._keep(payment, "unmatched")
         log.warning("money waits for a person payment=%s why=%s", payment.id, reason)
-        return await self._keep(payment, "unmatched")
+        return kept
 
     async def _why(self, money: Received, plans: list[Plan]) -> str:
         named = await self.lookup.named(money.reference)

@@ -15,10 +15,13 @@ from aiohttp import web
 
 from appliance import app, settings
 from appliance.app import doors
+from appliance.app.notify import Supervisor
+from appliance.app.watchdog import Watchdog
 from appliance.sandbox import config
 from appliance.sandbox.addresses import Ports
 from appliance.sandbox.neighbours import Neighbours, neighbours
 from appliance.store.seed import seed
+from appliance.web.guard import Guard
 from appliance.web.listening import listening
 from provisioning.pages import render_pages
 from tests.servers import free_port
@@ -75,20 +78,24 @@ async def _lived_in(folder: Path, built: Future[House], over: threading.Event) -
     applications: dict[str, web.Application] = {}
 
     def watched(
-        application: web.Application, listen: str, *grace: float
-    ) -> AbstractAsyncContextManager[None]:
+        application: web.Application, listen: str, *limits: Any
+    ) -> AbstractAsyncContextManager[Guard]:
         (door,) = [door for door in DOORS if getattr(chosen, door).listen == listen]
         applications[door] = application
-        return listening(application, listen, *grace)
+        return listening(application, listen, *limits)
 
     pages = render_pages(chosen.portal.public_url)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(doors, "listening", watched)
-        async with neighbours(ports, pages, autopay=0.05) as near, app.started(chosen) as workers:
+        watchdog = Watchdog(Supervisor({}))
+        async with (
+            neighbours(ports, pages, autopay=0.05) as near,
+            app.started(chosen, watchdog) as workers,
+        ):
             async with httpx.AsyncClient() as device:  # the router has to have seen it
                 await device.get(f"http://127.0.0.1:{ports.router_web}/generate_204")
             loops = [
-                asyncio.create_task(loop.run())
+                asyncio.create_task(loop.run(watchdog.loop))
                 for loop in (workers.webhooks, workers.payments, workers.vouchers, workers.clerk)
             ]
             built.set_result(House(chosen, applications, near))
