@@ -62,13 +62,26 @@ def public_ssh_key(value: str) -> str:
             "on the server, `cat /etc/ssh/ssh_host_ed25519_key.pub` prints it"
         )
     key = words[words.index(kind) + 1]
-    try:
-        body = base64.b64decode(key, validate=True)
-    except binascii.Error:
-        body = b""
-    if not body.startswith(len(kind).to_bytes(4, "big") + kind.encode()):
+    parts = _ssh_strings(key)
+    if len(parts) < 2 or parts[0] != kind.encode():  # noqa: PLR2004 # a type, and the key
         raise ValueError(f"is no whole {kind} key: copy the line once more")
     return f"{kind} {key}"
+
+
+def _ssh_strings(key: str) -> list[bytes]:
+    """Return the strings that a key in base64 consists of; none where one is cut short."""
+    try:
+        rest = base64.b64decode(key, validate=True)
+    except binascii.Error:
+        return []
+    parts = []
+    while rest:
+        end = 4 + int.from_bytes(rest[:4], "big")
+        if len(rest) < max(end, 5):
+            return []
+        parts.append(rest[4:end])
+        rest = rest[end:]
+    return parts
 
 
 def _wireguard_key(value: str) -> str:

@@ -69,7 +69,7 @@ class Vps:
         )
         files = ["-addext", f"subjectAltName=DNS:{name}", "-out", str(self.certificate)]
         files += ["-keyout", str(self.folder / "privkey.pem")]
-        subprocess.run(["openssl", *words.split(), *files], check=True, capture_output=True)
+        subprocess.run([*words.split(), *files], check=True, capture_output=True)
 
     def set_up(self, settings: Path) -> None:
         """Put the files where they belong, as the settings of this box ask."""
@@ -104,12 +104,6 @@ class Vps:
             f"{who}\ndaemon off;\nmaster_process off;\npid {self.folder}/nginx.pid;\n"
             f"error_log {self.folder}/main.log;\nevents {{}}\nhttp {{\n{temporary}{site}}}\n"
         )
-
-    def nginx_says(self) -> str:
-        """Return what `nginx -t` has against the configuration; nothing where it is good."""
-        words = [str(NGINX), "-t", "-q", "-p", str(self.folder), "-c", "nginx.conf"]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-        return done.stderr if done.returncode else ""
 
     async def open(self) -> None:
         """Start both, and return when they listen."""
