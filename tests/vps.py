@@ -25,6 +25,20 @@ Running = asyncio.subprocess.Process | Forked
 _PATIENCE = 15.0
 
 
+def make_certificate(folder: Path, name: str) -> None:
+    """Put `fullchain.pem` and `privkey.pem` of a server of this name into the folder."""
+    words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
+    asked = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"]
+    files = ["-out", str(folder / "fullchain.pem"), "-keyout", str(folder / "privkey.pem")]
+    subprocess.run([*words.split(), *asked, *files], check=True, capture_output=True)
+
+
+def make_key(file: Path) -> None:
+    """Make a key pair for SSH."""
+    words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(file)]
+    subprocess.run(words, check=True)
+
+
 @dataclass
 class Vps:
     """A server with a public name, which is `localhost` here."""
@@ -39,9 +53,8 @@ class Vps:
         self.folder.mkdir()
         self.box = Client(self.folder, self.ssh_port)
         self.box.make_key()
-        made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.folder / "host_key")]
-        subprocess.run(made, check=True)
-        self.make_certificate("localhost")
+        make_key(self.folder / "host_key")
+        make_certificate(self.folder, "localhost")
 
     @property
     def url(self) -> str:
@@ -62,14 +75,6 @@ class Vps:
             "key_file": str(self.box.key),
             "remote_port": self.remote_port,
         }
-
-    def make_certificate(self, name: str) -> None:
-        words = (
-            f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN={name}"
-        )
-        files = ["-addext", f"subjectAltName=DNS:{name}", "-out", str(self.certificate)]
-        files += ["-keyout", str(self.folder / "privkey.pem")]
-        subprocess.run([*words.split(), *files], check=True, capture_output=True)
 
     def set_up(self, settings: Path) -> None:
         """Put the files where they belong, as the settings of this box ask."""

@@ -13,7 +13,7 @@ from appliance.settings import WayIn, WrongSettings, checked, load_way_in
 from appliance.tunnel.program import program
 from appliance.tunnel.samples import rendered
 from tests.openssh import SSHD
-from tests.vps import NGINX
+from tests.vps import NGINX, make_certificate, make_key
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJf1p5yJ0YbYpJx0rV7l9Qm7C9d4cVQmVtqkG0m1x3mN"
 SSH = {"kind": "ssh", "host": "vps.example", "host_key": HOST_KEY}
@@ -108,7 +108,8 @@ def test_ssh_is_told_to_give_up_rather_than_to_ask_or_to_hang(
     assert words[words.index("-R") + 1] == forward
     assert words[-2:] == ("--", "vps.example")
     assert found.files == {tmp_path / "known_hosts": f"server {HOST_KEY}\n"}
-    done = subprocess.run(["ssh", "-G", *words[1:]], capture_output=True, text=True, check=True)
+    asked = [*words[:1], "-G", *words[1:]]
+    done = subprocess.run(asked, capture_output=True, text=True, check=True)
     understood = done.stdout.splitlines()
     for line in (
         *("batchmode yes", "exitonforwardfailure yes", "stricthostkeychecking true"),
@@ -141,9 +142,7 @@ def test_both_ends_of_wireguard_know_each_other() -> None:
 @pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 @pytest.mark.parametrize("header", ["X-Real-IP", "X-Forwarded-For"])
 def test_two_boxes_share_one_nginx(tmp_path: Path, header: str) -> None:
-    made = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=pay -keyout"
-    files = [str(tmp_path / "privkey.pem"), "-out", str(tmp_path / "fullchain.pem")]
-    subprocess.run(["openssl", *made.split(), *files], check=True, capture_output=True)
+    make_certificate(tmp_path, "pay.example")
     sites = ""
     for name, paths in (("pay.example", True), ("pay-2.example", False)):
         door = {"public_url": f"https://{name}", "seed_paths": paths, "client_ip_header": header}
@@ -162,7 +161,7 @@ def test_two_boxes_share_one_nginx(tmp_path: Path, header: str) -> None:
 @pytest.mark.skipif(SSHD is None, reason="sshd is not installed")
 def test_sshd_understands_what_its_file_says(tmp_path: Path) -> None:
     key, config = tmp_path / "key", tmp_path / "sshd.conf"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    make_key(key)
     config.write_text(f"HostKey {key}\n{rendered(way_in(SSH))['sshd.conf']}PidFile none\n")
     about = ["-C", "user=tunnel,host=x,addr=192.0.2.1,laddr=192.0.2.2,lport=22"]
     command = [str(SSHD), "-T", "-f", str(config), *about]
