@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes sure of the Debian packages that the tests drive: a browser, curl, nginx, shellcheck, SSH, man,
-# and systemd's own look at our units (it is never started).
+# Makes sure of the Debian packages that the tests drive: a browser, curl, nginx, shellcheck, SSH,
+# man, and systemd's own look at our units (it is never started).
 set -eu
 
 missing=""

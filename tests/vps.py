@@ -160,12 +160,7 @@ class Vps:
 
     async def as_box(self, *options: str, command: str | None = None) -> tuple[int, str]:
         """Sign in as the box does, but ask for something else; return the status and the output."""
-        known = load_way_in(self.folder.parent / "appliance.toml")
-        found = program(known, self.folder)
-        assert found is not None
-        for file, text in found.files.items():
-            file.write_text(text)
-        words = list(found.words)
+        words = await asyncio.to_thread(self._words)
         if command is not None:
             words[1] = "-T"
             words[words.index("-R") : words.index("-R") + 2] = []
@@ -178,6 +173,13 @@ class Vps:
         async with asyncio.timeout(_PATIENCE):
             output, _ = await process.communicate()
         return process.returncode or 0, output.decode()
+
+    def _words(self) -> list[str]:
+        found = program(load_way_in(self.folder.parent / "appliance.toml"), self.folder)
+        assert found is not None
+        for file, text in found.files.items():
+            file.write_text(text)
+        return list(found.words)
 
     async def _start(self, name: str, *words: str, port: int) -> None:
         process = await asyncio.create_subprocess_exec(
