@@ -164,14 +164,17 @@ class Vps:
         if command is not None:
             words[1] = "-T"
             words[words.index("-R") : words.index("-R") + 2] = []
-        mark = words.index("--")
-        asked = [*words[:1], "-l", getpass.getuser(), *words[1:mark], *options, *words[mark:]]
+        asked = [words[0], "-l", getpass.getuser(), *options, *words[1:]]
         process = await asyncio.create_subprocess_exec(
             *asked, *([command] if command else []),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        async with asyncio.timeout(_PATIENCE):
-            output, _ = await process.communicate()
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                output, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
         return process.returncode or 0, output.decode()
 
     def _words(self) -> list[str]:

@@ -163,6 +163,6 @@ async def test_the_boxs_key_opens_its_port_and_nothing_else(still_world: World, 
     assert "forwarding failed" in output
     other = vps.folder / "other"
     await asyncio.to_thread(other.write_text, f"server {vps.box.public_key}\n")
-    status, output = await vps.as_box("-o", "HostKeyAlias=other")
+    status, output = await vps.as_box("-o", f"UserKnownHostsFile={other}")
     assert status == 255
     assert "Host key verification failed" in output
