@@ -28,6 +28,8 @@ _POLICY = (
 
 _NOT_FOUND = frozenset({"plan_unknown", "code_unknown", "receipt_unknown", "page_unknown"})
 _UNFIT = {400: "not_json", 408: "too_slow", 413: "too_large", 415: "not_json"}
+_OURS = frozenset({"unreadable", "missing"})
+"""What a customer can neither understand nor mend: the operator is told."""
 _IN_USE = frozenset({"code_in_use", "code_expired", "code_elsewhere"})
 
 
@@ -55,6 +57,8 @@ def reason_of(error: ApplianceError) -> str:
             return reason
         case RouterUnreachable() | RouterRefused():
             return "router_away"
+        case _ if error.code in _OURS:
+            return "unexpected"
         case _:
             return error.code
 

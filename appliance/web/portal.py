@@ -150,7 +150,7 @@ async def _known(request: web.Request, door: PortalDoor, device: Device) -> list
 def _ready(door: PortalDoor, known: list[Voucher]) -> list[dict[str, object]]:
     if not known:
         return []
-    now = door.clock.now()
+    now = door.clock.certain()
     return [
         {"code": v.code, "seconds_left": v.seconds_left(now), "online": v.activated_at is not None}
         for v in door.redeem.usable(known)

@@ -181,9 +181,7 @@ def _paid_absorbs(case: Case) -> list[Violation]:
         first = next((n for n, state in enumerate(states) if state in _TOLD_PAID), len(states))
         ended = vouchers.get(token, {}).get("status") in {"expired", "revoked"}
         lost = vouchers.get(token, {}).get("status") == "unpaid"
-        # Under a clock that is ahead the portal calls running time used up, until it is right.
-        excused = ended or case.record.jumped
-        bad = {"cancelled", "pending"} | (set() if excused else {"failed"})
+        bad = {"cancelled", "pending"} | (set() if ended else {"failed"})
         if bad & set(states[first:]):
             found.append(Violation(5, f"a customer was told {' → '.join(states)}"))
         elif lost and first < len(states):  # the voucher follows its payment
