@@ -114,12 +114,16 @@ async def _ask(http: httpx.AsyncClient, base: str, secret: str, headers: dict[st
     """Return the answer of a box with this secret. Raises `_NotOurs` for any other."""
     question = probes.question(secret)
     address = f"{base}/hooks/{secret}/probe/{question}"
-    async with asyncio.timeout(_PATIENCE), http.stream("POST", address, headers=headers) as reply:
-        body = b""
-        async for piece in reply.aiter_bytes():
-            body += piece
-            if len(body) > _LONGEST_ANSWER:
-                break
+    body = b""
+    try:
+        sent = http.stream("POST", address, headers=headers)
+        async with asyncio.timeout(_PATIENCE), sent as reply:
+            async for piece in reply.aiter_bytes():
+                body += piece
+                if len(body) > _LONGEST_ANSWER:
+                    break
+    except TimeoutError:
+        raise httpx.ReadTimeout("it never came to an end") from None
     try:
         answer = _ANSWER.validate_json(body)
     except ValidationError:

@@ -1,5 +1,6 @@
 """What `appliance tunnel test` says of a way in that leads here, elsewhere or nowhere."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -139,6 +140,23 @@ async def test_what_answers_instead_is_said_in_words(
     found = await trial(await street.box(), await street.answers(status))
     assert found.problem == problem
     assert words in in_words(found)
+
+
+async def test_an_answer_without_end_is_not_waited_for(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def drips(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b" ")
+            await asyncio.sleep(0.05)
+
+    app = web.Application()
+    app.router.add_post("/{anything:.*}", drips)
+    box = await street.box()
+    monkeypatch.setattr("appliance.tunnel.trial._PATIENCE", 0.5)
+    assert (await trial(box, await street.serves(app))).problem == "timeout"
 
 
 async def test_another_box_is_told_from_this_one(street: Street) -> None:
