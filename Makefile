@@ -33,7 +33,7 @@ lint: $(STAMP) system
 	$(VENV)/bin/lint-imports
 	$(PYTHON) -m tests.provisioning.samples
 	$(PYTHON) -m tests.audit
-	shellcheck install.sh installer/*.sh .ci/run tests/system.sh tests/install/systemctl
+	shellcheck install.sh appliance/installer/*.sh .ci/run tests/system.sh tests/install/systemctl
 
 bench: $(STAMP)
 	$(PYTHON) -m tests.bench

@@ -98,16 +98,16 @@ take() {
 main() {
     umask 022
     here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-    # shellcheck source=installer/common.sh
-    . "$here/installer/common.sh"
-    # shellcheck source=installer/sandbox.sh
-    . "$here/installer/sandbox.sh"
-    # shellcheck source=installer/system.sh
-    . "$here/installer/system.sh"
-    # shellcheck source=installer/release.sh
-    . "$here/installer/release.sh"
-    # shellcheck source=installer/box.sh
-    . "$here/installer/box.sh"
+    # shellcheck source=appliance/installer/common.sh
+    . "$here/appliance/installer/common.sh"
+    # shellcheck source=appliance/installer/sandbox.sh
+    . "$here/appliance/installer/sandbox.sh"
+    # shellcheck source=appliance/installer/system.sh
+    . "$here/appliance/installer/system.sh"
+    # shellcheck source=appliance/installer/release.sh
+    . "$here/appliance/installer/release.sh"
+    # shellcheck source=appliance/installer/box.sh
+    . "$here/appliance/installer/box.sh"
     if [ "${1-}" = --sandbox ]; then
         shift
         cd "$here"
