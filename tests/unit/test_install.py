@@ -96,7 +96,9 @@ def test_what_is_not_installed_is_neither_taken_away_nor_gone_back_from(tree: Pa
 @pytest.mark.parametrize("flags", [["--yes"], ["--uninstall"], ["--rollback"]])
 def test_a_box_is_changed_by_root_alone(flags: list[str]) -> None:
     script = (HERE / "install.sh").read_text()
-    parts = "\n".join(path.read_text() for path in sorted((HERE / "appliance/installer").glob("*.sh")))
+    parts = "\n".join(
+        path.read_text() for path in sorted((HERE / "appliance/installer").glob("*.sh"))
+    )
     whole = re.sub(r'^    \. "\$here.*$', "", script, flags=re.MULTILINE)
     done = subprocess.run(
         ["/usr/bin/setpriv", "--reuid=65534", "--clear-groups", "/bin/sh", "-s", "--", *flags],
