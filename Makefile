@@ -4,7 +4,7 @@ VENV := .venv-dev
 PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: sandbox test nightly lint bench bench-scale lock clean system
+.PHONY: sandbox test nightly install-test lint bench bench-scale lock clean system
 
 sandbox:
 	./install.sh --sandbox
@@ -16,13 +16,18 @@ test: $(STAMP) system
 nightly: $(STAMP) system
 	HYPOTHESIS_PROFILE=nightly $(PYTHON) -m pytest -n 2 --dist loadgroup --timeout 14400 tests/flows tests/web/test_described.py
 
+# A box's whole life on a fresh Debian 12: as root, some minutes, from Debian's mirror the first time.
+install-test: $(STAMP)
+	command -v debootstrap >/dev/null || apt-get install -y -qq debootstrap >/dev/null
+	$(PYTHON) -m pytest -x --timeout 900 tests/install/debian.py
+
 lint: $(STAMP) system
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(PYTHON) -m tests.provisioning.samples
-	shellcheck install.sh .ci/run tests/system.sh
+	shellcheck install.sh installer/*.sh .ci/run tests/system.sh tests/install/systemctl
 
 bench: $(STAMP)
 	$(PYTHON) -m tests.bench

@@ -1,86 +1,122 @@
 #!/bin/sh
-# Sets the appliance up. Today: the sandbox, in this folder, without root.
+# Sets the appliance up: on a box beside a router as root, or as a sandbox in this folder.
 set -eu
 
 usage() {
     cat <<'USAGE'
-usage: ./install.sh --sandbox [--offset N] [--autopay SECONDS] [--data-dir DIR]
+usage: sudo ./install.sh [OPTION]...        install on this box, or upgrade what is there
+       sudo ./install.sh --rollback         go back to the release before
+       sudo ./install.sh --uninstall [--purge]
+       ./install.sh --sandbox [--offset N] [--autopay SECONDS] [--data-dir DIR]
                               [--router-latency MS] [--mongodb URI]
 
-  --sandbox   set up a virtual environment here and start the whole product
-              beside a pretend Safaricom, phone and router
+What a new box has to be told, else it is asked for:
+  --router-host ADDRESS          the router beside it
+  --router-user NAME             the box's account there (appliance)
+  --router-password-file FILE    and its password (one is made)
+  --public-url URL               where Safaricom reaches the box: https://...
+  --portal-url URL               where customers reach it: http://ADDRESS:8080
+  --environment NAME             of M-Pesa: production or sandbox (production)
+  --seed FILE                    paybills, owners, routers and plans, as TOML
+  --restore FILE [--key-file F]  instead: everything from a backup
 
-Everything after --sandbox goes to `appliance sandbox`.
+  --yes                  ask nothing
+  --no-start             install, but start nothing
+  --offline WHEELHOUSE   take packages from this folder alone
+  --dry-run              say what would be done, and do nothing
+  --uninstall            take the programs away; settings and records stay
+  --purge                with --uninstall: those too
+  --sandbox              the whole product beside a pretend Safaricom, phone and
+                         router, from a virtual environment here; everything
+                         after it goes to `appliance sandbox`
 USAGE
 }
 
-say() { printf '%s\n' "$*" >&2; }
-
-fail() {
-    say "$*"
-    exit 1
+wrong() {
+    printf '%s\n\n' "$*" >&2
+    usage >&2
+    exit 2
 }
 
-find_python() {
-    for name in python3 python3.13 python3.12 python3.11; do
-        if command -v "$name" >/dev/null 2>&1 &&
-            "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-            command -v "$name"
-            return
-        fi
+places() {
+    # Somewhere else than /, for tests: no packages, no users, no owners.
+    root=${DESTDIR-}
+    service=hotspot-appliance
+    base=$root/opt/$service
+    etc=$root/etc/$service
+    data=$root/var/lib/$service
+    settings=$etc/appliance.toml
+    placed=$etc/placed
+    [ -z "$root" ] || export APPLIANCE_APPLIANCE__DATA_DIR="$data"
+}
+
+parse() {
+    task=install_box
+    yes="" no_start="" wheelhouse="" dry_run="" purge="" seed="" restore="" key_file=""
+    password_file=""
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --router-host | --router-user | --router-password-file | --public-url | \
+                --portal-url | --environment | --seed | --restore | --key-file | --offline)
+                [ $# -ge 2 ] || wrong "$1 needs a value"
+                take "$1" "$2"
+                shift
+                ;;
+            --yes) yes=yes ;;
+            --no-start) no_start=yes ;;
+            --dry-run) dry_run=yes ;;
+            --rollback) task=roll_back ;;
+            --uninstall) task=uninstall ;;
+            --purge) purge=yes ;;
+            -h | --help)
+                usage
+                exit 0
+                ;;
+            *) wrong "unknown: $1" ;;
+        esac
+        shift
     done
-    return 1
+    [ -z "$purge" ] || [ "$task" = uninstall ] || wrong "--purge goes with --uninstall"
 }
 
-# Debian splits venv off its Python; root can mend that here, others are told how.
-need_debian() {
-    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
-        say "installing Debian packages: $*"
-        export DEBIAN_FRONTEND=noninteractive
-        apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null
-    else
-        fail "Please run: sudo apt-get install $*   and then this command again."
-    fi
-}
-
-set_up_environment() {
-    python=$(find_python) || { need_debian python3 python3-venv && python=$(find_python); } ||
-        fail "Python 3.11 or later is needed."
-    "$python" -c 'import ensurepip, venv' 2>/dev/null || need_debian python3-venv
-    # A virtual environment cut off half-way is made anew; a finished one is stamped.
-    wanted=$(cat requirements.lock pyproject.toml | cksum)
-    stamp=.venv/.installed
-    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
-        return
-    fi
-    say "setting up .venv"
-    .venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv
-    install="-m pip install --quiet --disable-pip-version-check"
-    # shellcheck disable=SC2086 # the options are words on purpose
-    .venv/bin/python $install --require-hashes -r requirements.lock
-    # shellcheck disable=SC2086
-    .venv/bin/python $install --require-hashes -r requirements-build.lock
-    # shellcheck disable=SC2086
-    .venv/bin/python $install --no-deps --no-build-isolation -e .
-    printf '%s' "$wanted" >"$stamp"
+# The environment variables are those of the settings.
+take() {
+    case $1 in
+        --router-host) export APPLIANCE_ROUTER__HOST="$2" ;;
+        --router-user) export APPLIANCE_ROUTER__USERNAME="$2" ;;
+        --router-password-file) password_file=$2 ;;
+        --public-url) export APPLIANCE_WEBHOOKS__PUBLIC_URL="$2" ;;
+        --portal-url) export APPLIANCE_PORTAL__PUBLIC_URL="$2" ;;
+        --environment) export APPLIANCE_DARAJA__ENVIRONMENT="$2" ;;
+        --seed) seed=$2 ;;
+        --restore) restore=$2 ;;
+        --key-file) key_file=$2 ;;
+        --offline) wheelhouse=$2 ;;
+    esac
 }
 
 main() {
-    cd "$(dirname "$0")"
-    case "${1-}" in
-        --sandbox)
-            shift
-            set_up_environment
-            exec .venv/bin/appliance sandbox "$@"
-            ;;
-        -h | --help)
-            usage
-            ;;
-        *)
-            usage >&2
-            exit 2
-            ;;
-    esac
+    umask 022
+    here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+    # shellcheck source=installer/common.sh
+    . "$here/installer/common.sh"
+    # shellcheck source=installer/sandbox.sh
+    . "$here/installer/sandbox.sh"
+    # shellcheck source=installer/system.sh
+    . "$here/installer/system.sh"
+    # shellcheck source=installer/release.sh
+    . "$here/installer/release.sh"
+    # shellcheck source=installer/box.sh
+    . "$here/installer/box.sh"
+    if [ "${1-}" = --sandbox ]; then
+        shift
+        cd "$here"
+        set_up_environment
+        exec .venv/bin/appliance sandbox "$@"
+    fi
+    parse "$@"
+    places
+    "$task"
 }
 
 main "$@"

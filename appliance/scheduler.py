@@ -22,6 +22,7 @@ REPAIR_EVERY_MINUTES = 5
 COUNT_EVERY_SECONDS = 60
 LOOK_AT_ROUTER_EVERY_SECONDS = 60
 LOOK_AT_CLOCK_EVERY_SECONDS = 30
+LOOK_AT_BACKUP_EVERY_MINUTES = 30
 # However late: a clock that jumps ahead must not make a job miss its turn.
 JOB_DEFAULTS = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
 # The customers who wait for a box that starts come before its housekeeping.
@@ -38,6 +39,7 @@ class Jobs:
     usage: Usage
     drift: Drift
     alarms: Alarms
+    back_up: Callable[[], Awaitable[object]]
 
 
 @asynccontextmanager
@@ -61,6 +63,9 @@ async def scheduled(jobs: Jobs) -> AsyncIterator[None]:
     soon = datetime.now(UTC) + _FIRST_REPAIR
     every_five = IntervalTrigger(minutes=REPAIR_EVERY_MINUTES)
     scheduler.add_job(jobs.drift.repair, every_five, next_run_time=soon)
+    # Often enough that a box which is switched off every night has a backup of every day.
+    half_hours = IntervalTrigger(minutes=LOOK_AT_BACKUP_EVERY_MINUTES)
+    scheduler.add_job(jobs.back_up, half_hours)
     scheduler.start()
     waking = asyncio.create_task(_wake_for_ever(scheduler))
     try:

@@ -209,6 +209,21 @@ class Router(_Section):
         return self
 
 
+class Backup(_Section):
+    """The daily backup; without a directory there is none by itself."""
+
+    directory: Path | None = None
+    keep: int = Field(default=7, ge=1, le=365)
+    key: SecretStr | None = Field(default=None, min_length=16)
+    """Seals every backup; whoever loses it has none. A passphrase may be it as well."""
+
+    @model_validator(mode="after")
+    def _sealed(self) -> Self:
+        if self.directory is not None and self.key is None:
+            raise ValueError("key must be set where directory is: try `openssl rand -hex 32`")
+        return self
+
+
 class Settings(_Section):
     """All of it."""
 
@@ -219,6 +234,7 @@ class Settings(_Section):
     admin: Admin = Admin()
     daraja: Daraja = Daraja()
     router: Router
+    backup: Backup = Backup()
 
     @model_validator(mode="after")
     def _fit_for_real_money(self) -> Self:
@@ -230,12 +246,28 @@ class Settings(_Section):
         return self
 
 
+def file_of(named: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where the settings are: the file that was named, or the usual one."""
+    return named or Path(environ.get("APPLIANCE_CONFIG", DEFAULT_FILE))
+
+
+def credentials_of(file: Path, environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder of the credentials: as systemd tells, or beside the settings."""
+    told = environ.get("CREDENTIALS_DIRECTORY")
+    return file.parent / "credentials" if told is None else Path(told)
+
+
 def load(file: Path | None, environ: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings; environment over credentials over the file. Raises `WrongSettings`."""
-    path = file or Path(environ.get("APPLIANCE_CONFIG", DEFAULT_FILE))
+    path = file_of(file, environ)
     values = _from_file(path)
-    _overlay(values, _credentials(environ.get("CREDENTIALS_DIRECTORY")))
+    _overlay(values, _credentials(credentials_of(path, environ)))
     _overlay(values, _variables(environ))
+    return checked(values)
+
+
+def checked(values: Mapping[str, Any]) -> Settings:
+    """Return the settings made of these tables. Raises `WrongSettings`."""
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -251,12 +283,22 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise WrongSettings(f"{path} cannot be read: {error}") from None
 
 
-def _credentials(directory: str | None) -> dict[tuple[str, str], str]:
-    """Read files named `section.key`, as systemd's LoadCredential= puts them there."""
-    if directory is None:
+def _credentials(directory: Path) -> dict[tuple[str, str], str]:
+    """Read files named `section.key`, as systemd's LoadCredential= puts them there.
+
+    Of a whole folder it puts `settings_` before each name, the unit's name for the folder.
+    """
+    if not directory.is_dir():
         return {}
-    files = [path for path in Path(directory).iterdir() if path.name.count(".") == 1]
-    return {_pair(path.name, "."): path.read_text(encoding="utf-8").strip() for path in files}
+    try:
+        files = {
+            path.name.removeprefix("settings_"): path.read_text(encoding="utf-8").strip()
+            for path in directory.iterdir()
+            if path.name.count(".") == 1
+        }
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongSettings(f"{directory} cannot be read, try sudo: {error}") from None
+    return {_pair(name, "."): value for name, value in files.items()}
 
 
 def _variables(environ: Mapping[str, str]) -> dict[tuple[str, str], str]:

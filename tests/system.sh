@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes sure of the Debian packages that the tests drive: a browser, curl, shellcheck and SSH.
+# Makes sure of the Debian packages that the tests drive: a browser, curl, shellcheck, SSH, man, and
+# systemd's own look at our units (it is never started).
 set -eu
 
 missing=""
@@ -8,6 +9,8 @@ command -v curl >/dev/null 2>&1 || missing="$missing curl"
 command -v shellcheck >/dev/null 2>&1 || missing="$missing shellcheck"
 command -v ssh >/dev/null 2>&1 || missing="$missing openssh-client"
 [ -x /usr/sbin/sshd ] || command -v sshd >/dev/null 2>&1 || missing="$missing openssh-server"
+[ -x /usr/bin/systemd-analyze ] || missing="$missing systemd"
+[ -x /usr/bin/man ] || missing="$missing man-db"
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then

@@ -7,11 +7,13 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 
 from appliance import scheduler
 from appliance.app import doors
+from appliance.app.backup import DailyBackup
 from appliance.app.clock import SystemClock as SystemClock
 from appliance.app.router import open_pool as open_pool
 from appliance.app.router import open_router
@@ -24,6 +26,7 @@ from appliance.mpesa import MpesaService
 from appliance.mpesa.gateway import MpesaGateway
 from appliance.ports import Cipher, Clock, Gateway
 from appliance.settings import Settings
+from appliance.store.hold import shared
 from appliance.store.open import opened, opened_spool
 from appliance.store.port import Store
 from appliance.store.records import Books, books
@@ -36,11 +39,11 @@ _SWITCH_SECONDS = 0.0005
 _COLLECT_AFTER = 4_000
 
 
-async def run(settings: Settings, on_ready: Callable[[], None]) -> None:
+async def run(settings: Settings, on_ready: Callable[[], None], config: Path | None = None) -> None:
     """Serve and pay until cancelled; one dead loop stops all, and systemd starts us again."""
     # The loop and the database's threads wait for each other: the usual 5 ms would be most of it.
     sys.setswitchinterval(_SWITCH_SECONDS)
-    async with started(settings) as workers, asyncio.TaskGroup() as group:
+    async with started(settings, config) as workers, asyncio.TaskGroup() as group:
         # What start-up made stays: looking through it again and again would be most of collecting.
         gc.collect()
         gc.freeze()
@@ -55,7 +58,7 @@ async def run(settings: Settings, on_ready: Callable[[], None]) -> None:
 
 
 @asynccontextmanager
-async def started(settings: Settings) -> AsyncIterator[Workers]:
+async def started(settings: Settings, config: Path | None = None) -> AsyncIterator[Workers]:
     """Open every adapter and door; neither the router nor M-Pesa has to be reachable."""
     clock = _clock(settings)
     async with AsyncExitStack() as stack:
@@ -89,19 +92,26 @@ async def started(settings: Settings) -> AsyncIterator[Workers]:
                     usage=flows.usage,
                     drift=flows.drift,
                     alarms=Alarms(router=router),
+                    back_up=DailyBackup(settings, config, clock).look,
                 )
             )
         )
         yield workers
 
 
-def open_store(settings: Settings) -> AbstractAsyncContextManager[Store]:
-    """Open the database the settings name."""
-    return opened(
-        uri=_uri(settings),
-        database=settings.mongodb.database,
-        data_dir=settings.appliance.data_dir,
-    )
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[Store]:
+    """Open the database the settings name; a restore waits until everybody has let go."""
+    data_dir = settings.appliance.data_dir
+    async with AsyncExitStack() as stack:
+        if await asyncio.to_thread(data_dir.is_dir):
+            stack.enter_context(shared(data_dir))
+        store = opened(
+            uri=_uri(settings),
+            database=settings.mongodb.database,
+            data_dir=data_dir,
+        )
+        yield await stack.enter_async_context(store)
 
 
 def open_spool(settings: Settings) -> AbstractAsyncContextManager[FileSpool | None]:

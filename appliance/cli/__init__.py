@@ -15,17 +15,21 @@ from appliance.store.seed import WrongSeed
 
 _VERSION = f"{version('hotspot-appliance')} (Python {platform.python_version()})"
 _GROUPS = {
+    "backup": "backup",
     "c2b": "c2b",
     "db": "db",
     "initiations": "lists",
     "payments": "payments",
     "provision": "provision",
+    "ready": "ready",
+    "restore": "backup",
     "sandbox": "sandbox",
+    "setup": "setup",
     "tokens": "tokens",
     "vouchers": "vouchers",
     "webhooks": "lists",
 }
-"""Each group's name and the module here that has it."""
+"""The name of each group, or of a command alone, and the module here that has it."""
 
 
 class Commands(click.Group):
@@ -56,7 +60,7 @@ def run(config: Path | None) -> None:
     """Run the daemon."""
     loaded = settings.load(config)
     log.set_up(loaded.appliance.log_level)
-    until_stopped(app.run(loaded, on_ready=lambda: click.echo("ready")))
+    until_stopped(app.run(loaded, on_ready=lambda: click.echo("ready"), config=config))
 
 
 def main() -> None:

@@ -1,9 +1,12 @@
 """`appliance db`: look after the database."""
 
+import asyncio
 import json
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -11,10 +14,13 @@ from appliance import app, settings
 from appliance.cli.running import FILE, config_option, json_option, once
 from appliance.domain.errors import StoreUnavailable
 from appliance.domain.records import Backlog
+from appliance.store.hold import alone
 from appliance.store.migrations import Change, Migrations
-from appliance.store.open import SPOOL_FILE
+from appliance.store.move import Moved, NotMoved, move, put_away
+from appliance.store.open import EMBEDDED, SPOOL_FILE, opened
 from appliance.store.schema import COLLECTIONS
 from appliance.store.seed import seed
+from appliance.store.sqlite import SqliteStore
 
 
 @click.group()
@@ -81,6 +87,59 @@ def status(config: Path | None, *, as_json: bool) -> None:
     pending = found["migrations"]["pending"]
     names = ", ".join(f"{name} ({count})" for name, count in pending.items())
     click.echo("pending migrations: " + (f"{names}, run: db migrate" if names else "none"))
+
+
+@db.command("move")
+@click.option(
+    "--to",
+    "uri",
+    required=True,
+    metavar="URI",
+    envvar="APPLIANCE_MOVE_TO",
+    help="The shared MongoDB; better as APPLIANCE_MOVE_TO where it holds a password.",
+)
+@click.option("--database", default=settings.Mongodb().database, show_default=True)
+@click.option("--router-is-known", is_flag=True, help="A record of this very router is there.")
+@config_option
+@json_option
+def move_to(
+    uri: str, database: str, config: Path | None, *, router_is_known: bool, as_json: bool
+) -> None:
+    """Carry this box's records into a shared MongoDB; not while the daemon runs.
+
+    Cut off, it is run again. When it is done, set mongodb.uri.
+    """
+    loaded = settings.load(config)
+    if loaded.mongodb.uri is not None:
+        raise click.UsageError("this box keeps its records in a shared MongoDB already")
+    data_dir = loaded.appliance.data_dir
+    if not data_dir.is_dir():
+        raise NotMoved(f"there is no {data_dir}")
+    with alone(data_dir):
+        if put_away(data_dir):
+            click.echo("moved already: set mongodb.uri")
+            return
+        reports = once(_moved(data_dir, uri, database, router_is_known=router_is_known))
+        put_away(data_dir)
+    if as_json:
+        click.echo(json.dumps([asdict(report) for report in reports]))
+        return
+    for report in reports:
+        kept = f"   kept as it is there: {', '.join(report.theirs)}" if report.theirs else ""
+        click.echo(f"{report.collection:16} {report.copied + report.there:>8}{kept}")
+    click.echo("all of it read back. Now set mongodb.uri, and start the daemon.")
+
+
+async def _moved(data_dir: Path, uri: str, database: str, *, router_is_known: bool) -> list[Moved]:
+    place = f"{urlsplit(uri).netloc.rpartition('@')[2]}/{database}"
+    if not await asyncio.to_thread((data_dir / EMBEDDED).exists):
+        raise NotMoved(f"there is no {EMBEDDED} in {data_dir}")
+    source = await SqliteStore.open(data_dir / EMBEDDED)
+    try:
+        async with opened(uri=uri, database=database, data_dir=data_dir) as target:
+            return await move(source, target, data_dir, place, router_is_known=router_is_known)
+    finally:
+        await source.close()
 
 
 async def _migrated(loaded: settings.Settings, *, dry_run: bool) -> int:

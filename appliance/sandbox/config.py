@@ -70,18 +70,18 @@ def _settings(data_dir: Path, ports: Ports, mongodb: str | None) -> str:
     }
     if mongodb is not None:
         tables["mongodb"] = {"uri": mongodb}
-    return "\n".join(_table(f"[{name}]", values) for name, values in tables.items())
+    return "\n".join(table(f"[{name}]", values) for name, values in tables.items())
 
 
 def _seed() -> str:
-    owner = _table("[[users]]", {"id": "sandbox-owner"})
-    router = _table(
+    owner = table("[[users]]", {"id": "sandbox-owner"})
+    router = table(
         "[[routers]]", {"id": ROUTER_ID, "name": "Sandbox router", "userId": "sandbox-owner"}
     )
     parts = [owner, router]
     parts += [_paybill(merchant) for merchant in MERCHANTS]
     parts += [
-        _table("[[plans]]", {**plan, "order": n, "accountWord": ACCOUNT_WORD})
+        table("[[plans]]", {**plan, "order": n, "accountWord": ACCOUNT_WORD})
         for n, plan in enumerate(_PLANS)
     ]
     return "\n".join(parts)
@@ -104,15 +104,15 @@ def _paybill(merchant: Merchant) -> str:
     }
     return "\n".join(
         (
-            _table("[[paybills]]", {"status": "active", **owner}),
-            _table("[paybills.paybillInfo]", info),
-            _table("[paybills.credentials]", keys),
-            _table("[paybills.config]", {"environment": "sandbox"}),
+            table("[[paybills]]", {"status": "active", **owner}),
+            table("[paybills.paybillInfo]", info),
+            table("[paybills.credentials]", keys),
+            table("[paybills.config]", {"environment": "sandbox"}),
         )
     )
 
 
-def _table(heading: str, values: Mapping[str, object]) -> str:
+def table(heading: str, values: Mapping[str, object]) -> str:
     """Return one TOML table; JSON's text and numbers are TOML's too."""
-    lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]
+    lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items()]
     return "\n".join((heading, *lines, ""))

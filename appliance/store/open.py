@@ -5,11 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from appliance.store.hold import refuse_on_hold
 from appliance.store.port import Store
 from appliance.store.spool import FileSpool
 from appliance.store.sqlite import SqliteStore
 
+EMBEDDED = "appliance.sqlite3"
 SPOOL_FILE = "spool.sqlite3"
+"""The files under `data_dir`."""
 
 
 @asynccontextmanager
@@ -37,7 +40,8 @@ async def opened_spool(*, uri: str | None, data_dir: Path) -> AsyncIterator[File
 
 async def _open(uri: str | None, database: str, data_dir: Path) -> Store:
     if uri is None:
-        return await SqliteStore.open(data_dir / "appliance.sqlite3")
+        await asyncio.to_thread(refuse_on_hold, data_dir)
+        return await SqliteStore.open(data_dir / EMBEDDED)
     return await asyncio.to_thread(_shared, uri, database)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import queue
 import sqlite3
 import threading
@@ -132,6 +133,7 @@ class Mover:
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open the file for money: WAL, and every commit forced to the disk."""
+    _leave_to_the_service(path)
     connection = sqlite3.connect(
         path, isolation_level=None, timeout=_PATIENCE_SECONDS, cached_statements=256
     )
@@ -140,6 +142,14 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute(f"PRAGMA wal_autocheckpoint={_PAGES_AT_MOST}")
     return connection
+
+
+def _leave_to_the_service(path: Path) -> None:
+    """Have a file that root makes belong to the folder's owner; its log follows by itself."""
+    if os.geteuid() == 0 and path.parent.is_dir() and not path.exists():
+        owner = path.parent.stat()
+        path.touch(mode=0o600)
+        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _read(connection: sqlite3.Connection, batch: list[_Job]) -> list[Any]:

@@ -1,0 +1,51 @@
+"""`appliance ready`: is the daemon of these settings ready; for scripts that started it."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+import httpx
+
+from appliance import settings
+from appliance.cli.running import config_option, once
+
+_EVERY_SECONDS = 0.5
+
+
+@click.command()
+@config_option
+@click.option("--wait", default=0.0, metavar="SECONDS", help="How long it may take.")
+def ready(config: Path | None, wait: float) -> None:
+    """Say whether the daemon is ready; exit 1 where it is not, with the reasons."""
+    loaded = settings.load(config)
+    found = once(_becomes_ready(loaded.admin.listen, wait))
+    click.echo(found or "ready", err=bool(found))
+    sys.exit(1 if found else 0)
+
+
+async def _becomes_ready(listen: str, wait: float) -> str:
+    """Return why it is not ready, and nothing where it is."""
+    deadline = asyncio.get_running_loop().time() + wait
+    while why := await _look(listen):
+        if asyncio.get_running_loop().time() >= deadline:
+            return why
+        await asyncio.sleep(_EVERY_SECONDS)
+    return ""
+
+
+async def _look(listen: str) -> str:
+    socket = listen.removeprefix("unix:") if listen.startswith("unix:") else None
+    transport = httpx.AsyncHTTPTransport(uds=socket)
+    url = "http://box/readyz" if socket else f"http://{_reachable(listen)}/readyz"
+    async with httpx.AsyncClient(transport=transport, timeout=5, trust_env=False) as http:
+        try:
+            answer = await http.get(url)
+        except httpx.HTTPError as error:
+            return f"not ready: no answer ({type(error).__name__})"
+    return "" if answer.status_code == httpx.codes.OK else f"not ready: {answer.text}"
+
+
+def _reachable(listen: str) -> str:
+    host, _, port = listen.rpartition(":")
+    return f"127.0.0.1:{port}" if host == "0.0.0.0" else listen  # noqa: S104 # compared, not bound

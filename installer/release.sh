@@ -1,0 +1,147 @@
+# A release: a virtual environment of its own, built beside the one in use, and switched to at once.
+# Sourced by install.sh.
+# shellcheck shell=sh disable=SC2034,SC2154 # the parts share their variables
+
+fingerprint() {
+    (
+        cd "$here" || exit
+        find appliance portal_templates provisioning -type f ! -name '*.pyc' |
+            LC_ALL=C sort | xargs sha256sum
+        sha256sum pyproject.toml requirements.lock requirements-build.lock
+    ) | sha256sum | cut -c1-64
+}
+
+# One of this version that holds something else keeps its place: it may be what we go back to.
+name_release() {
+    version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$here/pyproject.toml" | head -n 1)
+    stamp=$(fingerprint)
+    release=$base/releases/$version
+    if [ -f "$release/.complete" ] && [ "$(cat "$release/.complete")" != "$stamp" ]; then
+        release=$release+$(printf '%.8s' "$stamp")
+    fi
+}
+
+build_release() {
+    if [ "$(cat "$release/.complete" 2>/dev/null || true)" = "$stamp" ]; then return; fi
+    say "building $release"
+    run rm -rf "$release"
+    run mkdir -p "$release"
+    run "$python" -m venv "$release"
+    set -- -m pip install --quiet --disable-pip-version-check --no-cache-dir --only-binary :all:
+    if [ -n "$wheelhouse" ]; then set -- "$@" --no-index --find-links "$wheelhouse"; fi
+    run "$release/bin/python" "$@" --require-hashes -r "$here/requirements.lock" ||
+        fail "Not every package is to be had for $architecture, a 64-bit system has them all." \
+            "Nothing that runs was changed."
+    run "$release/bin/python" "$@" --require-hashes -r "$here/requirements-build.lock"
+    run "$release/bin/python" "$@" --no-deps --no-build-isolation "$here"
+    [ -z "${dry_run-}" ] || return 0
+    write_shared "$release/share"
+    printf '%s' "$stamp" >"$release/.complete"
+}
+
+write_shared() {
+    mkdir -p "$1/man/man1" "$1/bash-completion/completions" "$1/zsh/site-functions" \
+        "$1/fish/vendor_completions.d"
+    "$release/bin/python" -m appliance.cli.manual >"$1/man/man1/appliance.1"
+    for shell in bash zsh fish; do
+        case $shell in
+            bash) file=bash-completion/completions/appliance ;;
+            zsh) file=zsh/site-functions/_appliance ;;
+            fish) file=fish/vendor_completions.d/appliance.fish ;;
+        esac
+        _APPLIANCE_COMPLETE=${shell}_source "$release/bin/appliance" >"$1/$file"
+    done
+}
+
+current() { readlink "$base/current" || true; }
+
+# The link is replaced, never missing: who starts the service meanwhile gets one or the other.
+switch_to() {
+    run ln -sfn "$1" "$base/current.new"
+    run mv -T "$base/current.new" "$base/current"
+}
+
+is_active() { systemd_runs && systemctl is-active --quiet "$service"; }
+
+stop_daemon() { if is_active; then systemd stop "$service"; fi; }
+
+# Not waited for by systemctl: whether it is ready is for the daemon itself to say.
+start_daemon() {
+    if systemd_runs && [ -z "$no_start" ]; then systemd restart --no-block "$service"; fi
+}
+
+becomes_ready() {
+    if ! systemd_runs || [ -n "$no_start" ] || [ -n "${dry_run-}" ]; then return; fi
+    say "waiting until it is ready"
+    "$base/current/bin/appliance" ready --wait "${READY_SECONDS:-60}" --config "$settings"
+}
+
+install_first() {
+    of_release db init
+    if [ -f "$(dirname "$settings")/seed.toml" ]; then
+        of_release db seed "$(dirname "$settings")/seed.toml"
+    fi
+    of_release db migrate
+    place_release "$release"
+    systemd enable "$service"
+    switch_to "$release"
+    start_daemon
+    becomes_ready || fail "It is installed but not ready. Why: journalctl -u $service"
+}
+
+of_release() { run "$release/bin/appliance" "$@" --config "$settings"; }
+
+upgrade() {
+    old=$1
+    say "upgrading $(basename "$old") to $(basename "$release")"
+    run "$old/bin/appliance" backup "$data/backups/before-upgrade.backup" --keep 3 \
+        --config "$settings" || fail "No backup could be made. Nothing was changed."
+    # Two versions never work on one file at once.
+    stop_daemon
+    if ! { of_release db init && of_release db migrate; }; then
+        start_daemon
+        fail "The data could not be brought up to date. The daemon runs as before."
+    fi
+    older=$(readlink "$base/previous" || true)
+    run ln -sfn "$old" "$base/previous"
+    place_release "$release"
+    switch_to "$release"
+    start_daemon
+    if becomes_ready; then
+        forget_releases
+    else
+        say "$(basename "$release") is not ready: going back to $(basename "$old")"
+        run rm -f "$base/previous"
+        if [ -n "$older" ]; then run ln -s "$older" "$base/previous"; fi
+        go_back_to "$old"
+        fail "The upgrade was taken back. Why: journalctl -u $service"
+    fi
+}
+
+# The data stays: money may have come in since the backup, and every version reads what the next
+# one wrote.
+go_back_to() {
+    place_release "$1"
+    switch_to "$1"
+    start_daemon
+    becomes_ready || fail "$(basename "$1") is not ready either. Why: journalctl -u $service"
+}
+
+roll_back() {
+    previous=$(readlink "$base/previous") || fail "There is no previous release."
+    [ -f "$previous/.complete" ] || fail "The previous release is gone."
+    last=$(current)
+    stop_daemon
+    run ln -sfn "$last" "$base/previous"
+    go_back_to "$previous"
+    say "back on $(basename "$previous"); --rollback again returns to $(basename "$last")"
+}
+
+forget_releases() {
+    for one in "$base"/releases/*; do
+        case $one in
+            "$(current)" | "$(readlink "$base/previous" || true)") ;;
+            *) run rm -rf "$one" ;;
+        esac
+    done
+}

@@ -1,0 +1,199 @@
+"""The installer's words, the units and the manual page; a whole box is in `tests/install`."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.shell_completion import get_completion_class
+from click.testing import CliRunner
+
+from appliance.cli import cli, manual
+from appliance.settings import Daraja, load
+
+HERE = Path(__file__).parents[2]
+UNITS = HERE / "appliance" / "systemd"
+NAMES = ("hotspot-appliance.service", "hotspot-appliance-tunnel.service")
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A place that looks like a Debian, as far as the installer looks."""
+    for folder in ("etc", "opt", "var/lib", "usr/local"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "etc/os-release").write_text('ID=debian\nVERSION_ID="12"\n')
+    return tmp_path
+
+
+def install(tree: Path, *flags: str, code: int = 0) -> str:
+    done = subprocess.run(
+        ["/bin/sh", str(HERE / "install.sh"), *flags],
+        env={"PATH": os.environ["PATH"], "DESTDIR": str(tree)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def everything(tree: Path) -> list[str]:
+    return sorted(str(path.relative_to(tree)) for path in tree.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [["--surprise"], ["install"], ["--router-host"], ["--purge"], ["--rollback", "--purge"]],
+)
+def test_what_it_does_not_know_it_says_and_does_nothing(tree: Path, flags: list[str]) -> None:
+    before = everything(tree)
+    said = install(tree, *flags, code=2)
+    assert "usage: sudo ./install.sh" in said
+    assert everything(tree) == before
+
+
+def test_half_a_download_does_nothing(tree: Path) -> None:
+    whole = (HERE / "install.sh").read_text()
+    for part in (whole[: len(whole) // 3], whole[: -len('main "$@"\n')]):
+        ran = subprocess.run(
+            ["/bin/sh"], input=part, env={"DESTDIR": str(tree)}, capture_output=True,
+            text=True, check=False, cwd=tree,
+        )  # fmt: skip
+        assert ran.stdout == ""
+    assert not (tree / "etc/hotspot-appliance").exists()
+
+
+def test_a_dry_run_says_all_and_touches_nothing(tree: Path) -> None:
+    before = everything(tree)
+    said = install(tree, "--dry-run", "--yes", "--offline", "/wheels")
+    assert everything(tree) == before
+    for step in ("mkdir -m 0750", "-m venv", "--require-hashes", "--find-links /wheels"):
+        assert step in said
+    for step in ("setup --config", "db init", "db migrate", "mv -T"):
+        assert step in said
+    assert said.index("db migrate") < said.index("mv -T"), "switched to when the data is ready"
+
+
+@pytest.mark.parametrize("release", ["ID=alpine\n", 'ID=debian\nVERSION_ID="11"\n'])
+def test_another_system_is_refused(tree: Path, release: str) -> None:
+    (tree / "etc/os-release").write_text(release)
+    before = everything(tree)
+    assert "Debian 12" in install(tree, "--yes", code=1)
+    assert everything(tree) == before
+
+
+def test_what_is_not_installed_is_neither_taken_away_nor_gone_back_from(tree: Path) -> None:
+    assert "Nothing is installed" in install(tree, "--uninstall", code=1)
+    assert "no previous release" in install(tree, "--rollback", code=1)
+
+
+def test_records_are_not_purged_unasked(tree: Path) -> None:
+    records = tree / "var/lib/hotspot-appliance/appliance.sqlite3"
+    records.parent.mkdir(parents=True)
+    records.touch()
+    (tree / "etc/hotspot-appliance").mkdir()
+    assert "say --yes" in install(tree, "--uninstall", "--purge", code=1)
+    install(tree, "--uninstall")
+    assert records.exists()
+    install(tree, "--uninstall", "--purge", "--yes")
+    assert not records.parent.exists()
+    assert not (tree / "etc/hotspot-appliance").exists()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_unit_exposes_no_more_than_it_must(name: str) -> None:
+    command = [
+        "/usr/bin/systemd-analyze",
+        "security",
+        "--no-pager",
+        "--offline=yes",
+        "--threshold=15",
+    ]
+    done = subprocess.run(
+        [*command, str(UNITS / name)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-400:]
+
+
+def verified(root: Path) -> str:
+    command = ["/usr/bin/systemd-analyze", "verify", "--man=no", f"--root={root}", *NAMES]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return f"{done.stdout}{done.stderr}" + ("" if done.returncode == 0 else "failed")
+
+
+def test_systemd_finds_no_fault_with_the_units(tree: Path) -> None:
+    system = tree / "usr/local/lib/systemd/system"
+    targets = tree / "usr/lib/systemd/system"
+    system.mkdir(parents=True)
+    targets.mkdir(parents=True)
+    for target in Path("/usr/lib/systemd/system").glob("*.target"):
+        shutil.copy2(target, targets, follow_symlinks=True)
+    for program in ("opt/hotspot-appliance/current/bin/appliance", "usr/bin/ssh"):
+        (tree / program).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2("/usr/bin/true", tree / program)
+    for name in NAMES:
+        shutil.copy2(UNITS / name, system)
+    assert verified(tree) == ""
+    unit = system / NAMES[0]
+    unit.write_text(unit.read_text() + "\n[Service]\nWatchDogSecs=60\n")
+    assert "WatchDogSecs" in verified(tree), "it looked at these very files"
+
+
+def test_the_longest_prompt_is_waited_for_when_the_unit_stops() -> None:
+    lines = (UNITS / NAMES[0]).read_text().splitlines()
+    stop = next(line for line in lines if line.startswith("TimeoutStopSec="))
+    Daraja(read_timeout=120)
+    with pytest.raises(ValueError, match="120"):
+        Daraja(read_timeout=120.5)
+    assert int(stop.partition("=")[2]) > 120 + 2 + 5
+
+
+def test_the_manual_page_knows_every_command() -> None:
+    page = manual.page()
+    for command in (r"db move", "backup", "restore", "run", r"provision apply"):
+        assert f".SS {command}\n" in page
+    done = subprocess.run(
+        ["/usr/bin/man", "--warnings", "-Tutf8", "-l", "-"],
+        input=page, capture_output=True, text=True,
+        env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "MANWIDTH": "100"}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_every_shell_completes_the_commands(shell: str) -> None:
+    completion = get_completion_class(shell)
+    assert completion is not None
+    made = completion(cli, {}, "appliance", "_APPLIANCE_COMPLETE")
+    assert "_APPLIANCE_COMPLETE" in made.source()
+    assert {"backup", "db", "run"} <= {item.value for item in made.get_completions([], "")}
+
+
+def test_settings_that_setup_writes_are_settings(tmp_path: Path) -> None:
+    file = tmp_path / "appliance.toml"
+    words = ["setup", "--config", str(file), "--yes", "--public-url", "https://box.example"]
+    words += ["--portal-url", "http://10.0.0.2:8080", "--router-host", "10.0.0.1"]
+    done = CliRunner().invoke(cli, [*words, "--brand", 'Mama "Wi-Fi" ☕'])
+    assert done.exit_code == 0, done.output
+    loaded = load(file, {})
+    assert loaded.portal.brand == 'Mama "Wi-Fi" ☕'
+    assert loaded.appliance.encryption_keys is not None
+    assert file.stat().st_mode & 0o777 == 0o640
+    secret = tmp_path / "credentials/router.password"
+    first = secret.read_text()
+    assert first.strip() not in file.read_text() + done.output
+    file.unlink()
+    CliRunner().invoke(cli, words)
+    assert secret.read_text() == first, "a secret that is there is kept"
+
+
+def test_setup_refuses_what_cannot_be_right_and_writes_nothing(tmp_path: Path) -> None:
+    words = ["setup", "--config", str(tmp_path / "appliance.toml"), "--yes"]
+    words += ["--router-host", "10.0.0.1", "--portal-url", "http://10.0.0.2:8080"]
+    done = CliRunner().invoke(cli, [*words, "--public-url", "http://box.example"])
+    assert done.exit_code == 1
+    assert "https" in str(done.exception)
+    assert list(tmp_path.iterdir()) == []
