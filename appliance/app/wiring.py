@@ -9,6 +9,7 @@ from appliance.domain.records import WebhookLog
 from appliance.domain.vouchers import Voucher
 from appliance.flows.access import Access
 from appliance.flows.amend import Amend
+from appliance.flows.canary import Canary
 from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout
 from appliance.flows.drift import Drift
@@ -60,6 +61,7 @@ class Flows:
     amend: Amend
     usage: Usage
     drift: Drift
+    canary: Canary
 
 
 def wired(
