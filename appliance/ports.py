@@ -252,3 +252,9 @@ Handover = Callable[[R], None]
 
 Later = Callable[[Callable[[], Awaitable[object]]], None]
 """Have bookkeeping done soon, after the gates that wait; a stored debt makes up for its loss."""
+
+Beat = Callable[[], None]
+"""Say that a loop has come round."""
+
+Watched = Callable[[str], Beat]
+"""Have the loop of this name watched: from now on it must come round, busy or idle."""

@@ -25,6 +25,7 @@ from typing import Any
 _LARGEST_ORDER = 1 << 20
 _IMPORTED = (
     "appliance.app",
+    "appliance.app.metrics",
     "appliance.cli",
     "appliance.cli.payments",
     "appliance.cli.vouchers",

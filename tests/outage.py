@@ -51,6 +51,7 @@ def by_hand(clock: HandClock, story: Callable[[], Coroutine[Any, Any, T]]) -> T:
     def loop() -> asyncio.AbstractEventLoop:
         made = asyncio.SelectorEventLoop(_Jumping(clock))
         made.time = clock.monotonic  # type: ignore[method-assign] # the whole point
+        made._clock_resolution = 1e-6  # type: ignore[attr-defined] # what is due this instant is due
         return made
 
     with asyncio.Runner(loop_factory=loop) as runner:

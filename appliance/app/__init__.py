@@ -1,13 +1,16 @@
 """The only place that builds things: settings → adapters → flows → doors and loops."""
 
 import asyncio
+import faulthandler
 import gc
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -15,8 +18,11 @@ from appliance import scheduler
 from appliance.app import doors
 from appliance.app.backup import DailyBackup
 from appliance.app.clock import SystemClock as SystemClock
+from appliance.app.measuring import Measuring
+from appliance.app.notify import Supervisor
 from appliance.app.router import open_pool as open_pool
 from appliance.app.router import open_router
+from appliance.app.watchdog import Watchdog
 from appliance.app.wiring import Flows, Workers, wired
 from appliance.domain.errors import StoreUnavailable
 from appliance.domain.secrets import InClear
@@ -26,12 +32,17 @@ from appliance.mpesa import MpesaService
 from appliance.mpesa.gateway import MpesaGateway
 from appliance.ports import Cipher, Clock, Gateway
 from appliance.settings import Settings
+from appliance.store.debts import Debts
 from appliance.store.hold import shared
 from appliance.store.open import opened, opened_spool
 from appliance.store.port import Store
 from appliance.store.records import Books, books
 from appliance.store.schema import INITIATIONS, KEEP_WEBHOOKS, WEBHOOKS
 from appliance.store.spool import FileSpool
+from appliance.web.health import Health
+
+if TYPE_CHECKING:
+    from appliance.app.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -43,37 +54,74 @@ async def run(settings: Settings, on_ready: Callable[[], None], config: Path | N
     """Serve and pay until cancelled; one dead loop stops all, and systemd starts us again."""
     # The loop and the database's threads wait for each other: the usual 5 ms would be most of it.
     sys.setswitchinterval(_SWITCH_SECONDS)
-    async with started(settings, config) as workers, asyncio.TaskGroup() as group:
+    supervisor = Supervisor(os.environ)
+    watchdog = Watchdog(supervisor)
+    # Whoever waits too long for us to be alive aborts us: the journal then has where we were.
+    faulthandler.enable()
+    async with started(settings, watchdog, config) as workers:
         # What start-up made stays: looking through it again and again would be most of collecting.
         gc.collect()
         gc.freeze()
         gc.set_threshold(_COLLECT_AFTER)
         on_ready()
-        group.create_task(workers.intake.run())
-        group.create_task(workers.webhooks.run())
-        group.create_task(workers.payments.run())
-        group.create_task(workers.vouchers.run())
-        group.create_task(workers.clerk.run())
-        group.create_task(workers.asker.run())
+        supervisor.ready("serving")
+        try:
+            await _loops(workers, watchdog)
+        finally:
+            supervisor.stopping()
+
+
+async def _loops(workers: Workers, watchdog: Watchdog) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(workers.intake.run(watchdog.loop), name="intake")
+        group.create_task(workers.webhooks.run(watchdog.loop))
+        group.create_task(workers.payments.run(watchdog.loop))
+        group.create_task(workers.vouchers.run(watchdog.loop))
+        group.create_task(workers.clerk.run(watchdog.loop))
+        group.create_task(workers.asker.run(watchdog.loop))
+        group.create_task(watchdog.run())
 
 
 @asynccontextmanager
-async def started(settings: Settings, config: Path | None = None) -> AsyncIterator[Workers]:
+async def started(
+    settings: Settings, watchdog: Watchdog, config: Path | None = None
+) -> AsyncIterator[Workers]:
     """Open every adapter and door; neither the router nor M-Pesa has to be reachable."""
-    clock = _clock(settings)
+    clock, metrics = _clock(settings), _metrics(settings)
+    metrics.live(certain=clock.certain, lag=lambda: watchdog.lag, late=watchdog.late)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings))
         spool = await stack.enter_async_context(open_spool(settings))
         await _set(clock, store)
         http = await stack.enter_async_context(_http(settings))
         router = await stack.enter_async_context(open_router(settings.router))
-        kept = replace(books(store, settings.router.id), spool=spool)
+        kept = replace(books(store, settings.router.id, metrics.observe), spool=spool)
         cipher = await open_cipher(settings)
         mpesa = _mpesa(settings, kept, http, clock, cipher)
         flows, workers = wired(settings, kept, _gateway(settings, mpesa), router, clock, cipher)
-        await stack.enter_async_context(doors.portal(settings, kept, flows, router, clock))
-        await stack.enter_async_context(doors.webhooks(settings, kept, flows, workers, clock))
-        await stack.enter_async_context(doors.admin(settings, store, mpesa))
+        opened_doors = doors.Opened(("portal", "webhooks"))
+        health = Health(
+            checks={"database": store.ping, **opened_doors.checks()},
+            late=watchdog.late,
+            scrape=metrics.scrape,
+        )
+        await stack.enter_async_context(doors.admin(settings, health, mpesa))
+        for name, door in (
+            ("portal", doors.portal(settings, kept, flows, router, clock)),
+            ("webhooks", doors.webhooks(settings, kept, flows, workers, clock)),
+        ):
+            await stack.enter_async_context(opened_doors.door(name, door))
+        alarms = Alarms(router=router)
+        measuring = Measuring(
+            metrics=metrics,
+            ping=store.ping,
+            debts=Debts(store, settings.router.id),
+            kept=kept,
+            cashier=flows.cashier,
+            alarms=alarms,
+            clock=clock,
+            wal=settings.appliance.data_dir / "appliance.sqlite3-wal",
+        )
         upkeep = Upkeep(
             prune_webhooks=lambda before: store.prune(WEBHOOKS.name, "timestamp", before),
             keep_webhooks=KEEP_WEBHOOKS,
@@ -91,12 +139,22 @@ async def started(settings: Settings, config: Path | None = None) -> AsyncIterat
                     reconcile=flows.reconcile,
                     usage=flows.usage,
                     drift=flows.drift,
-                    alarms=Alarms(router=router),
+                    alarms=alarms,
                     back_up=DailyBackup(settings, config, clock).look,
-                )
+                    measure=measuring.look,
+                ),
+                watchdog.loop,
+                lambda job, well: metrics.ran(job, clock.now() if well else None),
             )
         )
         yield workers
+
+
+def _metrics(settings: Settings) -> "Metrics":
+    """Return what is counted; the command line has no use for its library."""
+    from appliance.app.metrics import Metrics  # noqa: PLC0415
+
+    return Metrics(("api",) if settings.router.ssh_fingerprint is None else ("api", "ssh"))
 
 
 @asynccontextmanager

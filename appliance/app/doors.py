@@ -1,19 +1,20 @@
 """The three doors, each on its own listener until the block ends."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 
 from appliance.app.wiring import Flows, Workers
 from appliance.mpesa import MpesaService
 from appliance.ports import Clock, Router
 from appliance.settings import Settings
-from appliance.store.port import Store
 from appliance.store.records import Books
 from appliance.web import portal_api
 from appliance.web.admin import build_admin
 from appliance.web.cron import Cron
 from appliance.web.customers import PortalDoor
+from appliance.web.health import Check, Closed, Health
 from appliance.web.listening import listening
 from appliance.web.pages import Look, Pages
 from appliance.web.portal import build_portal
@@ -68,9 +69,35 @@ async def webhooks(
 
 
 @asynccontextmanager
-async def admin(settings: Settings, store: Store, mpesa: MpesaService) -> AsyncIterator[None]:
+async def admin(settings: Settings, health: Health, mpesa: MpesaService) -> AsyncIterator[None]:
     """Serve the operator."""
     secret = settings.admin.cron_secret
     cron = Cron(mpesa.refresh_access_tokens, None if secret is None else secret.get_secret_value())
-    async with listening(build_admin({"database": store.ping}, cron), settings.admin.listen):
+    async with listening(build_admin(health, cron), settings.admin.listen):
         yield
+
+
+class Opened:
+    """Which doors are open."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = names
+        self._open: set[str] = set()
+
+    @asynccontextmanager
+    async def door(self, name: str, door: AbstractAsyncContextManager[None]) -> AsyncIterator[None]:
+        """Keep this door open until the block ends."""
+        async with door:
+            self._open.add(name)
+            try:
+                yield
+            finally:
+                self._open.discard(name)
+
+    def checks(self) -> dict[str, Check]:
+        """Return for each door what raises `Closed` while it is not open."""
+        return {name: partial(self._check, name) for name in self._names}
+
+    async def _check(self, name: str) -> None:
+        if name not in self._open:
+            raise Closed(name)

@@ -78,7 +78,7 @@ def wired(
         vouchers=kept.vouchers, seats=kept.seats, router=router, usage=usage, clock=clock
     )
     vouchers = Worker("voucher", kept.vouchers, access.pay, clock)
-    clerk, asker = Clerk(vouchers.idle), Clerk(vouchers.idle)
+    clerk, asker = Clerk("clerk", vouchers.idle), Clerk("asker", vouchers.idle)
     settlement = Settlement(
         payments=kept.payments,
         vouchers=kept.vouchers,

@@ -18,6 +18,7 @@ _GROUPS = {
     "backup": "backup",
     "c2b": "c2b",
     "db": "db",
+    "debts": "debts",
     "initiations": "lists",
     "payments": "payments",
     "provision": "provision",

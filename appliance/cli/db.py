@@ -18,6 +18,7 @@ from appliance.store.hold import alone
 from appliance.store.migrations import Change, Migrations
 from appliance.store.move import Moved, NotMoved, move, put_away
 from appliance.store.open import EMBEDDED, SPOOL_FILE, opened
+from appliance.store.records import Books, books
 from appliance.store.schema import COLLECTIONS
 from appliance.store.seed import seed
 from appliance.store.sqlite import SqliteStore
@@ -87,6 +88,8 @@ def status(config: Path | None, *, as_json: bool) -> None:
     pending = found["migrations"]["pending"]
     names = ", ".join(f"{name} ({count})" for name, count in pending.items())
     click.echo("pending migrations: " + (f"{names}, run: db migrate" if names else "none"))
+    for name, unreadable in found["unreadable"].items():
+        click.echo(f"{name}: this version cannot read {' '.join(unreadable)}")
 
 
 @db.command("move")
@@ -201,7 +204,21 @@ async def _status(loaded: settings.Settings) -> dict[str, Any]:
             },
             "indexesOk": not any(shelf.missing for shelf in shelves.values()),
             "migrations": {"applied": await migrations.applied(), "pending": dict(pending)},
+            "unreadable": await _unreadable(books(store)),
         }
+
+
+async def _unreadable(kept: Books) -> dict[str, list[str]]:
+    """Return by collection what this version cannot read; other programs' logs are their own."""
+    ours = {
+        "paybills": await kept.paybills.unreadable(),
+        "plans": await kept.plans.unreadable(),
+        "payments": await kept.payments.unreadable(),
+        "vouchers": await kept.vouchers.unreadable(),
+        "routers": await kept.routers.unreadable(),
+        "users": await kept.users.unreadable(),
+    }
+    return {name: found for name, found in ours.items() if found}
 
 
 async def seeded(loaded: settings.Settings, file: Path) -> dict[str, int]:

@@ -7,7 +7,7 @@ from enum import StrEnum
 # Long enough for a slow router, short enough that a killed process is made good within a minute.
 LEASE = timedelta(seconds=40)
 LONGEST_PUT_OFF = timedelta(hours=1)
-"""No try that failed puts the next one off for longer."""
+"""No try that failed puts the next one off for longer: a later version may know what to do."""
 
 
 class Kind(StrEnum):
@@ -36,6 +36,16 @@ class Owed:
     last_error: str | None = None
     since: datetime | None = None
     """When it came about, where those who wait for one thing are served in that order."""
+    parked_at: datetime | None = None
+    """Since when nobody can pay it as it stands: a person should look."""
+
+    def __post_init__(self) -> None:
+        """Refuse what a database may hold and no worker could reckon with."""
+        times = (self.at, self.lease_until or self.at, self.since or self.at)
+        if not all(isinstance(time, datetime) for time in (*times, self.parked_at or self.at)):
+            raise TypeError("a debt's time is no time")
+        if not isinstance(self.attempts, int):
+            raise TypeError("a debt's attempts are no number")
 
     def leased(self, now: datetime) -> "Owed":
         """Return the debt as taken by one worker; a dead worker's lease runs out by itself."""
@@ -49,7 +59,12 @@ class Owed:
         """
         if self.lease_until != lease:
             return self
-        return replace(self, at=until, lease_until=None, last_error=error[:200])
+        return replace(self, at=until, lease_until=None, last_error=error[:200], parked_at=None)
+
+    def parked(self, lease: datetime | None, now: datetime, error: str) -> "Owed":
+        """Return the debt put aside for a person to look at; only the lease's holder may."""
+        aside = self.put_off(lease, now + LONGEST_PUT_OFF, error)
+        return aside if aside is self else replace(aside, parked_at=self.parked_at or now)
 
     def brought_back(self, now: datetime, latest: datetime) -> "Owed":
         """Return the debt as due now where it lies after `latest`: nobody means it to wait so."""

@@ -65,6 +65,8 @@ class Unstorable(StoreUnavailable):
 class Unreadable(ApplianceError):
     """A stored document is not of a shape that this version knows."""
 
+    code = "unreadable"
+
 
 class GatewayRefused(ApplianceError):
     """M-Pesa said no and nothing was started; `reason` names the customer's sentence."""

@@ -205,11 +205,11 @@ class Payment:
             paid_at=self.paid_at or now,
         )
 
-    def not_needed(self, voucher_id: str) -> "Payment":
+    def not_needed(self, voucher_id: str, reason: str = "paid_already") -> "Payment":
         """Return the payment after this voucher of it went to another: a person decides."""
         if self.state is not State.PAID or self.voucher_id != voucher_id:
             return self
-        return replace(self, state=State.UNMATCHED, reason="paid_already")
+        return replace(self, state=State.UNMATCHED, reason=reason)
 
     def returned(self, note: str) -> "Payment":
         """Return the payment after a person gave the money back."""

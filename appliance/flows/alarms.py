@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 
 from appliance.domain.errors import RouterRefused, RouterUnreachable
+from appliance.domain.health import RouterHealth
 from appliance.ports import Router
 
 log = logging.getLogger(__name__)
@@ -16,6 +17,8 @@ class Alarms:
     router: Router
     standing: tuple[str, ...] = ()
     """What was wrong at the last look."""
+    health: RouterHealth | None = None
+    """What the router said of itself then; None where it said nothing."""
 
     async def look(self) -> tuple[str, ...]:
         """Log what is wrong now, and once that nothing is any more."""
@@ -28,6 +31,7 @@ class Alarms:
         return found
 
     async def _found(self) -> tuple[str, ...]:
+        self.health = None
         try:
             health = await self.router.health()
         except RouterUnreachable as error:
@@ -35,4 +39,5 @@ class Alarms:
         except RouterRefused as error:
             return (f"it does not say how it is, {error}",)
         log.debug("router %s", health)
+        self.health = health
         return tuple(health.alarms())

@@ -10,7 +10,14 @@ from functools import partial
 from appliance.domain import accounts
 from appliance.domain.debts import LEASE
 from appliance.domain.devices import Device, Reading, Session
-from appliance.domain.errors import ClockInDoubt, Conflict, RouterRefused, RouterUnreachable
+from appliance.domain.errors import (
+    ClockInDoubt,
+    Conflict,
+    RouterRefused,
+    RouterUnreachable,
+    StoreUnavailable,
+    Unreadable,
+)
 from appliance.domain.homing import used_elsewhere
 from appliance.domain.vouchers import State, Voucher
 from appliance.flows.access import Access
@@ -133,7 +140,10 @@ class Drift:
 
     async def _gone(self, repairs: Repairs, counted: Counted, name: str) -> None:
         """Have a user that no longer buys time here off the router."""
-        voucher = await self.vouchers.find("code", name)
+        try:
+            voucher = await self.vouchers.find("code", name)
+        except Unreadable:
+            voucher = None  # it may buy time by a later version's rules
         if voucher is None:
             repairs.unknown += 1
         elif voucher.router_id != self.router_id:
@@ -172,9 +182,14 @@ async def _tried(repairs: Repairs, step: Callable[[], Awaitable[None]]) -> bool:
     except RouterUnreachable:
         repairs.failed += 1
         return False
-    except (RouterRefused, Conflict, ClockInDoubt) as error:
+    except (RouterRefused, Conflict, ClockInDoubt, Unreadable) as error:
         repairs.failed += 1
         log.warning("one voucher not put right code=%s", error.code)
+    except StoreUnavailable:
+        raise
+    except Exception:
+        repairs.failed += 1
+        log.exception("one voucher not put right, this is a bug")
     return True
 
 

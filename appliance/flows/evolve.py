@@ -15,6 +15,8 @@ _ROUNDS = 20
 class Missing(ApplianceError):
     """A document that another one names is not there."""
 
+    code = "missing"
+
 
 async def evolve(
     records: Records[R],

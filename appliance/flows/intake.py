@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from appliance.domain import debts
 from appliance.domain.errors import ApplianceError, Duplicate, StoreUnavailable, Unstorable
 from appliance.domain.records import Spooled, WebhookLog
-from appliance.ports import Clock, Handover, Payments, Spool, WebhookLogs
+from appliance.ports import Beat, Clock, Handover, Payments, Spool, Watched, WebhookLogs
 
 log = logging.getLogger(__name__)
 
@@ -53,19 +53,21 @@ class Intake:
         await self.spool.keep(webhook, token_hash)
         return True
 
-    async def run(self) -> None:
+    async def run(self, watched: Watched) -> None:
         """Drain for ever; what was put aside is tried again once."""
         if self.spool is None:
             return
+        beat = watched("intake")
         try:
             await self.spool.unpark()
         except StoreUnavailable as error:
             log.error("the spool cannot be used why=%s", error)
         while True:
-            if not await self.drain():
+            beat()
+            if not await self.drain(beat):
                 await asyncio.sleep(_LOOK_EVERY)
 
-    async def drain(self) -> bool:
+    async def drain(self, beat: Beat = lambda: None) -> bool:
         """Move the calls that have waited longest, in their order; say whether any went."""
         if self.spool is None or not self.spool.waiting:
             return False
@@ -75,6 +77,7 @@ class Intake:
                 for call in await self.spool.oldest(_BATCH):
                     moved = await self._moved(self.spool, call)
                     gone += [call.place] if moved else []
+                    beat()  # however slow the database
             finally:
                 # Not one by one: each is a write to the disk, and one that comes again is met.
                 if gone:

@@ -124,10 +124,14 @@ class Matching:
         return await self._for_a_person(money, await self._why(money, plans))
 
     async def _for_a_person(self, money: Received, reason: str) -> tuple[str, Payment]:
-        account = await self.lookup.account(money)
+        try:
+            account = await self.lookup.account(money)
+        except Unreadable:
+            account = None
         payment = replace(self._unasked(money, account or money.short_code), reason=reason)
+        kept = await self._keep(payment, "unmatched")
         log.warning("money waits for a person payment=%s why=%s", payment.id, reason)
-        return await self._keep(payment, "unmatched")
+        return kept
 
     async def _why(self, money: Received, plans: list[Plan]) -> str:
         named = await self.lookup.named(money.reference)

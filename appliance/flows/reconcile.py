@@ -91,6 +91,9 @@ class Reconcile:
         except ApplianceError as error:
             log.error("a listed payment is not settled code=%s why=%s", error.code, error)
             return False
+        except Exception:
+            log.exception("a listed payment is not settled, this is a bug")
+            return False
         if decision == "already_known":
             return False
         log.warning("nobody told of this payment=%s decision=%s", payment.id, decision)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from appliance.domain.devices import Entry, Reading, Session
-from appliance.domain.errors import RouterRefused, RouterUnreachable
+from appliance.domain.errors import RouterRefused, RouterUnreachable, StoreUnavailable
 from appliance.domain.vouchers import State, Voucher
 from appliance.flows.evolve import evolve
 from appliance.ports import Clock, Router, Vouchers
@@ -55,7 +55,7 @@ class Usage:
         try:
             async with self.turn:
                 counted = await self._read()
-                after = [await self._count(voucher, counted) for voucher in metered]
+                after = await self._count_all(metered, counted)
         except (RouterUnreachable, RouterRefused) as error:
             log.warning("usage not read code=%s", error.code)
             return 0
@@ -68,9 +68,8 @@ class Usage:
         """
         async with self.turn:
             counted = await self._read()
-            for voucher in await self._running():
-                if voucher.metered:
-                    await self._count(voucher, counted)
+            metered = [voucher for voucher in await self._running() if voucher.metered]
+            await self._count_all(metered, counted)
         return counted
 
     async def of_one(self, voucher: Voucher) -> tuple[Voucher, Reading] | None:
@@ -83,6 +82,18 @@ class Usage:
     async def _running(self) -> list[Voucher]:
         found = await self.vouchers.page("status", State.ACTIVE.value, MOST)
         return [voucher for voucher in found if voucher.router_id == self.router_id]
+
+    async def _count_all(self, metered: list[Voucher], counted: Counted) -> list[Voucher]:
+        """Count each; one that cannot be counted holds up no other."""
+        after = []
+        for voucher in metered:
+            try:
+                after.append(await self._count(voucher, counted))
+            except StoreUnavailable:
+                raise
+            except Exception:
+                log.exception("usage not counted voucher=%s", voucher.id)
+        return after
 
     async def _count(self, voucher: Voucher, counted: Counted) -> Voucher:
         """Return the voucher after its reading; one that is over falls due to be cut at once."""

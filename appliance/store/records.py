@@ -2,6 +2,7 @@
 
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
@@ -23,9 +24,11 @@ _RECENT = 512
 _EVER = datetime(9999, 1, 1, tzinfo=UTC)
 # A later version on another box may read it, and its customer waits: not for too long.
 _PARKED = timedelta(minutes=10)
-_MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError)
+_MISSHAPEN = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 R = TypeVar("R", bound=Record)
+Observer = Callable[[Record | None, Record], None]
+"""Is told of every write that was made: what was there, if anything, and what is there now."""
 
 
 class StoredRecords(Generic[R]):
@@ -37,12 +40,14 @@ class StoredRecords(Generic[R]):
         collection: schema.Collection,
         kind: type[R],
         scope: str | None = None,
+        observe: Observer | None = None,
     ) -> None:
         """Take what `due` is limited to, where several boxes share the collection."""
         self._store = store
         self._name = collection.name
         self._kind = kind
         self._scope = scope
+        self._observe = observe
         self._guards = collection.guards
         self._unreadable: set[str] = set()
         self._recent: OrderedDict[str, R] = OrderedDict()
@@ -50,7 +55,7 @@ class StoredRecords(Generic[R]):
     async def insert(self, record: R) -> R:
         """Store a new record."""
         await self._store.insert(self._name, codec.document(record))
-        return self._seen(record)
+        return self._stored(None, record)
 
     async def get(self, record_id: str) -> R | None:
         """Return the record with this id."""
@@ -69,7 +74,7 @@ class StoredRecords(Generic[R]):
         if found is None:
             return None
         try:
-            return self._seen(codec.record(self._kind, found))
+            return self._seen(self._read(found))
         except _MISSHAPEN as error:
             raise Unreadable(f"{self._name} {found['_id']}") from error
 
@@ -82,7 +87,7 @@ class StoredRecords(Generic[R]):
         when = {"version": before.version or None} | guarded
         self._recent.pop(before.id, None)
         await self._store.change(self._name, before.id, changes, when)
-        return self._seen(newer)
+        return self._stored(before, newer)
 
     async def due(self, now: datetime, limit: int) -> list[R]:
         """Return records whose debt is due; what cannot be read is parked, out of their way."""
@@ -103,15 +108,42 @@ class StoredRecords(Generic[R]):
         """Return records with this value, the newest first."""
         return self._readable(await self._store.page(self._name, index, value, limit))
 
+    def _read(self, document: Document) -> R:
+        record = codec.record(self._kind, document)
+        if not isinstance(record.version, int):
+            raise TypeError("a version is a number")
+        return record
+
+    async def unreadable(self) -> list[str]:
+        """Return the ids of what this version cannot read; every document is looked at."""
+        found = []
+        async for document in self._store.every(self._name):
+            try:
+                self._read(document)
+            except _MISSHAPEN:
+                found.append(str(document["_id"]))
+        return found
+
     async def _park(self, document: Document, now: datetime) -> bool:
         """Put a debt off with its reason, unless who can read it was faster."""
-        later = {"owed.at": now + _PARKED, "owed.lastError": "unreadable"}
+        since = codec.at(document, "owed.parkedAt") or now
+        later = {
+            "owed.at": now + _PARKED,
+            "owed.lastError": Unreadable.code,
+            "owed.parkedAt": since,
+            "owed.leaseUntil": None,
+        }
         as_read = {"owed.at": codec.at(document, "owed.at"), "version": document.get("version")}
         try:
             await self._store.change(self._name, str(document["_id"]), later, as_read)
         except Conflict:
             return False
         return True
+
+    def _stored(self, before: R | None, after: R) -> R:
+        if self._observe is not None:
+            self._observe(before, after)
+        return self._seen(after)
 
     def _seen(self, record: R) -> R:
         self._recent[record.id] = record
@@ -125,7 +157,7 @@ class StoredRecords(Generic[R]):
         found = []
         for document in documents:
             try:
-                found.append(codec.record(self._kind, document))
+                found.append(self._read(document))
             except _MISSHAPEN:
                 if document["_id"] not in self._unreadable:
                     self._unreadable.add(document["_id"])
@@ -158,14 +190,14 @@ class Books:
     spool: Spool | None = None
 
 
-def books(store: Store, router_id: str | None = None) -> Books:
+def books(store: Store, router_id: str | None = None, observe: Observer | None = None) -> Books:
     """Open every collection on this store; only this router's vouchers ever fall due."""
     return Books(
-        payments=StoredRecords(store, schema.PAYMENTS, Payment),
-        vouchers=StoredRecords(store, schema.VOUCHERS, Voucher, scope=router_id),
+        payments=StoredRecords(store, schema.PAYMENTS, Payment, observe=observe),
+        vouchers=StoredRecords(store, schema.VOUCHERS, Voucher, router_id, observe),
         seats=StoredRecords(store, schema.SEATS, Seat),
         initiations=StoredRecords(store, schema.INITIATIONS, Initiation),
-        webhooks=StoredRecords(store, schema.WEBHOOKS, WebhookLog),
+        webhooks=StoredRecords(store, schema.WEBHOOKS, WebhookLog, observe=observe),
         paybills=StoredRecords(store, schema.PAYBILLS, Paybill),
         plans=StoredRecords(store, schema.PLANS, Plan),
         users=StoredRecords(store, schema.USERS, User),

@@ -20,6 +20,7 @@ from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
 from appliance.domain.records import Initiation, InitiationStatus, WebhookLog, WebhookMetadata
 from appliance.domain.vouchers import Voucher
+from appliance.store import codec
 from appliance.store.open import opened
 from appliance.store.port import Store
 from appliance.store.records import books
@@ -269,24 +270,37 @@ async def test_a_document_that_cannot_be_read_hides_no_other(store: Store) -> No
         await vouchers.get(broken.id)
 
 
+UNREADABLE: dict[str, object] = {
+    "status": "of a later version",
+    "owed.attempts": "many",
+    "owed.leaseUntil": "noon",
+    "version": "first",
+    "plan": 7,
+    "plan.durationSeconds": 10**18,
+}
+
+
 async def test_debts_that_cannot_be_read_starve_no_other_and_say_why(store: Store) -> None:
     vouchers = books(store).vouchers
-    broken = []
-    for place in range(5):
+    broken, before = [], {}
+    for place, (path, strange) in enumerate(UNREADABLE.items()):
         owed = Owed(Kind.GRANT, NOON - timedelta(hours=1))
         broken.append(replace(voucher(f"AAA3AAA3A{place}"), owed=owed))
+        before[broken[-1].id] = {path: codec.at(codec.document(broken[-1]), path)}
         await vouchers.insert(broken[-1])
-        await store.change("vouchers", broken[-1].id, {"status": "of a later version"}, {})
+        await store.change("vouchers", broken[-1].id, {path: strange}, {})
     await vouchers.insert(replace(voucher("BBB3BBB3BB"), owed=Owed(Kind.GRANT, NOON)))
     assert [v.code for v in await vouchers.due(NOON, 2)] == ["BBB3BBB3BB"]
-    for unreadable in broken:
+    for unreadable, (path, strange) in zip(broken, UNREADABLE.items(), strict=True):
         document = await store.get("vouchers", "_id", unreadable.id)
         assert document is not None
         assert document["owed"]["lastError"] == "unreadable"
+        assert document["owed"]["parkedAt"] == NOON
         assert NOON < document["owed"]["at"] <= NOON + timedelta(hours=1)
-        assert document["status"] == "of a later version"
-        assert "version" not in document  # a box that can read it is not disturbed
-        await store.change("vouchers", unreadable.id, {"status": "paid"}, {})
+        # A box that can read it is not disturbed.
+        assert codec.at(document, path) == (None if path == "owed.leaseUntil" else strange)
+        assert path == "version" or "version" not in document
+        await store.change("vouchers", unreadable.id, before[unreadable.id], {})
     found = await vouchers.due(NOON + timedelta(hours=1), 10)
     assert {v.code for v in found} == {v.code for v in broken} | {"BBB3BBB3BB"}
 

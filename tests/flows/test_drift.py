@@ -57,6 +57,17 @@ async def test_what_ended_but_is_still_there_is_cut_off(box: Box) -> None:
     assert not box.on_router(voucher)
 
 
+async def test_a_voucher_that_cannot_be_read_stays_on_the_router_and_holds_up_no_other(
+    box: Box,
+) -> None:
+    strange, lost = await box.online(box.device(5)), await box.online(box.device(6))
+    box.store.collections["vouchers"][strange.id]["status"] = "of a later version"
+    await box.api.cut(lost.code)
+    assert await box.drift.repair() == Repairs(put_back=1, unknown=1)
+    assert box.on_router(strange)
+    assert box.on_router(lost)
+
+
 async def test_a_running_voucher_that_owes_no_end_gets_it_back(box: Box) -> None:
     device = box.device()
     voucher = await box.online(device)

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from appliance import worker
+from appliance.app.notify import Supervisor
+from appliance.app.watchdog import Watchdog
 from appliance.domain import ids
 from appliance.domain.vouchers import Voucher, drawn_up
 from appliance.flows.access import Access
@@ -97,8 +99,13 @@ def told(caplog: pytest.LogCaptureFixture) -> Counter[str]:
 def run(shop: Shop, lasts: timedelta, after: timedelta) -> datetime:
     """Sell through an outage that has begun, let it end, and return when it did."""
 
+    watched = Watchdog(Supervisor({})).loop
+
     async def story() -> datetime:
-        working = [asyncio.create_task(shop.worker.run()), asyncio.create_task(shop.look_after())]
+        working = [
+            asyncio.create_task(shop.worker.run(watched)),
+            asyncio.create_task(shop.look_after()),
+        ]
         await sell_for(shop, lasts)
         shop.ways.api_out = shop.ways.ssh_out = False
         back = shop.clock.now()
@@ -136,6 +143,7 @@ def test_after_a_day_without_any_way_everybody_is_served_in_order_and_has_all_th
     shop: Shop, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "_LOOK_EVERY", 30.0)
+    monkeypatch.setattr(worker.rounds, "_LONGEST_IDLE", 3600.0)
     shop.ways.api_out = shop.ways.ssh_out = True
     with caplog.at_level("INFO"):
         back = run(shop, DAY, 2 * MINUTE)

@@ -7,13 +7,14 @@ from decimal import Decimal
 
 import pytest
 
-from appliance.domain.errors import Duplicate, GatewayUnavailable
+from appliance.domain.errors import Duplicate, GatewayUnavailable, Unreadable
 from appliance.domain.evidence import Received, Source
 from appliance.domain.payments import UNDECIDED_FOR, Payment, State
 from appliance.domain.vouchers import State as VoucherState
 from appliance.flows.evolve import load
 from appliance.flows.inbox import C2B_CONFIRMATION
 from appliance.flows.progress import Progress, Watch
+from appliance.store.debts import Debts
 from tests.mpesa_truth import named
 from tests.story import PHONES, Story
 
@@ -181,6 +182,38 @@ async def test_money_that_named_an_unreadable_document_waits_for_a_person() -> N
     news = replace(money(told, PHONES[0]), reference=purchase.voucher_code)
     decision, kept = await told.matching.arrived(news)
     assert (decision, kept.reason) == ("unmatched", "unreadable")
+
+
+async def test_a_confirmation_whose_receipt_an_unreadable_document_holds_is_parked_and_shown() -> (
+    None
+):
+    told = await story("paybill")
+    purchase = await bought(told)
+    await told.decide(0, 0)
+    await told.callback(0)
+    await told.work()
+    told.store.collections["payments"][purchase.id]["status"] = "of another program"
+    with pytest.raises(Unreadable):
+        await told.confirmation(0, "whole")
+    for _ in range(2):
+        told.clock.pass_by(timedelta(hours=1))
+        await told.work()
+    (debt,) = await Debts(told.store, "router").outstanding(told.clock.now())
+    assert (debt.collection, debt.kind) == ("webhook_logs", "settle")
+    assert debt.last_error == f"unreadable payments {purchase.id}"
+    assert debt.parked_at is not None
+    told.store.collections["payments"][purchase.id]["status"] = "paid"
+    told.clock.pass_by(timedelta(hours=1))
+    await told.work()
+    await told.work()  # the books come after the gates
+    assert await Debts(told.store, "router").outstanding(told.clock.now()) == []
+
+
+async def test_money_to_an_account_that_cannot_be_read_waits_for_a_person() -> None:
+    told = await story("paybill")
+    told.store.collections["paybills"]["p"]["paybillInfo"] = {"number": told.mpesa.short_code}
+    decision, kept = await told.matching.arrived(money(told, PHONES[0]))
+    assert (decision, kept.reason, kept.state) == ("unmatched", "unreadable", State.UNMATCHED)
 
 
 async def test_what_gave_its_receipt_away_in_vain_has_it_back_when_the_news_comes_again() -> None:

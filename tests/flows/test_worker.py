@@ -1,5 +1,6 @@
 """The worker on every store, with time moved by hand."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,7 +8,7 @@ import pytest
 
 from appliance.domain import debts
 from appliance.domain.debts import Kind, Owed
-from appliance.domain.errors import DeviceAbsent, RouterRefused, RouterUnreachable
+from appliance.domain.errors import DeviceAbsent, RouterRefused, RouterUnreachable, Unreadable
 from appliance.domain.vouchers import Voucher
 from appliance.flows.evolve import Missing
 from appliance.store.port import Store
@@ -22,7 +23,7 @@ class Payer:
 
     def __init__(self, vouchers: StoredRecords[Voucher]) -> None:
         self.vouchers = vouchers
-        self.failures: dict[str, Exception] = {}
+        self.failures: dict[str, BaseException] = {}
         self.paid: list[str] = []
 
     async def pay(self, record: Voucher) -> None:
@@ -75,18 +76,46 @@ async def test_a_debt_is_put_off_with_its_reason_and_paid_later(
     assert payer.paid == ["AAA3AAA3AA"]
 
 
-@pytest.mark.parametrize("failure", [ZeroDivisionError("bug"), Missing("gone")])
-async def test_a_poisoned_debt_is_parked_and_the_others_are_served(
-    worker: Worker[Voucher], payer: Payer, clock: HandClock, failure: Exception
+@pytest.mark.parametrize(
+    ("failure", "why"),
+    [
+        (ZeroDivisionError("bug"), "bug: ZeroDivisionError"),
+        (asyncio.CancelledError(), "bug: CancelledError"),
+        (Missing("gone"), "missing gone"),
+        (Unreadable("payments 7"), "unreadable payments 7"),
+    ],
+)
+async def test_a_poisoned_debt_is_parked_with_its_reason_and_the_others_are_served(
+    worker: Worker[Voucher], payer: Payer, clock: HandClock, failure: BaseException, why: str
 ) -> None:
     await owe(payer, clock, "AAA3AAA3AA", "BBB3BBB3BB")
     payer.failures["AAA3AAA3AA"] = failure
+    first = clock.now()
     assert await worker.step()
     assert payer.paid == ["BBB3BBB3BB"]
     clock.pass_by(timedelta(minutes=59))
     assert not await worker.step()
     clock.pass_by(timedelta(minutes=2))
     assert await worker.step()
+    parked = await payer.vouchers.find("code", "AAA3AAA3AA")
+    assert parked is not None
+    assert parked.owed is not None
+    assert (parked.owed.parked_at, parked.owed.last_error) == (first, why)
+
+
+async def test_a_parked_debt_that_can_be_paid_again_waits_for_nobody(
+    worker: Worker[Voucher], payer: Payer, clock: HandClock
+) -> None:
+    await owe(payer, clock, "AAA3AAA3AA")
+    payer.failures["AAA3AAA3AA"] = Missing("gone")
+    await worker.step()
+    payer.failures["AAA3AAA3AA"] = RouterUnreachable("away")
+    clock.pass_by(timedelta(hours=1))
+    await worker.step()
+    waiting = await payer.vouchers.find("code", "AAA3AAA3AA")
+    assert waiting is not None
+    assert waiting.owed is not None
+    assert waiting.owed.parked_at is None
 
 
 async def test_a_batch_of_debts_that_cannot_be_read_holds_no_other_up(

@@ -2,20 +2,27 @@
 
 `DIE_AT=n` in the environment kills the process with SIGKILL at the n-th boundary it crosses: just
 before or just after a write to the database, a command to the router or a request to Daraja.
+`LOOP=dies|leaves|hangs|blocks` breaks the loop that looks for what vouchers owe, and makes the
+watchdog impatient; `LOOP=` alone only makes it impatient.
 """
 
+import asyncio
 import os
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-from appliance import worker
+from appliance import scheduler, worker
+from appliance.app import watchdog
 from appliance.cli import main
 from appliance.domain import debts, payments
 from appliance.mpesa import client, tokens
+from appliance.ports import Beat
 from appliance.router import patience, pool
 from appliance.store.records import StoredRecords
+from appliance.worker import Worker, rounds
 
 _crossed = 0
 
@@ -51,8 +58,36 @@ def _hasten() -> None:
     tokens._FETCH_WITHIN = 0.8
 
 
+def _break_a_loop(how: str) -> None:
+    watchdog._LATE, watchdog._STUCK, watchdog._LOOK_EVERY = 1.5, 3.0, 0.2
+    rounds._LONGEST_IDLE = scheduler.BEAT_EVERY_SECONDS = 0.2  # type: ignore[assignment]
+    scheduler.LOOK_AT_CLOCK_EVERY_SECONDS = 1
+    look = Worker._look
+
+    async def broken(self: Worker[Any], beat: Beat) -> None:
+        if self._name != "voucher":
+            await look(self, beat)
+        await asyncio.sleep(0.5)
+        match how:
+            case "dies":
+                raise ZeroDivisionError
+            case "leaves":
+                raise asyncio.CancelledError
+            case "hangs":
+                await asyncio.Event().wait()
+            case "blocks":
+                time.sleep(60)  # noqa: ASYNC251
+            case _:
+                raise ValueError(how)
+
+    if how:
+        Worker._look = broken  # type: ignore[method-assign]
+
+
 if __name__ == "__main__":
     _hasten()
+    if (how := os.environ.get("LOOP")) is not None:
+        _break_a_loop(how)
     if os.environ.get("DIE_AT"):
         for owner, name in (
             (StoredRecords, "insert"),

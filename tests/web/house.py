@@ -15,6 +15,8 @@ from aiohttp import web
 
 from appliance import app, settings
 from appliance.app import doors
+from appliance.app.notify import Supervisor
+from appliance.app.watchdog import Watchdog
 from appliance.sandbox import config
 from appliance.sandbox.addresses import Ports
 from appliance.sandbox.neighbours import Neighbours, neighbours
@@ -84,11 +86,15 @@ async def _lived_in(folder: Path, built: Future[House], over: threading.Event) -
     pages = render_pages(chosen.portal.public_url)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(doors, "listening", watched)
-        async with neighbours(ports, pages, autopay=0.05) as near, app.started(chosen) as workers:
+        watchdog = Watchdog(Supervisor({}))
+        async with (
+            neighbours(ports, pages, autopay=0.05) as near,
+            app.started(chosen, watchdog) as workers,
+        ):
             async with httpx.AsyncClient() as device:  # the router has to have seen it
                 await device.get(f"http://127.0.0.1:{ports.router_web}/generate_204")
             loops = [
-                asyncio.create_task(loop.run())
+                asyncio.create_task(loop.run(watchdog.loop))
                 for loop in (workers.webhooks, workers.payments, workers.vouchers, workers.clerk)
             ]
             built.set_result(House(chosen, applications, near))

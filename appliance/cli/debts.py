@@ -1,0 +1,102 @@
+"""`appliance debts`: what the box still owes though its time has come, and what it cannot pay."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from appliance import app, settings
+from appliance.cli.running import config_option, json_option, once
+from appliance.domain.errors import Unreadable
+from appliance.flows.give_up import GiveUp
+from appliance.store.debts import Debt, Debts
+from appliance.store.records import books
+
+_COLUMNS = ("id", "in", "kind", "state", "since", "attempts", "nextTry", "lastError")
+
+
+@click.group()
+def debts() -> None:
+    """Look at what waits or is parked, try it again, or end it."""
+
+
+@debts.command("list")
+@config_option
+@click.option("--parked", is_flag=True, help="Only what waits for a person.")
+@json_option
+def list_debts(config: Path | None, *, parked: bool, as_json: bool) -> None:
+    """List what waits and what is parked, the oldest first; what is only planned is not shown."""
+    loaded = settings.load(config)
+
+    async def work() -> list[Debt]:
+        async with app.open_store(loaded) as store:
+            return await Debts(store, loaded.router.id).outstanding(datetime.now(UTC))
+
+    found = [_shown(debt) for debt in once(work()) if debt.parked_at is not None or not parked]
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for shown in found:
+        click.echo("  ".join(str(shown[name] or "-") for name in _COLUMNS))
+
+
+@debts.command("retry")
+@click.argument("record_id", metavar="ID")
+@config_option
+def retry(record_id: str, config: Path | None) -> None:
+    """Have the running daemon try a debt again at once."""
+    loaded = settings.load(config)
+
+    async def work() -> Debt:
+        async with app.open_store(loaded) as store:
+            return await Debts(store, loaded.router.id).retry(record_id, datetime.now(UTC))
+
+    debt = once(work())
+    click.echo(f"{debt.collection} {debt.id} is tried again now")
+
+
+@debts.command("give-up")
+@click.argument("record_id", metavar="ID")
+@config_option
+def give_up(record_id: str, config: Path | None) -> None:
+    """End a parked debt where nobody loses by it: money is kept for a person to decide about."""
+    loaded = settings.load(config)
+
+    async def work() -> str:
+        async with app.open_store(loaded) as store:
+            kept = books(store)
+            giving_up = GiveUp(
+                webhooks=kept.webhooks, payments=kept.payments, vouchers=kept.vouchers
+            )
+            return await giving_up.debt(record_id)
+
+    try:
+        click.echo(once(work()))
+    except Unreadable as error:
+        raise click.ClickException(f"this version cannot read it: {error}") from error
+
+
+def _shown(debt: Debt) -> dict[str, Any]:
+    return {
+        "id": debt.id,
+        "in": debt.collection,
+        "kind": debt.kind,
+        "state": _state(debt),
+        "since": _text(debt.since),
+        "attempts": debt.attempts,
+        "nextTry": _text(debt.at),
+        "parkedAt": _text(debt.parked_at),
+        "lastError": debt.last_error,
+    }
+
+
+def _state(debt: Debt) -> str:
+    if debt.being_paid:
+        return "being paid"
+    return "waiting" if debt.parked_at is None else "parked"
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
