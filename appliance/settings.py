@@ -224,6 +224,13 @@ class Backup(_Section):
         return self
 
 
+class Canary(_Section):
+    """A voucher for nobody, put on the router and taken back, to see that sales would work."""
+
+    every: int | None = Field(default=None, ge=5, le=1440)
+    """Minutes; without it none is sent by itself."""
+
+
 class Settings(_Section):
     """All of it."""
 
@@ -235,6 +242,7 @@ class Settings(_Section):
     daraja: Daraja = Daraja()
     router: Router
     backup: Backup = Backup()
+    canary: Canary = Canary()
 
     @model_validator(mode="after")
     def _fit_for_real_money(self) -> Self:

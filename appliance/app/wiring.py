@@ -201,6 +201,14 @@ def wired(
             clock=clock,
             router_id=settings.router.id,
         ),
+        canary=Canary(
+            vouchers=kept.vouchers,
+            plans=kept.plans,
+            router=router,
+            access=access,
+            clock=clock,
+            router_id=settings.router.id,
+        ),
     )
     webhooks = Worker("webhook", kept.webhooks, inbox.settle, clock)
     return flows, Workers(
