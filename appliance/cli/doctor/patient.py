@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 from appliance import app, settings
 from appliance.cli.doctor.checks import Skipped
@@ -94,8 +95,6 @@ class Patient:
         return await surveyed(self.loaded, asked, wish)
 
     async def _metrics(self) -> dict[str, dict[str, float]]:
-        from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415
-
         async with knocking_at(self.loaded.admin.listen) as http:
             try:
                 answer = await http.get("/metrics")
