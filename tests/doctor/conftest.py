@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blockbuster import BlockBuster
 
 from appliance import app, settings
 from appliance.app.notify import Supervisor
@@ -86,7 +87,9 @@ async def town(clinic: Clinic) -> AsyncIterator[Clinic]:
 
 
 @pytest.fixture
-async def alive(town: Clinic) -> AsyncIterator[Clinic]:
+async def alive(town: Clinic, no_blocking_calls: BlockBuster) -> AsyncIterator[Clinic]:
     """All of it, the daemon in this process."""
+    no_blocking_calls.deactivate()  # starting may wait for the disk
     async with app.started(town.loaded, Watchdog(Supervisor({}))):
+        no_blocking_calls.activate()
         yield town

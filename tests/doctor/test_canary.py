@@ -1,5 +1,6 @@
 """The canary: free, for nobody, and gone afterwards whatever happens to it or to its sender."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from itertools import count
@@ -128,9 +129,9 @@ async def test_the_doctor_sends_one_keeps_what_became_of_it_and_shows_it(town: C
     assert sent.status is Status.PASS
     assert not town.world.near.daraja.ledger.payments
     assert await town.one("canary") == sent
-    outcome = latest(town.world.folder)
+    outcome = await asyncio.to_thread(latest, town.world.folder)
     assert outcome is not None
-    metrics = Metrics(("api",))
+    metrics = await asyncio.to_thread(Metrics, ("api",))
     metrics.canary(outcome)
     shown = metrics.scrape().decode()
     assert "\nedge_canary_up 1.0" in shown
