@@ -4,7 +4,7 @@ VENV := .venv-dev
 PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: sandbox test nightly install-test lint bench bench-scale lock clean system
+.PHONY: sandbox test nightly chaos install-test lint bench bench-scale lock clean system
 
 sandbox:
 	./install.sh --sandbox
@@ -15,6 +15,11 @@ test: $(STAMP) system
 # A hundred times as many stories, broken messages and requests; takes more than an hour.
 nightly: $(STAMP) system
 	HYPOTHESIS_PROFILE=nightly $(PYTHON) -m pytest -n 2 --dist loadgroup --timeout 14400 tests/flows tests/web/test_described.py
+
+# Random schedules of customers and faults: `make chaos N=10000 SEED=1`; prints JSON.
+N := 1000
+chaos: $(STAMP) system
+	$(PYTHON) -m tests.chaos --count $(N) $(if $(SEED),--seed $(SEED))
 
 # A box's whole life on a fresh Debian 12: as root, some minutes, from Debian's mirror the first time.
 install-test: $(STAMP)
@@ -27,6 +32,7 @@ lint: $(STAMP) system
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(PYTHON) -m tests.provisioning.samples
+	$(PYTHON) -m tests.audit
 	shellcheck install.sh installer/*.sh .ci/run tests/system.sh tests/install/systemctl
 
 bench: $(STAMP)

@@ -27,7 +27,7 @@ EVERY = {
     "alarms": timedelta(seconds=60),
     "drift": timedelta(minutes=5),
     # Often enough that a box which is switched off every night has a backup of every day.
-    "back_up": timedelta(minutes=30),
+    "backup": timedelta(minutes=30),
     "measure": timedelta(seconds=30),
     "beat": timedelta(seconds=10),
 }
@@ -62,6 +62,21 @@ class Jobs:
     """None where no canary is sent by itself."""
 
 
+class Every(IntervalTrigger):  # type: ignore[misc] # its library has no types
+    """An interval that does not count through the turns it missed.
+
+    A clock that is put right from 1970 would have missed a hundred million of them.
+    """
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
+        """Return the next turn; after a long absence, the first from now on."""
+        following: datetime | None = super().get_next_fire_time(previous, now)
+        if previous is None or following is None or following > now:
+            return following
+        soon: datetime | None = super().get_next_fire_time(None, now)
+        return soon
+
+
 @asynccontextmanager
 async def scheduled(jobs: Jobs, watched: Watched, ran: Ran) -> AsyncIterator[None]:
     """Run every job at its time until the block ends; one failed round never stops the next."""
@@ -77,7 +92,7 @@ async def scheduled(jobs: Jobs, watched: Watched, ran: Ran) -> AsyncIterator[Non
     for name, interval in every.items():
         first = {"next_run_time": soon} if name in _SOON else {}
         jitter = _JITTER_SECONDS.get(name)
-        trigger = IntervalTrigger(seconds=interval.total_seconds(), jitter=jitter)
+        trigger = Every(seconds=interval.total_seconds(), jitter=jitter)
         scheduler.add_job(work[name], trigger, id=name, **first)
     # Once at start too: the box may have been off for long.
     scheduler.add_job(jobs.reconcile.sweep_quietly, id="first_sweep")
@@ -99,7 +114,7 @@ def _work(jobs: Jobs) -> dict[str, Callable[[], Awaitable[object]]]:
         "usage": jobs.usage.poll,
         "alarms": jobs.alarms.look,
         "drift": jobs.drift.repair,
-        "back_up": jobs.back_up,
+        "backup": jobs.back_up,
         "measure": jobs.measure,
         "canary": jobs.canary,
     }
@@ -118,7 +133,7 @@ def wake(scheduler: AsyncIOScheduler, now: datetime) -> None:
         if job.next_run_time - now > longest:
             # The interval counts from a start that is ahead now, too.
             seconds, jitter = job.trigger.interval.total_seconds(), job.trigger.jitter
-            anew = IntervalTrigger(seconds=seconds, jitter=jitter, start_date=now)
+            anew = Every(seconds=seconds, jitter=jitter, start_date=now)
             job.modify(trigger=anew, next_run_time=now)
 
 

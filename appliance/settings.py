@@ -4,6 +4,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -66,6 +68,26 @@ def _hex_secret(value: SecretStr) -> SecretStr:
     return value
 
 
+def _hex_secrets(value: SecretStr) -> SecretStr:
+    for secret in value.get_secret_value().split(","):
+        _hex_secret(SecretStr(secret.strip()))
+    return value
+
+
+def _listed(value: Any) -> Any:
+    """Return a list that an environment variable can hold too."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def _addresses(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        try:
+            ip_network(value)
+        except ValueError:
+            raise ValueError("must be IP addresses, or networks like 196.201.212.0/24") from None
+    return values
+
+
 def _fernet_keys(value: SecretStr) -> SecretStr:
     for key in value.get_secret_value().split(","):
         if not _FERNET_KEY.fullmatch(key.strip()):
@@ -108,6 +130,7 @@ def _private_key(value: SecretStr) -> SecretStr:
 
 
 Listen = Annotated[str, AfterValidator(_listen)]
+Addresses = Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_addresses)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
 
@@ -151,8 +174,23 @@ class Webhooks(_Section):
     listen: Listen = "127.0.0.1:8081"
     public_url: Annotated[str, AfterValidator(_callback_address)]
     path_secret: Annotated[SecretStr, AfterValidator(_hex_secret)]
+    previous_path_secrets: Annotated[SecretStr, AfterValidator(_hex_secrets)] | None = None
+    """Comma-separated, after a change: payments asked for before are still called back there."""
     seed_paths: bool = False
     client_ip_header: str | None = None
+    allowed_ips: Annotated[
+        tuple[str, ...], BeforeValidator(_listed), AfterValidator(_addresses)
+    ] = ()
+    """Safaricom's addresses or networks; without any, those known to this version."""
+    enforce_ips: bool = False
+    """Turn away everybody else; else it is only written down where a call came from."""
+
+    @model_validator(mode="after")
+    def _callers_are_seen(self) -> Self:
+        behind_a_tunnel = self.listen.startswith(("unix:", "127.", "localhost:", "[::1]:"))
+        if self.enforce_ips and behind_a_tunnel and not self.client_ip_header:
+            raise ValueError("client_ip_header must be set where enforce_ips is")
+        return self
 
 
 class Admin(_Section):
@@ -174,6 +212,8 @@ class Daraja(_Section):
     c2b_version: Literal["v1", "v2"] = "v2"
     connect_timeout: float = Field(default=10, gt=0, le=60)
     read_timeout: float = Field(default=30, gt=0, le=120)
+    prompts_per_minute: int = Field(default=120, gt=0)
+    """Of all customers together; Safaricom does not say how many it takes."""
 
 
 class Router(_Section):
@@ -243,6 +283,15 @@ class Settings(_Section):
     router: Router
     backup: Backup = Backup()
     canary: Canary = Canary()
+
+    def secrets(self) -> list[str]:
+        """Return every word of it that must never be written anywhere."""
+        sections = (getattr(self, name) for name in type(self).model_fields)
+        values = [value for section in sections for _, value in section]
+        found = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        uri = self.mongodb.uri
+        known = None if uri is None else urlsplit(uri.get_secret_value()).password
+        return [part.strip() for text in (*found, known or "") for part in text.split(",")]
 
     @model_validator(mode="after")
     def _fit_for_real_money(self) -> Self:

@@ -65,8 +65,7 @@ offer_router() {
 }
 
 uninstall() {
-    [ -n "$root" ] || [ "$(id -u)" -eq 0 ] || [ -n "${dry_run-}" ] ||
-        fail "Please run it as root: sudo ./install.sh --uninstall"
+    need_root
     [ -d "$etc" ] || [ -d "$base" ] || fail "Nothing is installed."
     if [ -n "$purge" ]; then confirm_purge; fi
     for unit in "$service" "$service-tunnel"; do

@@ -128,6 +128,7 @@ go_back_to() {
 }
 
 roll_back() {
+    need_root
     previous=$(readlink "$base/previous") || fail "There is no previous release."
     [ -f "$previous/.complete" ] || fail "The previous release is gone."
     last=$(current)

@@ -2,9 +2,13 @@
 # Sourced by install.sh.
 # shellcheck shell=sh disable=SC2034,SC2154 # the parts share their variables
 
-check_system() {
+need_root() {
     [ -n "$root" ] || [ -n "${dry_run-}" ] || [ "$(id -u)" -eq 0 ] ||
-        fail "Please run it as root: sudo ./install.sh"
+        fail "Please run it as root, with sudo before it."
+}
+
+check_system() {
+    need_root
     # shellcheck source=/dev/null
     os=$(. "$root/etc/os-release" && printf '%s %s' "$ID" "${VERSION_ID:-0}")
     case $os in

@@ -1,6 +1,7 @@
 """What every test stands on: no blocking call hides in the event loop, and every store is real."""
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from hypothesis import settings
 from appliance.domain.ids import new_id
 from appliance.store.open import opened
 from appliance.store.port import Store
+from tests.leaks import Eavesdropper, leaks
 from tests.memory_store import MemoryStore
 from tests.servers import Secantus
 from tests.world import Customer, World
@@ -36,6 +38,22 @@ def no_blocking_calls(request: pytest.FixtureRequest) -> Iterator[BlockBuster | 
         # pymongo looks once whether it runs in a container
         guard.functions["os.stat"].can_block_in("pool_options.py", "get_container_env_info")
         yield guard
+
+
+@pytest.fixture(scope="session")
+def eavesdropper() -> Iterator[Eavesdropper]:
+    heard, ours = Eavesdropper(), logging.getLogger("appliance")
+    logging.getLogger().addHandler(heard)
+    ours.setLevel(logging.DEBUG)
+    yield heard
+    logging.getLogger().removeHandler(heard)
+
+
+@pytest.fixture(autouse=True)
+def no_secret_in_a_log_line(eavesdropper: Eavesdropper) -> Iterator[None]:
+    eavesdropper.lines.clear()
+    yield
+    assert leaks(eavesdropper.lines) == []
 
 
 @dataclass

@@ -75,7 +75,7 @@ async def forked(
     stdout: int | None = None,
     stderr: int | None = None,
 ) -> Forked:
-    """Run `python -m module words`; streams are ours, `subprocess.PIPE` or `DEVNULL`."""
+    """Run `python -m module words`; streams are ours, `PIPE`, `DEVNULL` or a file."""
     kept = os.environ if environment is None else environment
     order = {"module": module, "words": words, "environment": dict(kept), "cwd": str(Path.cwd())}
     pipes = [_ends(wanted, number) for number, wanted in ((1, stdout), (2, stderr))]
@@ -95,7 +95,9 @@ def _ends(wanted: int | None, number: int) -> tuple[int | None, int]:
     """Return our end of a stream, if we want one, and the program's."""
     if wanted == subprocess.PIPE:
         return os.pipe()
-    return None, os.dup(number) if wanted is None else os.open(os.devnull, os.O_WRONLY)
+    if wanted == subprocess.DEVNULL:
+        return None, os.open(os.devnull, os.O_WRONLY)
+    return None, os.dup(number if wanted is None else wanted)
 
 
 async def _reader(end: int | None) -> asyncio.StreamReader | None:

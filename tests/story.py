@@ -21,13 +21,14 @@ from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout, Order
 from appliance.flows.homing import Homing
 from appliance.flows.inbox import C2B_CONFIRMATION, STK_CALLBACK, Inbox
-from appliance.flows.inquiry import Bounds, Inquiry
+from appliance.flows.inquiry import Inquiry, bounds
 from appliance.flows.lookup import Lookup
 from appliance.flows.matching import Matching
 from appliance.flows.reconcile import Reconcile
 from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
 from appliance.flows.resolve import Resolve
+from appliance.flows.restraint import restrained
 from appliance.flows.settlement import Settlement
 from appliance.flows.usage import Usage
 from appliance.flows.validation import Validation
@@ -95,6 +96,7 @@ class Story:
             "sandbox",
             InClear(),
         )
+        again, by_device = bounds(self.clock)
         self.inquiry = Inquiry(
             payments=self.books.payments,
             paybills=self.books.paybills,
@@ -111,7 +113,8 @@ class Story:
                 matching=self.matching,
                 clock=self.clock,
             ),
-            bounds=Bounds(self.clock),
+            again=again,
+            by_device=by_device,
             clock=self.clock,
             later=self.errands.append,
             token=partial(ids.signed, PATH_SECRET),
@@ -136,6 +139,7 @@ class Story:
             cashier=cashier,
             gateway=self.mpesa,
             settlement=self.settlement,
+            restraint=restrained(self.books.payments, self.books.vouchers, self.clock, 120),
             clock=self.clock,
             router_id=router_id,
         )
@@ -349,6 +353,7 @@ class Story:
         *,
         proved: bool = True,
         asked: str | None = None,
+        doubted: bool = False,
     ) -> None:
         now = self.clock.now()
         webhook = WebhookLog(
@@ -360,6 +365,7 @@ class Story:
             payment_id=payment_id,
             asked=asked,
             proved=proved,
+            doubted=doubted,
             owed=debts.owing(debts.Kind.SETTLE, now),
         )
         await self.books.webhooks.insert(webhook)

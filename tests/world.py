@@ -25,6 +25,7 @@ from appliance.store.records import books
 from appliance.store.seed import seed
 from provisioning.pages import render_pages
 from tests.forks import Forked, forked
+from tests.leaks import leaks
 from tests.servers import free_port
 
 PATIENCE = 20.0
@@ -47,6 +48,8 @@ class World:
         self.mongodb = mongodb
         self.database = database
         self.settings, self.seed = config.write(folder, self.ports, mongodb)
+        self._said = folder / "daemon.log"
+        """What the daemon logs, through all its lives."""
         self._stack = AsyncExitStack()
         self._daemon: Forked | None = None
         self._near: Neighbours | None = None
@@ -69,6 +72,9 @@ class World:
     async def close(self) -> None:
         await self.stop()
         await self._stack.aclose()
+        if await asyncio.to_thread(self._said.is_file):
+            said = await asyncio.to_thread(self._said.read_text, encoding="utf-8")
+            assert leaks(said.splitlines()) == []
 
     def store(self) -> Any:
         return opened(uri=self.mongodb, database=self.database, data_dir=self.folder)
@@ -76,13 +82,16 @@ class World:
     async def start(self, **environment: str) -> None:
         """Start the daemon and return when it is ready."""
         words = ("run", "--config", str(self.settings))
+        said = None if os.environ.get("SHOW_DAEMON") else self._said.open("ab")
         self._daemon = await forked(
             "tests.journeys.daemon",
             *words,
             stdout=subprocess.PIPE,
-            stderr=None if os.environ.get("SHOW_DAEMON") else subprocess.DEVNULL,
+            stderr=None if said is None else said.fileno(),
             environment={**os.environ, "APPLIANCE_MONGODB__DATABASE": self.database, **environment},
         )
+        if said is not None:
+            said.close()
         assert self._daemon.stdout is not None
         async with asyncio.timeout(PATIENCE):
             line = await self._daemon.stdout.readline()

@@ -114,14 +114,13 @@ async def started(
             ("webhooks", doors.webhooks(settings, kept, flows, workers, clock)),
         ):
             await stack.enter_async_context(opened_doors.door(name, door))
-        alarms = Alarms(router=router)
+        alarms = Alarms(router=router, told=lambda health: metrics.router(health, clock.now()))
         measuring = Measuring(
             metrics=metrics,
             ping=store.ping,
             debts=Debts(store, settings.router.id),
             kept=kept,
             cashier=flows.cashier,
-            alarms=alarms,
             clock=clock,
             wal=settings.appliance.data_dir / "appliance.sqlite3-wal",
             canary=partial(latest, settings.appliance.data_dir),

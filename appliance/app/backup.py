@@ -61,7 +61,7 @@ class DailyBackup:
             return
         try:
             made = await asyncio.to_thread(self._make_if_due, told.directory, told.key)
-        except ApplianceError as error:
+        except (ApplianceError, OSError) as error:
             log.error("no backup made directory=%s why=%s", told.directory, error)
             return
         if made is not None:

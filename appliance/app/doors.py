@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from ipaddress import ip_network
 
 from appliance.app.wiring import Flows, Workers
 from appliance.mpesa import MpesaService
 from appliance.ports import Clock, Router
-from appliance.settings import Settings
+from appliance.settings import Settings, Webhooks
 from appliance.store.records import Books
 from appliance.web import portal_api
 from appliance.web.admin import build_admin
+from appliance.web.callers import SAFARICOM, Callers
 from appliance.web.cron import Cron
 from appliance.web.customers import PortalDoor
 from appliance.web.health import Check, Closed, Health
@@ -23,6 +25,9 @@ from appliance.web.shelf import Shelf
 from appliance.web.visitors import Visitors
 from appliance.web.webhooks import WebhooksDoor, build_webhooks
 from provisioning.pages import render_pages
+
+_MOST_CUSTOMERS = 512
+"""Connections at once; a phone has one or two, and those of idle ones go first."""
 
 
 @asynccontextmanager
@@ -36,6 +41,7 @@ async def portal(
         cashier=flows.cashier,
         redeem=flows.redeem,
         recover=flows.recover,
+        guesses=flows.guesses,
         watch=flows.watch,
         shelf=Shelf(kept.plans),
         visitors=Visitors(router),
@@ -46,7 +52,7 @@ async def portal(
     app, grace = build_portal(door, portal_api.routes), settings.daraja.read_timeout + 2
     pages = await asyncio.to_thread(render_pages, settings.portal.public_url)
     app.add_routes(router_pages(pages))
-    async with listening(app, settings.portal.listen, grace):
+    async with listening(app, settings.portal.listen, grace, _MOST_CUSTOMERS):
         yield
 
 
@@ -61,7 +67,7 @@ async def webhooks(
         clock=clock,
         expecting=flows.inbox.expecting,
         path_secret=settings.webhooks.path_secret.get_secret_value(),
-        client_ip_header=settings.webhooks.client_ip_header,
+        callers=_callers(settings.webhooks),
         seed_paths=settings.webhooks.seed_paths,
     )
     async with listening(build_webhooks(door), settings.webhooks.listen):
@@ -75,6 +81,20 @@ async def admin(settings: Settings, health: Health, mpesa: MpesaService) -> Asyn
     cron = Cron(mpesa.refresh_access_tokens, None if secret is None else secret.get_secret_value())
     async with listening(build_admin(health, cron), settings.admin.listen):
         yield
+
+
+def _callers(webhooks: Webhooks) -> Callers:
+    retired = webhooks.previous_path_secrets
+    return Callers(
+        previous=() if retired is None else _parts(retired.get_secret_value()),
+        allowed=tuple(map(ip_network, webhooks.allowed_ips)) or SAFARICOM,
+        enforce=webhooks.enforce_ips,
+        header=webhooks.client_ip_header,
+    )
+
+
+def _parts(listed: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in listed.split(","))
 
 
 class Opened:

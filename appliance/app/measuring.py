@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from appliance.domain.canary import Outcome
 from appliance.domain.errors import ApplianceError, StoreUnavailable
 from appliance.domain.payments import NEEDS_A_PERSON
-from appliance.flows.alarms import Alarms
 from appliance.flows.cashier import Cashier
 from appliance.ports import Clock
 from appliance.store.debts import Debts
@@ -36,7 +35,6 @@ class Measuring:
     debts: Debts
     kept: Books
     cashier: Cashier
-    alarms: Alarms
     clock: Clock
     wal: Path
     canary: Callable[[], Outcome | None]
@@ -44,7 +42,6 @@ class Measuring:
 
     async def look(self) -> None:
         """Look once; while the database is away, only at what is to be seen without it."""
-        self.metrics.router(self.alarms.health, self.clock.now())
         self.metrics.memory(await to_thread(_resident_bytes))
         self.metrics.canary(await to_thread(self.canary))
         await self._spooled()

@@ -13,9 +13,10 @@ from appliance.flows.canary import Canary
 from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout
 from appliance.flows.drift import Drift
+from appliance.flows.guesses import Guesses, guesses
 from appliance.flows.homing import Homing
 from appliance.flows.inbox import Inbox
-from appliance.flows.inquiry import Bounds, Inquiry
+from appliance.flows.inquiry import Inquiry, bounds
 from appliance.flows.intake import Intake
 from appliance.flows.lookup import Lookup
 from appliance.flows.matching import Matching
@@ -24,6 +25,7 @@ from appliance.flows.reconcile import Reconcile
 from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
 from appliance.flows.resolve import Resolve
+from appliance.flows.restraint import restrained
 from appliance.flows.settlement import Settlement
 from appliance.flows.usage import Usage
 from appliance.flows.validation import Validation
@@ -53,6 +55,7 @@ class Flows:
     checkout: Checkout
     redeem: Redeem
     recover: Recover
+    guesses: Guesses
     watch: Watch
     cashier: Cashier
     inbox: Inbox
@@ -121,6 +124,7 @@ def wired(
         matching=matching,
         clock=clock,
     )
+    again, by_device = bounds(clock)
     inquiry = Inquiry(
         payments=kept.payments,
         paybills=kept.paybills,
@@ -130,7 +134,8 @@ def wired(
         lookup=lookup,
         matching=matching,
         reconcile=reconcile,
-        bounds=Bounds(clock),
+        again=again,
+        by_device=by_device,
         clock=clock,
         later=asker.later,
         token=partial(ids.signed, settings.webhooks.path_secret.get_secret_value()),
@@ -155,6 +160,9 @@ def wired(
         cashier=cashier,
         gateway=gateway,
         settlement=settlement,
+        restraint=restrained(
+            kept.payments, kept.vouchers, clock, settings.daraja.prompts_per_minute
+        ),
         clock=clock,
         router_id=settings.router.id,
     )
@@ -179,6 +187,7 @@ def wired(
         recover=Recover(
             payments=kept.payments, vouchers=kept.vouchers, redeem=redeem, inquiry=inquiry
         ),
+        guesses=guesses(clock),
         watch=Watch(payments=kept.payments, vouchers=kept.vouchers, clock=clock),
         cashier=cashier,
         inbox=inbox,

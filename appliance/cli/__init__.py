@@ -1,5 +1,6 @@
 """The operator's commands: parse, call, print. Exit codes: 0 done, 1 failed, 2 usage."""
 
+import os
 import platform
 import sys
 from importlib import import_module
@@ -61,7 +62,8 @@ def cli() -> None:
 def run(config: Path | None) -> None:
     """Run the daemon."""
     loaded = settings.load(config)
-    log.set_up(loaded.appliance.log_level)
+    log.set_up(loaded.appliance.log_level, loaded.secrets())
+    os.umask(0o077)
     until_stopped(app.run(loaded, on_ready=lambda: click.echo("ready"), config=config))
 
 

@@ -60,7 +60,7 @@ def webhooks() -> None:
 
 @webhooks.command("list")
 @config_option
-@click.option("--source", help="Only these, such as mpesa_stk_callback or mpesa_confirmation.")
+@click.option("--source", help="Only these, such as mpesa_confirmation, or refused.")
 @_limit
 @_full
 @json_option
@@ -69,7 +69,7 @@ def list_webhooks(
 ) -> None:
     """List webhooks, the newest first."""
     found = once(_newest(settings.load(config), WEBHOOKS, "source", source, limit))
-    columns = ("timestamp", "source", "status", "processingTime", "metadata")
+    columns = ("timestamp", "source", "status", "remoteIp", "listed", "processingTime", "metadata")
     _print(found, columns, full=full, as_json=as_json)
 
 

@@ -1,5 +1,6 @@
 """`appliance setup`: the settings of a new box, from what only its owner knows."""
 
+import os
 import secrets
 import socket
 import sys
@@ -25,16 +26,19 @@ _SECRETS: dict[str, Callable[[], str]] = {
     # The router learns it from `provision apply`, which makes the box's account there.
     "router.password": lambda: secrets.token_urlsafe(18),
 }
-
+"""What is made up where neither the environment nor an earlier run has it."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _asked(key: str, flag: str, says: str, **more: Any) -> Callable[[F], F]:
     """Return an option that is the environment variable of its setting, too."""
-    section, _, name = key.partition(".")
-    variable = f"APPLIANCE_{section.upper()}__{name.upper()}"
-    return click.option(flag, f"{section}_{name}", envvar=variable, help=says, **more)
+    name = key.replace(".", "_")
+    return click.option(flag, name, envvar=_variable(key), help=says, **more)
+
+
+def _variable(key: str) -> str:
+    return f"APPLIANCE_{key.upper().replace('.', '__')}"
 
 
 @click.command()
@@ -72,7 +76,7 @@ def setup(
     if file.exists():
         click.echo(f"{file} is there already")
         return
-    ask = sys.stdin.isatty() and not yes
+    ask = not yes and _somebody_is_there()
     answers = {name.replace("_", ".", 1): _answer(name, value, ask) for name, value in told.items()}
     seeded = _seed(file, seed, answers, ask=ask)
     tables = _tables(answers, appliance_data_dir, _router_id(seeded))
@@ -99,6 +103,10 @@ _QUESTIONS: dict[str, tuple[str, Callable[[], str | None]]] = {
         lambda: f"http://{socket.gethostname()}:8080",
     ),
 }
+
+
+def _somebody_is_there() -> bool:
+    return sys.stdin.isatty()
 
 
 def _answer(name: str, value: str | None, ask: bool) -> str:  # noqa: FBT001
@@ -128,7 +136,7 @@ def _tables(
 
 
 def _credentials(folder: Path, password: Path | None) -> dict[str, str]:
-    made = {name: secret() for name, secret in _SECRETS.items()}
+    made = {name: os.environ.get(_variable(name)) or make() for name, make in _SECRETS.items()}
     if password is not None:
         made["router.password"] = _text(password).strip()
     for name in made:

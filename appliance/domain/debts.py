@@ -41,9 +41,9 @@ class Owed:
 
     def __post_init__(self) -> None:
         """Refuse what a database may hold and no worker could reckon with."""
-        times = (self.at, self.lease_until or self.at, self.since or self.at)
-        if not all(isinstance(time, datetime) for time in (*times, self.parked_at or self.at)):
-            raise TypeError("a debt's time is no time")
+        for time in (self.at, self.lease_until, self.since, self.parked_at):
+            if time is not None and not isinstance(time, datetime):
+                raise TypeError("a debt's time is no time")
         if not isinstance(self.attempts, int):
             raise TypeError("a debt's attempts are no number")
 

@@ -1,5 +1,6 @@
 """What can go wrong, named by its consequence."""
 
+import math
 from typing import ClassVar
 
 
@@ -28,6 +29,21 @@ class Locked(ApplianceError):
     def __init__(self, seconds: int) -> None:
         super().__init__(f"{seconds} s left")
         self.seconds = seconds
+
+
+class TooMany(ApplianceError):
+    """Somebody did too much of this lately; after so many `seconds` they may again.
+
+    `field` and `reason` are as those of `Invalid`.
+    """
+
+    code = "too_many"
+
+    def __init__(self, seconds: float, field: str = "", reason: str = "too_many") -> None:
+        super().__init__(f"{seconds:.0f} s left")
+        self.seconds = max(1, math.ceil(seconds))
+        self.field = field
+        self.reason = reason
 
 
 class SalesClosed(ApplianceError):

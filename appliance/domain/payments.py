@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import takewhile
 from typing import Any
 
 from appliance.domain.debts import Kind, Owed, owing
@@ -17,6 +18,10 @@ SEND_WITHIN = timedelta(seconds=20)
 UNDECIDED_FOR = SEND_WITHIN + timedelta(seconds=40) + timedelta(minutes=3)
 _FIRST_ASK = SEND_WITHIN
 _ASK_EVERY = timedelta(seconds=15)
+PROMPTS_AT_ONCE = 5
+"""So many unpaid prompts in a row a phone may get, and a device may have sent, without a wait."""
+_THEN_EVERY = timedelta(minutes=10)
+_FORGIVEN_AFTER = timedelta(hours=1)
 LATE_ASKS = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 60, 360))
 """How long after the purchase a question is still worth it, when the early ones proved nothing."""
 
@@ -101,6 +106,12 @@ class Payment:
     def locked_until(self) -> datetime:
         """When another push to this phone becomes safe, if nothing is heard before."""
         return self.created_at + UNDECIDED_FOR
+
+    @property
+    def rang(self) -> bool:
+        """Say whether the phone was prompted, as far as anybody knows."""
+        never_sent = self.state is State.FAILED and self.checkout_request_id is None
+        return self.asked_for and not never_sent
 
     @property
     def asked_for(self) -> bool:
@@ -276,6 +287,19 @@ def _next_question(payment: Payment, now: datetime) -> dict[str, Any]:
         "late_asks": payment.late_asks + 1 if left else payment.late_asks,
         "owed": None if at is None else Owed(Kind.ASK, at),
     }
+
+
+def until_next_prompt(newest: list["Payment"], now: datetime) -> timedelta:
+    """Return how long another prompt has to wait, by the purchases of a phone, the newest first.
+
+    Who mistypes a PIN or cancels tries again at once; nobody is rung up all day long. What is paid
+    was wanted, and starts the count again.
+    """
+    unpaid = takewhile(lambda payment: payment.state not in _MONEY_CAME, newest)
+    rang_at = [p.created_at for p in unpaid if p.rang and now - p.created_at < _FORGIVEN_AFTER]
+    if len(rang_at) < PROMPTS_AT_ONCE:
+        return timedelta()
+    return min(max(timedelta(), rang_at[0] + _THEN_EVERY - now), _THEN_EVERY)
 
 
 def awaiting(paybill_number: str, amount: int) -> str:

@@ -100,7 +100,11 @@ class WebhookLog:
     """The account and the receipt of the question that this answers."""
     proved: bool = True
     """Whether it came on an address that only Safaricom knows; else it is no more than a hint."""
+    doubted: bool = False
+    """Whether it came there with a secret that was replaced, or from where Safaricom is not."""
     remote_ip: str | None = None
+    listed: bool | None = None
+    """Whether the caller's address is one of Safaricom's; None where none can be seen."""
     status: str = "received"
     payload: dict[str, object] | None = None
     metadata: WebhookMetadata = WebhookMetadata()

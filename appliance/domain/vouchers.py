@@ -99,12 +99,15 @@ class Voucher:
             return self.state in USABLE
         return self.state in USABLE and now < self.expires_at
 
-    def seconds_left(self, now: datetime) -> int:
-        """Return what is left in whole seconds; time that has not started is left entirely."""
+    def seconds_left(self, now: datetime | None) -> int:
+        """Return what is left in whole seconds; time that has not started is left entirely.
+
+        While nobody knows what time it is, that is what the router has not counted yet.
+        """
         if not self.usable(now):
             return 0
         left = self.length - self._passed
-        if self.expires_at is not None:  # a clock that went back adds nothing
+        if now is not None and self.expires_at is not None:  # a clock that went back adds nothing
             left = min(self.length, self.expires_at - now)
         return max(0, int(left.total_seconds()))
 

@@ -1,6 +1,7 @@
 """What is wrong with the router is said every minute, for as long as it is wrong."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from appliance.domain.errors import RouterRefused, RouterUnreachable
@@ -17,8 +18,8 @@ class Alarms:
     router: Router
     standing: tuple[str, ...] = ()
     """What was wrong at the last look."""
-    health: RouterHealth | None = None
-    """What the router said of itself then; None where it said nothing."""
+    told: Callable[[RouterHealth | None], None] = lambda _: None
+    """Is told what each look found; None where the router said nothing."""
 
     async def look(self) -> tuple[str, ...]:
         """Log what is wrong now, and once that nothing is any more."""
@@ -31,13 +32,14 @@ class Alarms:
         return found
 
     async def _found(self) -> tuple[str, ...]:
-        self.health = None
         try:
             health = await self.router.health()
         except RouterUnreachable as error:
+            self.told(None)
             return (f"it does not answer, {error}",)
         except RouterRefused as error:
+            self.told(None)
             return (f"it does not say how it is, {error}",)
         log.debug("router %s", health)
-        self.health = health
+        self.told(health)
         return tuple(health.alarms())

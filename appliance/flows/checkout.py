@@ -23,6 +23,7 @@ from appliance.domain.records import Initiation
 from appliance.domain.vouchers import Voucher
 from appliance.flows.cashier import Cashier
 from appliance.flows.evolve import evolve
+from appliance.flows.restraint import Restraint
 from appliance.flows.settlement import Settlement
 from appliance.ports import Clock, Gateway, Initiations, Payments, Plans, Vouchers
 
@@ -56,6 +57,7 @@ class Checkout:
     cashier: Cashier
     gateway: Gateway
     settlement: Settlement
+    restraint: Restraint
     clock: Clock
     router_id: str
 
@@ -63,13 +65,14 @@ class Checkout:
         """Store the purchase, prompt the phone and return the payment as it then stands.
 
         The same order again while the first is undecided returns the first. Raises `Invalid`,
-        `Locked`, `SalesClosed`, or `StoreUnavailable` when nothing could be stored and so nothing
-        was sent.
+        `Locked`, `TooMany`, `SalesClosed`, or `StoreUnavailable` when nothing could be stored and
+        so nothing was sent.
         """
         not_after = self.clock.monotonic() + payments.SEND_WITHIN.total_seconds()
         phone = phones.normalise(order.phone)
         plan = await self._plan(order.plan_id)
         number = await self.cashier.paybill_number()
+        await self.restraint.check(phone, order.device if order.proved else None)
         secret = ids.new_token()
         payment, voucher = self._drawn_up(order, plan, phone, number, secret)
         open_already = await self._claim_phone(payment, order)

@@ -69,6 +69,8 @@ class Inbox:
             if webhook.proved:
                 status, payment = await self.matching.arrived(money)
                 found = payment.id if payment.voucher_id else None
+            elif webhook.doubted:
+                status = await self.matching.doubted(money)
             else:
                 status = await self.matching.hinted(money)
             return replace(
@@ -97,6 +99,7 @@ class Inbox:
             after = await self.matching.believe(payment, evidence)
         except NotOurs:
             log.error("callback names another request payment=%s", payment.id)
+            await self.settlement.ask_early(payment)
             return "mismatch"
         except SecondPayment:
             return await self._other_money(payment, evidence)

@@ -1,17 +1,17 @@
 """A customer names a receipt that nobody told us of: Safaricom is asked, within bounds."""
 
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from functools import partial
 
 from appliance.domain import payments
+from appliance.domain.devices import Device
 from appliance.domain.errors import ApplianceError
 from appliance.domain.evidence import Received, StatusResult
 from appliance.domain.payments import UNDECIDED
 from appliance.domain.records import WebhookLog, WebhookMetadata
+from appliance.flows.bounds import Bounds, Rate
 from appliance.flows.cashier import Cashier
 from appliance.flows.lookup import Lookup
 from appliance.flows.matching import Matching
@@ -21,29 +21,19 @@ from appliance.ports import Clock, Gateway, Later, Paybills, Payments
 
 log = logging.getLogger(__name__)
 
-_AGAIN_AFTER = timedelta(minutes=1)
-# Whatever a crowd or a prankster types: Daraja's own limits are not published.
-_MOST = 20
+_MINUTE = 60.0
+# A search is two questions. Daraja's own limits are not published.
+_MOST_BY_DEVICE = 6
+_MOST = 60
 _MOST_PURCHASES = 10
 _UNTOLD = "?"
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Lets every question through once a minute, and only so many of all of them."""
-
-    clock: Clock
-    _asked: deque[tuple[float, str]] = field(default_factory=deque, repr=False)
-
-    def let(self, question: str) -> bool:
-        """Say whether this may be asked now; one that may not costs nothing."""
-        now = self.clock.monotonic()
-        while self._asked and now - self._asked[0][0] >= _AGAIN_AFTER.total_seconds():
-            self._asked.popleft()
-        if len(self._asked) >= _MOST or any(question == other for _, other in self._asked):
-            return False
-        self._asked.append((now, question))
-        return True
+def bounds(clock: Clock) -> tuple[Bounds, Bounds]:
+    """Return how often a question may be asked again, and how many a device may have asked."""
+    everybody = Rate(_MOST, _MINUTE)
+    again = Bounds(clock=clock, each=Rate(1, _MINUTE), everybody=everybody)
+    return again, Bounds(clock=clock, each=Rate(_MOST_BY_DEVICE, _MINUTE), everybody=everybody)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,18 +48,28 @@ class Inquiry:
     lookup: Lookup
     matching: Matching
     reconcile: Reconcile
-    bounds: Bounds
+    again: Bounds
+    """By question: the same one not twice within a minute."""
+    by_device: Bounds
     clock: Clock
     later: Later
     token: Callable[[str], str]
     """Makes the secret end of the address that a question is answered at."""
 
-    def begin(self, receipt: str, phone: str) -> None:
+    def begin(self, receipt: str, phone: str, device: Device) -> None:
         """Have Safaricom asked soon, unless it was a moment ago; nobody waits for the answer."""
-        if self.bounds.let(f"receipt {receipt}"):
+        if self._may(f"receipt {receipt}", device):
             self.later(partial(self._quietly, self._find_money, receipt))
-        if self.bounds.let(f"phone {phone}"):
+        if self._may(f"phone {phone}", device):
             self.later(partial(self._quietly, self._query_purchases, phone))
+
+    def _may(self, question: str, device: Device) -> bool:
+        if self.again.take(question):
+            return False
+        if self.by_device.take(device.mac):
+            self.again.give_back(question)  # somebody else may ask it
+            return False
+        return True
 
     async def heard(self, webhook: WebhookLog) -> WebhookLog:
         """Return the answer with what it decided; safe to repeat. Raises `Invalid`."""

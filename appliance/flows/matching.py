@@ -54,6 +54,17 @@ class Matching:
             await self.settlement.ask_early(payment)
         return "asked" if open_ones else "unproved"
 
+    async def doubted(self, money: Received) -> str:
+        """Ask about the purchases it fits; where that proves none of them, a person decides."""
+        if await self.payments.find("mpesaReceiptNumber", money.receipt) is not None:
+            return "already_known"
+        await self.hinted(money)
+        found = await self.lookup.purchases(money)
+        if any(payment.state is State.PAID and payment.awaits for payment in found.fitting):
+            return "asked"
+        decision, _ = await self._for_a_person(money, "doubted")
+        return decision
+
     async def believe(self, payment: Payment, evidence: Evidence) -> Payment:
         """Hear evidence; money that was unmatched until now gives its receipt to its purchase.
 

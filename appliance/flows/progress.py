@@ -70,15 +70,15 @@ class Watch:
 
     def of(self, voucher: Voucher, payment: Payment | None) -> Progress:
         """Return how this purchase stands."""
-        now = self.clock.now()
         if voucher.state is State.UNPAID and payment is not None:
             if payment.state is not payments.State.PAID or payment.voucher_id != voucher.id:
-                return self._undecided(voucher, payment, now)
+                return self._undecided(voucher, payment, self.clock.now())
             seconds = int(voucher.length.total_seconds())  # it is about to be paid
             state, reason, left = "paid", "paid_connecting", seconds
         else:
-            state, reason = _state(voucher, now)
-            left = voucher.seconds_left(now)
+            certain = self.clock.certain()
+            state, reason = _state(voucher, certain)
+            left = voucher.seconds_left(certain)
         return Progress(
             state=state, reason=reason, voucher=voucher, payment=payment, seconds_left=left
         )
@@ -95,7 +95,7 @@ class Watch:
         )
 
 
-def _state(voucher: Voucher, now: datetime) -> tuple[str, str]:
+def _state(voucher: Voucher, now: datetime | None) -> tuple[str, str]:
     if voucher.state is State.REVOKED:
         return "failed", "revoked"
     if not voucher.usable(now):

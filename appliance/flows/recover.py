@@ -52,7 +52,7 @@ class Recover:
             raise Invalid("receipt_unknown", "receipt")
         return await self.redeem.by_code(voucher.code, device, move=move)
 
-    def ask(self, receipt: str, phone: str) -> bool:
+    def ask(self, receipt: str, phone: str, device: Device) -> bool:
         """Have Safaricom asked about what was not found; say whether it can be a receipt at all.
 
         Whether anything is known of either is not to be read from the answer.
@@ -60,7 +60,7 @@ class Recover:
         code = _typed(receipt)
         if _WORTH_ASKING.fullmatch(code) is None:
             return False
-        self.inquiry.begin(code, phones.normalise(phone))
+        self.inquiry.begin(code, phones.normalise(phone), device)
         return True
 
     async def _without_receipt(self, phone: str, device: Device | None) -> Voucher | None:

@@ -35,8 +35,14 @@ class Upkeep:
     """Whether what was dated ahead has been put right since the time became certain."""
 
     async def prune(self) -> None:
-        """Forget webhooks that are old and owe nothing, as a shared MongoDB does by itself."""
-        gone = await self.prune_webhooks(self.clock.now() - self.keep_webhooks)
+        """Forget webhooks that are old and owe nothing, as a shared MongoDB does by itself.
+
+        What is old, only a clock beyond doubt can say.
+        """
+        now = self.clock.certain()
+        if now is None:
+            return
+        gone = await self.prune_webhooks(now - self.keep_webhooks)
         if gone:
             log.info("old webhooks removed count=%d", gone)
 

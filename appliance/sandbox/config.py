@@ -31,10 +31,11 @@ def write(data_dir: Path, ports: Ports, mongodb: str | None = None) -> tuple[Pat
     """Write `appliance.toml` and `seed.toml` into the folder and return their paths."""
     data_dir.mkdir(parents=True, exist_ok=True)
     settings, seed = data_dir / "appliance.toml", data_dir / "seed.toml"
+    for file in (settings, seed):
+        file.touch(mode=0o600)
+        file.chmod(0o600)
     settings.write_text(_settings(data_dir, ports, mongodb), encoding="utf-8")
     seed.write_text(_seed(), encoding="utf-8")
-    for file in (settings, seed):
-        file.chmod(0o600)
     return settings, seed
 
 

@@ -7,6 +7,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,6 +35,7 @@ _PAGE = 1024
 _JOBS_BETWEEN_MOVES = 300
 # Where no move is quite through, in a long rush, a commit makes it and the log begins anew.
 _PAGES_AT_MOST = 16_000
+_MODE = 0o600
 
 
 class ConnectionThread:
@@ -131,9 +133,28 @@ class Mover:
         _close(connection)
 
 
+def _make_private(path: Path) -> None:
+    """Have the file readable for its owner alone; SQLite's other files follow it.
+
+    One that root makes is its folder's owner's: the daemon must be able to write it.
+    One that is there is never opened here: closing it again would free every lock that this
+    process holds on it.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _MODE))
+        if os.geteuid() == 0:
+            owner = path.parent.stat()
+            os.chown(path, owner.st_uid, owner.st_gid)
+    except FileExistsError:
+        with suppress(OSError):
+            path.chmod(_MODE)
+    except OSError as error:
+        raise sqlite3.OperationalError(str(error)) from error
+
+
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the file for money: WAL, and every commit forced to the disk."""
-    _leave_to_the_service(path)
+    """Open the file for money: WAL, and every commit forced to the disk; nobody else reads it."""
+    _make_private(path)
     connection = sqlite3.connect(
         path, isolation_level=None, timeout=_PATIENCE_SECONDS, cached_statements=256
     )
@@ -142,14 +163,6 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute(f"PRAGMA wal_autocheckpoint={_PAGES_AT_MOST}")
     return connection
-
-
-def _leave_to_the_service(path: Path) -> None:
-    """Have a file that root makes belong to the folder's owner; its log follows by itself."""
-    if os.geteuid() == 0 and path.parent.is_dir() and not path.exists():
-        owner = path.parent.stat()
-        path.touch(mode=0o600)
-        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _read(connection: sqlite3.Connection, batch: list[_Job]) -> list[Any]:

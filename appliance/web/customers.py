@@ -8,11 +8,13 @@ from aiohttp import web
 
 from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout
+from appliance.flows.guesses import Guesses
 from appliance.flows.progress import Watch
 from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
 from appliance.ports import Clock
 from appliance.web import errors
+from appliance.web.guard import in_time
 from appliance.web.pages import Pages
 from appliance.web.shelf import Shelf
 from appliance.web.visitors import Arrival, Visitors, arrival
@@ -26,6 +28,7 @@ class PortalDoor:
     cashier: Cashier
     redeem: Redeem
     recover: Recover
+    guesses: Guesses
     watch: Watch
     shelf: Shelf
     visitors: Visitors
@@ -52,19 +55,25 @@ async def form_of(request: web.Request) -> dict[str, str]:
     if request.content_type == "multipart/form-data":
         raise web.HTTPUnsupportedMediaType
     try:
-        posted = await request.post()
+        posted = await in_time(request.post())
     except (ValueError, LookupError):  # or of a script that nobody knows
         raise web.HTTPBadRequest from None
     return {name: value for name, value in posted.items() if isinstance(value, str)}
 
 
 def page(
-    request: web.Request, here: Arrival, template: str, *, status: int = 200, **context: object
+    request: web.Request,
+    here: Arrival,
+    template: str,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **context: object,
 ) -> web.Response:
     """Return a page in the visitor's language, with links to itself in the others."""
     pages = request.app[DOOR].pages
     nonce = secrets.token_hex(12)
     links = here.links(request.path if request.method == "GET" else "/", pages.languages)
     body = pages.render(template, here.language, nonce=nonce, self_links=links, **context)
-    headers = errors.page_headers(nonce)
-    return web.Response(body=body, status=status, headers=headers)
+    own = errors.page_headers(nonce) | dict(headers or {})
+    return web.Response(body=body, status=status, headers=own)

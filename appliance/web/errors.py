@@ -13,6 +13,7 @@ from appliance.domain.errors import (
     RouterRefused,
     RouterUnreachable,
     SalesClosed,
+    TooMany,
 )
 from appliance.web import away
 from appliance.web.pages import Pages
@@ -26,7 +27,9 @@ _POLICY = (
 )
 
 _NOT_FOUND = frozenset({"plan_unknown", "code_unknown", "receipt_unknown", "page_unknown"})
-_UNFIT = {400: "not_json", 413: "too_large", 415: "not_json"}
+_UNFIT = {400: "not_json", 408: "too_slow", 413: "too_large", 415: "not_json"}
+_OURS = frozenset({"unreadable", "missing"})
+"""What a customer can neither understand nor mend: the operator is told."""
 _IN_USE = frozenset({"code_in_use", "code_expired", "code_elsewhere"})
 
 
@@ -41,6 +44,8 @@ def status_of(error: ApplianceError) -> int:
             return 400
         case Locked():
             return 409
+        case TooMany():
+            return 429
         case _:
             return 503
 
@@ -48,22 +53,32 @@ def status_of(error: ApplianceError) -> int:
 def reason_of(error: ApplianceError) -> str:
     """Return the error's name for programs, which is also its sentence's key."""
     match error:
-        case Invalid(reason=reason):
+        case Invalid(reason=reason) | TooMany(reason=reason):
             return reason
         case RouterUnreachable() | RouterRefused():
             return "router_away"
+        case _ if error.code in _OURS:
+            return "unexpected"
         case _:
             return error.code
 
 
 def sentence(pages: Pages, language: str, error: ApplianceError) -> str:
     """Return what the customer should read; never the error's own text."""
-    seconds = error.seconds if isinstance(error, Locked) else 0
-    return pages.text(language, f"problem.{reason_of(error)}", seconds=seconds)
+    seconds = error.seconds if isinstance(error, Locked | TooMany) else 0
+    duration = pages.duration(language, seconds)
+    return pages.text(language, f"problem.{reason_of(error)}", seconds=seconds, duration=duration)
+
+
+def headers_of(error: ApplianceError | None) -> dict[str, str]:
+    """Return the headers that say when to come back."""
+    if isinstance(error, Locked | TooMany):
+        return {"Retry-After": str(error.seconds)}
+    return {}
 
 
 def on_home(
-    pages: Pages, language: str, error: Invalid | Locked | SalesClosed | None
+    pages: Pages, language: str, error: Invalid | Locked | TooMany | SalesClosed | None
 ) -> tuple[int, dict[str, str] | None, str | None]:
     """Return status, problem and closing sentence for the home page shown again."""
     if error is None:
@@ -71,7 +86,7 @@ def on_home(
     message = sentence(pages, language, error)
     if isinstance(error, SalesClosed):
         return status_of(error), None, message
-    field = error.field if isinstance(error, Invalid) else "phone"
+    field = "phone" if isinstance(error, Locked) else error.field
     return status_of(error), {"field": field, "message": message}, None
 
 
@@ -96,7 +111,9 @@ def portal_errors(pages: Pages, default: str) -> Middleware:
             return answer
         except ApplianceError as error:
             log.warning("request failed path=%s code=%s", away.route_of(request), error.code)
-            return await _answer(request, pages, default, status_of(error), reason_of(error))
+            answer = await _answer(request, pages, default, status_of(error), reason_of(error))
+            answer.headers.update(headers_of(error))
+            return answer
 
     return middleware
 

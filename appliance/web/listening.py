@@ -1,16 +1,28 @@
 """Serve one application on one listener."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from appliance.web.guard import IDLE_SECONDS, LONGEST_HEAD, Guard
+
 log = logging.getLogger(__name__)
 
-_LONGEST_HEADER = 8190
+_MOST_CONNECTIONS = 128
+_BACKLOG = 256
+_SWEEP_SECONDS = 5.0
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""On every answer of every door, where it does not say something else itself."""
 
 
 def _not_in_their_words(record: logging.LogRecord) -> bool:
@@ -27,8 +39,10 @@ log.addFilter(_not_in_their_words)
 
 
 @asynccontextmanager
-async def listening(app: web.Application, listen: str, grace: float = 5.0) -> AsyncIterator[None]:
-    """Serve until the block ends on `HOST:PORT` or `unix:/path`.
+async def listening(
+    app: web.Application, listen: str, grace: float = 5.0, most: int = _MOST_CONNECTIONS
+) -> AsyncIterator[Guard]:
+    """Serve until the block ends on `HOST:PORT` or `unix:/path`, `most` connections at once.
 
     What is under way then has `grace` seconds to finish.
     """
@@ -38,19 +52,42 @@ async def listening(app: web.Application, listen: str, grace: float = 5.0) -> As
         logger=log,
         handle_signals=False,
         shutdown_timeout=grace,
-        max_line_size=_LONGEST_HEADER,
-        max_field_size=_LONGEST_HEADER,
+        keepalive_timeout=IDLE_SECONDS,
+        max_line_size=LONGEST_HEAD,
+        max_field_size=LONGEST_HEAD,
     )
+    app.on_response_prepare.append(_with_headers)
+    guard = Guard(most)
+    app.middlewares.insert(0, guard.middleware)
     await runner.setup()
     try:
-        await _site(runner, listen).start()
-        yield
+        guard.serve = runner.server
+        server = await _server(guard, listen)
+        sweeping = asyncio.create_task(_sweep(guard))
+        try:
+            yield guard
+        finally:
+            sweeping.cancel()
+            server.close()
     finally:
         await runner.cleanup()
 
 
-def _site(runner: web.AppRunner, listen: str) -> web.BaseSite:
+async def _server(guard: Guard, listen: str) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
     if listen.startswith("unix:"):
-        return web.UnixSite(runner, Path(listen.removeprefix("unix:")))
+        return await loop.create_unix_server(guard, listen.removeprefix("unix:"), backlog=_BACKLOG)
     host, _, port = listen.rpartition(":")
-    return web.TCPSite(runner, host.strip("[]"), int(port), backlog=1024)
+    return await loop.create_server(guard, host.strip("[]"), int(port), backlog=_BACKLOG)
+
+
+async def _sweep(guard: Guard) -> None:
+    while True:
+        await asyncio.sleep(_SWEEP_SECONDS)
+        guard.sweep(asyncio.get_running_loop().time())
+
+
+async def _with_headers(_: web.Request, response: web.StreamResponse) -> None:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.pop("Server", None)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from appliance.domain.devices import Device
-from appliance.domain.errors import Invalid, Locked, SalesClosed
+from appliance.domain.errors import Invalid, Locked, SalesClosed, TooMany
 from appliance.domain.vouchers import Voucher
 from appliance.flows.checkout import Order
 from appliance.web import checking, errors, moving, purchases
@@ -61,7 +61,7 @@ async def purchase(request: web.Request) -> web.Response:
     )
     try:
         payment = await door.checkout.start(order)
-    except (Invalid, Locked, SalesClosed) as error:
+    except (Invalid, Locked, TooMany, SalesClosed) as error:
         return await _home(request, here, form=form, error=error)
     raise web.HTTPSeeOther(f"/wait/{payment.token}")
 
@@ -72,9 +72,11 @@ async def redeem(request: web.Request) -> web.Response:
     form = await form_of(request)
     door, here = visit(request, form)
     device = await door.visitors.device(request)
+    code = form.get("code", "")
     try:
-        voucher = await door.redeem.by_code(form.get("code", ""), device, move=moving.wanted(form))
-    except Invalid as error:
+        with door.guesses.by(device, code):
+            voucher = await door.redeem.by_code(code, device, move=moving.wanted(form))
+    except (Invalid, TooMany) as error:
         return await _home(request, here, form=form, error=error)
     raise web.HTTPSeeOther(f"/wait/{voucher.token}")
 
@@ -87,12 +89,15 @@ async def recover(request: web.Request) -> web.Response:
     device = await door.visitors.device(request)
     receipt, phone = form.get("receipt", ""), form.get("phone", "")
     try:
-        voucher = await door.recover.find(receipt, phone, device, move=moving.wanted(form))
+        with door.guesses.by(device, receipt, phone):
+            voucher = await door.recover.find(receipt, phone, device, move=moving.wanted(form))
+    except TooMany as error:
+        return await _home(request, here, form=form, error=error)
     except Invalid as error:
         since = checking.began(form, door.clock.now())
-        if error.reason != "receipt_unknown" or since is None:
+        if device is None or error.reason != "receipt_unknown" or since is None:
             return await _home(request, here, form=form, error=error)
-        if not door.recover.ask(receipt, phone):
+        if not door.recover.ask(receipt, phone, device):
             return await _home(request, here, form=form, error=error)
         carry = here.carry | {"lang": here.language}
         return page(request, here, "checking.html", carry=carry, **checking.shown(form, since))
@@ -105,7 +110,7 @@ async def _home(
     *,
     form: Mapping[str, str] | None = None,
     notice: str | None = None,
-    error: Invalid | Locked | SalesClosed | None = None,
+    error: Invalid | Locked | TooMany | SalesClosed | None = None,
     known: list[Voucher] | None = None,
 ) -> web.Response:
     door = request.app[DOOR]
@@ -119,6 +124,7 @@ async def _home(
         here,
         "home.html",
         status=status,
+        headers=errors.headers_of(error),
         plans=await door.shelf.plans(),
         carry=here.carry | {"lang": here.language},
         form={name: typed.get(name, "")[:64] for name in ("plan", "phone", "code", "receipt")},
@@ -144,7 +150,7 @@ async def _known(request: web.Request, door: PortalDoor, device: Device) -> list
 def _ready(door: PortalDoor, known: list[Voucher]) -> list[dict[str, object]]:
     if not known:
         return []
-    now = door.clock.now()
+    now = door.clock.certain()
     return [
         {"code": v.code, "seconds_left": v.seconds_left(now), "online": v.activated_at is not None}
         for v in door.redeem.usable(known)

@@ -10,6 +10,7 @@ from appliance.domain.errors import ApplianceError, Invalid
 from appliance.flows.checkout import Order
 from appliance.web import errors
 from appliance.web.customers import DOOR
+from appliance.web.guard import in_time
 from appliance.web.purchases import sentence
 from appliance.web.visitors import arrival
 
@@ -59,7 +60,9 @@ async def purchase(request: web.Request) -> web.Response:
         payment = await door.checkout.start(order)
     except ApplianceError as error:
         message = errors.sentence(door.pages, here.language, error)
-        return _error(errors.status_of(error), errors.reason_of(error), message)
+        answer = _error(errors.status_of(error), errors.reason_of(error), message)
+        answer.headers.update(errors.headers_of(error))
+        return answer
     if payment.state is payments.State.FAILED:
         reason = payment.reason or "not_completed"
         message = door.pages.text(here.language, f"reason.{reason}")
@@ -103,7 +106,7 @@ async def status(request: web.Request) -> web.Response:
 
 async def _object(request: web.Request) -> dict[str, Any]:
     try:
-        body = json.loads(await request.read())
+        body = json.loads(await in_time(request.read()))
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):

@@ -1,8 +1,6 @@
 """Safaricom's door: store the raw body, say 0 Accepted, decide afterwards."""
 
 import asyncio
-import hmac
-import ipaddress
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -22,6 +20,8 @@ from appliance.flows.inbox import (
 )
 from appliance.flows.intake import Intake
 from appliance.ports import Clock, WebhookLogs
+from appliance.web.callers import CALLER, Admission, Callers
+from appliance.web.guard import in_time
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class WebhooksDoor:
     expecting: Callable[[str], Awaitable[str | None]]
     """Says what speaks against letting money in: `shortcode`, `account`, `amount`, or nothing."""
     path_secret: str = field(repr=False)
-    client_ip_header: str | None = None
+    callers: Callers = field(default_factory=Callers)
     seed_paths: bool = False
     """Whether the addresses of the owner's earlier programs are served too, as hints."""
 
@@ -61,7 +61,10 @@ DOOR = web.AppKey("DOOR", WebhooksDoor)
 
 def build_webhooks(door: WebhooksDoor) -> web.Application:
     """Return the application; whatever it does not know is 404."""
-    app = web.Application(client_max_size=LARGEST_BODY, middlewares=[_nothing_else])
+    admission = Admission(door.callers, door.path_secret, door.webhooks, door.clock)
+    app = web.Application(
+        client_max_size=LARGEST_BODY, middlewares=[_nothing_else, admission.middleware]
+    )
     app[DOOR] = door
     app.router.add_post("/hooks/{secret}/stk/{token}", _stk_callback)
     app.router.add_post("/hooks/{secret}/c2b/confirmation", _confirmation)
@@ -91,21 +94,23 @@ async def _nothing_else(request: web.Request, handler: Handler) -> web.StreamRes
 
 async def _stk_callback(request: web.Request) -> web.Response:
     """Answer once the raw body is stored; a body we cannot read is stored and accepted too."""
-    door, token = _known(request), request.match_info["token"]
+    door, token = request.app[DOOR], request.match_info["token"]
     if not _TOKEN.fullmatch(token):
         raise web.HTTPNotFound
     webhook = await _arrived(request, STK_CALLBACK)
-    return await _taken(door, webhook, ids.fingerprint(token))
+    sure = request[CALLER].listed is not False
+    return await _taken(door, replace(webhook, proved=sure), ids.fingerprint(token))
 
 
 async def _confirmation(request: web.Request) -> web.Response:
     """Take the news of money; it has moved, so there is nothing to refuse."""
-    return await _taken(_known(request), await _arrived(request, C2B_CONFIRMATION))
+    webhook, doubtful = await _arrived(request, C2B_CONFIRMATION), request[CALLER].doubtful
+    return await _taken(request.app[DOOR], replace(webhook, proved=not doubtful, doubted=doubtful))
 
 
 async def _validation(request: web.Request) -> web.Response:
     """Say whether money may come in; in doubt it may, and is sorted out afterwards."""
-    door = _known(request)
+    door = request.app[DOOR]
     webhook = await _arrived(request, _C2B_VALIDATION)
     against = None
     try:
@@ -132,9 +137,9 @@ async def _status_timeout(request: web.Request) -> web.Response:
 
 async def _answered(request: web.Request, kind: str) -> web.Response:
     """Keep an answer with its question, which the address itself holds: a restart loses none."""
-    door = _known(request)
+    door = request.app[DOOR]
     asked = ids.unsigned(door.path_secret, request.match_info["token"])
-    if asked is None:
+    if asked is None or request[CALLER].doubtful:
         raise web.HTTPNotFound
     return await _taken(door, replace(await _arrived(request, kind), asked=asked))
 
@@ -149,25 +154,17 @@ async def _unproved_confirmation(request: web.Request) -> web.Response:
     return await _taken(request.app[DOOR], replace(webhook, proved=False))
 
 
-def _known(request: web.Request) -> WebhooksDoor:
-    """Return the door to who knows the secret address."""
-    door = request.app[DOOR]
-    secret = request.match_info["secret"]
-    if not hmac.compare_digest(secret.encode(), door.path_secret.encode()):
-        raise web.HTTPNotFound
-    return door
-
-
 async def _arrived(request: web.Request, kind: str) -> WebhookLog:
     """Return the call as it is to be stored."""
-    door, now = request.app[DOOR], request.app[DOOR].clock.now()
+    now, caller = request.app[DOOR].clock.now(), request[CALLER]
     return WebhookLog(
         id=ids.new_id(),
         source=_SOURCES[kind],
         type=kind,
         timestamp=now,
-        raw_body=(await request.read()).decode("utf-8", errors="replace"),
-        remote_ip=_client_ip(request, door.client_ip_header),
+        raw_body=(await in_time(request.read())).decode("utf-8", errors="replace"),
+        remote_ip=caller.address,
+        listed=caller.listed,
         owed=debts.owing(debts.Kind.SETTLE, now),
     )
 
@@ -178,12 +175,3 @@ async def _taken(
     if not await door.intake.take(webhook, token_hash):
         raise web.HTTPNotFound
     return web.json_response(_ACCEPTED)
-
-
-def _client_ip(request: web.Request, header: str | None) -> str | None:
-    """Return the caller's address; a tunnel's header is trusted because of the listener."""
-    shown = request.headers.get(header, "") if header else request.remote or ""
-    try:
-        return str(ipaddress.ip_address(shown.rpartition(",")[2].strip()))
-    except ValueError:
-        return None

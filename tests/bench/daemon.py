@@ -14,7 +14,11 @@ class Daemon:
 
     def __init__(self, settings: Path, database: str) -> None:
         self._settings = settings
-        self._environment = {**os.environ, "APPLIANCE_MONGODB__DATABASE": database}
+        self._environment = {
+            **os.environ,
+            "APPLIANCE_MONGODB__DATABASE": database,
+            "APPLIANCE_DARAJA__PROMPTS_PER_MINUTE": "1000000",
+        }
         self._process: asyncio.subprocess.Process | None = None
         self.start_seconds = 0.0
 

@@ -153,21 +153,21 @@ async def test_an_address_that_was_registered_elsewhere_is_told(clinic: Clinic) 
 
 
 async def test_somebody_else_at_our_doors_is_noticed(clinic: Clinic) -> None:
+    async with _stranger_at(clinic, "portal"):
+        assert "something else" in (await failed(clinic, "portal")).what
+    async with _stranger_at(clinic, "webhooks"):
+        assert "without the secret" in (await failed(clinic, "webhooks")).what
+    async with _stranger_at(clinic, "admin"):
+        assert "something else" in (await failed(clinic, "daemon")).what
+
+
+@asynccontextmanager
+async def _stranger_at(clinic: Clinic, door: str) -> AsyncIterator[None]:
     async def welcome(_: web.Request) -> web.Response:
         return web.Response(text="It works!")
 
     stranger = web.Application()
     stranger.router.add_route("*", "/{any:.*}", welcome)
-    async with _at(stranger, clinic, "portal"):
-        assert "something else" in (await failed(clinic, "portal")).what
-    async with _at(stranger, clinic, "webhooks"):
-        assert "without the secret" in (await failed(clinic, "webhooks")).what
-    async with _at(stranger, clinic, "admin"):
-        assert "something else" in (await failed(clinic, "daemon")).what
-
-
-@asynccontextmanager
-async def _at(stranger: web.Application, clinic: Clinic, door: str) -> AsyncIterator[None]:
     async with listening(stranger, getattr(clinic.loaded, door).listen):
         yield
 

@@ -1,7 +1,7 @@
 """What was dated while the clock was ahead does not wait for that time to come."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -17,7 +17,7 @@ from appliance.store.port import Store
 from appliance.store.records import Books, books
 from tests.conftest import HandClock
 from tests.contract.test_store import DEVICE, PAYMENT_ID, voucher
-from tests.memory_store import AmbushedStore
+from tests.memory_store import AmbushedStore, MemoryStore
 
 AHEAD = timedelta(days=3_650)
 PHONE = "254712345001"
@@ -171,6 +171,23 @@ async def test_a_pass_that_breaks_off_is_finished_at_the_next_look(clock: HandCl
     await chores.look_at_clock()
     assert len(await kept.payments.due(real, 10)) == 2
     assert len(await kept.vouchers.due(real, 10)) == 1
+
+
+async def test_no_webhook_is_called_old_by_a_clock_in_doubt(clock: HandClock) -> None:
+    asked = list[datetime]()
+
+    async def prune(before: datetime) -> int:
+        asked.append(before)
+        return 0
+
+    chores = upkeep(books(MemoryStore()), clock)
+    chores.prune_webhooks = prune
+    clock.sure = False
+    await chores.prune()
+    assert asked == []
+    clock.sure = True
+    await chores.prune()
+    assert asked == [clock.now() - chores.keep_webhooks]
 
 
 async def test_who_was_faster_with_a_debt_keeps_it(clock: HandClock) -> None:

@@ -11,6 +11,7 @@ from appliance.domain import debts
 from appliance.domain.debts import Kind
 from appliance.domain.devices import HotspotUser
 from appliance.domain.vouchers import State
+from appliance.flows.progress import Watch
 from tests.box import CUT, FAMILY, HOUR, Box
 
 
@@ -90,6 +91,22 @@ async def test_nothing_expires_while_the_time_is_in_doubt_and_sales_go_on(box: B
     sold = await box.online(second)
     assert sold.expires_at is None
     assert sold.seconds_left(box.clock.now()) == 3600
+
+
+async def test_a_clock_ahead_and_in_doubt_tells_nobody_that_their_time_is_used_up(
+    box: Box,
+) -> None:
+    voucher = await box.online(box.device())
+    watch = Watch(payments=box.kept.payments, vouchers=box.kept.vouchers, clock=box.clock)
+    box.clock.pass_by(timedelta(days=365))
+    box.clock.sure = False
+    seen = await watch.look(voucher.token)
+    assert seen is not None
+    assert (seen.state, seen.seconds_left) == ("online", HOUR.duration.total_seconds())
+    box.clock.sure = True
+    seen = await watch.look(voucher.token)
+    assert seen is not None
+    assert (seen.state, seen.reason, seen.seconds_left) == ("failed", "used_up", 0)
 
 
 async def test_time_sold_under_a_doubtful_clock_runs_from_when_it_was_delivered(box: Box) -> None:

@@ -47,7 +47,7 @@ async def typed(story: Story, receipt: str, who: int = 0) -> bool:
     try:
         await story.recover.find(receipt, PHONES[who], DEVICES[who])
     except Invalid:
-        story.recover.ask(receipt, PHONES[who])
+        story.recover.ask(receipt, PHONES[who], DEVICES[who])
         await errands(story)
         return False
     return True
@@ -264,7 +264,22 @@ async def test_nobody_makes_us_flood_safaricom() -> None:
     story = await begun()
     for number in range(200):
         await typed(story, f"UKN{number:07d}", who=number % 2)
-    assert len(story.mpesa.questions) + story.mpesa.queries <= 20
+    assert len(story.mpesa.questions) + story.mpesa.queries <= 12
+
+
+async def test_a_prankster_s_questions_leave_the_others_theirs() -> None:
+    story = await begun()
+    for number in range(200):
+        await typed(story, f"UKN{number:07d}", who=1)
+    asked = len(story.mpesa.questions)
+    assert asked <= 6
+    await typed(story, "UKN0000000", who=0)
+    assert len(story.mpesa.questions) == asked
+    await typed(story, "UKN9999999", who=0)
+    assert len(story.mpesa.questions) == asked + 1
+    await story.wait(10)
+    await typed(story, "UKN8888888", who=1)
+    assert len(story.mpesa.questions) == asked + 2
 
 
 async def test_a_question_of_ours_leaves_the_next_of_the_purchase_as_planned() -> None:
@@ -289,7 +304,7 @@ async def test_a_prompt_that_may_still_be_on_its_way_is_not_asked_about() -> Non
 @pytest.mark.parametrize("receipt", ["", "SHORT1", "1234567890", "UKN00000000000", "ÜKN0000000"])
 async def test_what_cannot_be_a_receipt_is_not_asked_about(receipt: str) -> None:
     story = await begun()
-    assert not story.recover.ask(receipt, PHONES[0])
+    assert not story.recover.ask(receipt, PHONES[0], DEVICES[0])
     assert story.errands == []
 
 

@@ -85,7 +85,7 @@ async def test_a_debt_is_put_off_with_its_reason_and_paid_later(
         (Unreadable("payments 7"), "unreadable payments 7"),
     ],
 )
-async def test_a_poisoned_debt_is_parked_with_its_reason_and_the_others_are_served(
+async def test_a_poisoned_debt_is_parked_and_the_others_are_served(
     worker: Worker[Voucher], payer: Payer, clock: HandClock, failure: BaseException, why: str
 ) -> None:
     await owe(payer, clock, "AAA3AAA3AA", "BBB3BBB3BB")

@@ -198,6 +198,18 @@ def test_one_command_makes_a_box_that_is_ready(debian: Debian, before: dict[str,
     assert "appliance" in (debian.root / "usr/local/share/man/man1/appliance.1").resolve().name
 
 
+def test_systemd_is_told_that_it_is_ready(debian: Debian) -> None:
+    """And its credentials are the copies that the unit's folder gives."""
+    told = (debian.root / "run/pretend/notified").read_text().splitlines()
+    assert told[0] == "READY=1"
+    asked = (debian.root / "run/pretend/log").read_text().splitlines()
+    assert asked.index("enable hotspot-appliance") < asked.index(
+        "restart --no-block hotspot-appliance"
+    )
+    credentials = debian.root / "run/credentials/hotspot-appliance"
+    assert (credentials / "settings_router.password").stat().st_uid != 0
+
+
 def test_only_the_service_and_root_can_read_what_is_secret(debian: Debian) -> None:
     about = debian.run(
         *("stat", "-c", "%a %U:%G", "/etc/hotspot-appliance/appliance.toml"),

@@ -58,6 +58,17 @@ def _hasten() -> None:
     tokens._FETCH_WITHIN = 0.8
 
 
+def make_mortal() -> None:
+    """Have this process die at the boundary that `DIE_AT` says."""
+    for owner, name in (
+        (StoredRecords, "insert"),
+        (StoredRecords, "change"),
+        (pool.Pool, "command"),
+        (client, "send"),
+    ):
+        setattr(owner, name, _mortal(getattr(owner, name)))
+
+
 def _break_a_loop(how: str) -> None:
     watchdog._LATE, watchdog._STUCK, watchdog._LOOK_EVERY = 1.5, 3.0, 0.2
     rounds._LONGEST_IDLE = 0.2
@@ -89,11 +100,5 @@ if __name__ == "__main__":
     if (how := os.environ.get("LOOP")) is not None:
         _break_a_loop(how)
     if os.environ.get("DIE_AT"):
-        for owner, name in (
-            (StoredRecords, "insert"),
-            (StoredRecords, "change"),
-            (pool.Pool, "command"),
-            (client, "send"),
-        ):
-            setattr(owner, name, _mortal(getattr(owner, name)))
+        make_mortal()
     main()

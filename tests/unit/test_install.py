@@ -1,7 +1,9 @@
 """The installer's words, the units and the manual page; a whole box is in `tests/install`."""
 
 import os
+import re
 import shutil
+import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 from click.shell_completion import get_completion_class
 from click.testing import CliRunner
 
-from appliance.cli import cli, manual
+from appliance.cli import cli, manual, setup
 from appliance.settings import Daraja, load
 
 HERE = Path(__file__).parents[2]
@@ -89,6 +91,20 @@ def test_what_is_not_installed_is_neither_taken_away_nor_gone_back_from(tree: Pa
     assert "no previous release" in install(tree, "--rollback", code=1)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize("flags", [["--yes"], ["--uninstall"], ["--rollback"]])
+def test_a_box_is_changed_by_root_alone(flags: list[str]) -> None:
+    script = (HERE / "install.sh").read_text()
+    parts = "\n".join(path.read_text() for path in sorted((HERE / "installer").glob("*.sh")))
+    whole = re.sub(r'^    \. "\$here.*$', "", script, flags=re.MULTILINE)
+    done = subprocess.run(
+        ["/usr/bin/setpriv", "--reuid=65534", "--clear-groups", "/bin/sh", "-s", "--", *flags],
+        input=f"{parts}\n{whole}", capture_output=True, text=True, check=False, cwd="/",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "as root" in done.stderr
+
+
 def test_records_are_not_purged_unasked(tree: Path) -> None:
     records = tree / "var/lib/hotspot-appliance/appliance.sqlite3"
     records.parent.mkdir(parents=True)
@@ -141,6 +157,32 @@ def test_systemd_finds_no_fault_with_the_units(tree: Path) -> None:
     assert "WatchDogSecs" in verified(tree), "it looked at these very files"
 
 
+def test_ssh_understands_how_the_tunnel_is_started() -> None:
+    """And would go through to the right place, and give up where it cannot listen."""
+    text = (UNITS / NAMES[1]).read_text().replace("\\\n", " ")
+    (line,) = [line for line in text.splitlines() if line.startswith("ExecStart=")]
+    told = {"PORT": "2222", "REMOTE": "127.0.0.1:18081", "LOCAL": "127.0.0.1:8081"}
+    told |= {"USER": "box", "HOST": "vps.example"}
+    for name, value in told.items():
+        line = line.replace(f"${{TUNNEL_{name}}}", value)
+    program, *words = line.removeprefix("ExecStart=").replace("%d/", "/run/cred/").split()
+    assert words.pop(0) == "-NT"
+    done = subprocess.run([program, "-G", *words], capture_output=True, text=True, check=True)
+    understood = dict(line.partition(" ")[::2] for line in done.stdout.splitlines())
+    wanted = {
+        "hostname": "vps.example",
+        "user": "box",
+        "port": "2222",
+        "remoteforward": "[127.0.0.1]:18081 [127.0.0.1]:8081",
+        "exitonforwardfailure": "yes",
+        "stricthostkeychecking": "true",
+        "identityfile": "/run/cred/key",
+        "userknownhostsfile": "/run/cred/known_hosts",
+        "serveraliveinterval": "15",
+    }
+    assert {name: understood.get(name) for name in wanted} == wanted
+
+
 def test_the_longest_prompt_is_waited_for_when_the_unit_stops() -> None:
     lines = (UNITS / NAMES[0]).read_text().splitlines()
     stop = next(line for line in lines if line.startswith("TimeoutStopSec="))
@@ -176,7 +218,8 @@ def test_settings_that_setup_writes_are_settings(tmp_path: Path) -> None:
     file = tmp_path / "appliance.toml"
     words = ["setup", "--config", str(file), "--yes", "--public-url", "https://box.example"]
     words += ["--portal-url", "http://10.0.0.2:8080", "--router-host", "10.0.0.1"]
-    done = CliRunner().invoke(cli, [*words, "--brand", 'Mama "Wi-Fi" ☕'])
+    told = {"APPLIANCE_ROUTER__PASSWORD": "of an account that is there"}
+    done = CliRunner(env=told).invoke(cli, [*words, "--brand", 'Mama "Wi-Fi" ☕'])
     assert done.exit_code == 0, done.output
     loaded = load(file, {})
     assert loaded.portal.brand == 'Mama "Wi-Fi" ☕'
@@ -184,10 +227,35 @@ def test_settings_that_setup_writes_are_settings(tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o640
     secret = tmp_path / "credentials/router.password"
     first = secret.read_text()
+    assert first == "of an account that is there\n"
     assert first.strip() not in file.read_text() + done.output
     file.unlink()
     CliRunner().invoke(cli, words)
     assert secret.read_text() == first, "a secret that is there is kept"
+
+
+def test_setup_asks_for_the_rest_and_what_it_writes_can_be_sold_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setup, "_somebody_is_there", lambda: True)
+    file, seeds = tmp_path / "appliance.toml", tmp_path / "seed.toml"
+    answers = ["10.0.0.1", "https://box.example", "", "y", "till", "5512345", "Mama's", "174379"]
+    answers += ["the key", "the secret", "the pass key", "20"]
+    told = {"APPLIANCE_APPLIANCE__DATA_DIR": str(tmp_path)}
+    runner = CliRunner(env=told)
+    done = runner.invoke(cli, ["setup", "--config", str(file)], input="\n".join(answers) + "\n")
+    assert done.exit_code == 0, done.output
+    assert "the secret" not in done.output
+    assert seeds.stat().st_mode & 0o777 == 0o600
+    seeded = runner.invoke(cli, ["db", "seed", str(seeds), "--config", str(file)])
+    assert seeded.output.strip() == "0 users, 1 routers, 1 paybills, 1 plans"
+    with sqlite3.connect(tmp_path / "appliance.sqlite3") as database:
+        (kept,) = database.execute("SELECT doc FROM paybills").fetchone()
+        (router,) = database.execute("SELECT _id FROM routers").fetchone()
+    database.close()
+    assert '"storeNumber":"174379"' in kept
+    assert "the secret" not in kept, "sealed"
+    assert router == load(file, told).router.id
 
 
 def test_setup_refuses_what_cannot_be_right_and_writes_nothing(tmp_path: Path) -> None:

@@ -43,13 +43,14 @@ def test_each_alarm_says_what_is_wrong(health: RouterHealth, alarm: str) -> None
 async def test_an_alarm_is_said_as_long_as_it_stands_and_its_end_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    gate = OpenGate()
-    alarms = Alarms(router=gate)
+    gate, told = OpenGate(), list[RouterHealth | None]()
+    alarms = Alarms(router=gate, told=told.append)
     caplog.set_level(logging.INFO, "appliance.flows.alarms")
     gate.away = True
     assert await alarms.look() == await alarms.look() == ("it does not answer, away",)
     gate.away = False
     assert await alarms.look() == await alarms.look() == ()
+    assert [health is None for health in told] == [True, True, False, False]
     said = [record.getMessage() for record in caplog.records]
     assert said == ["router alarm: it does not answer, away"] * 2 + ["router well again"]
 

@@ -4,9 +4,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.interval import IntervalTrigger
 
-from appliance.scheduler import JOB_DEFAULTS, wake
+from appliance.scheduler import JOB_DEFAULTS, Every, wake
 
 
 async def test_a_job_set_before_the_clock_went_back_runs_now_and_then_on_time() -> None:
@@ -17,7 +16,7 @@ async def test_a_job_set_before_the_clock_went_back_runs_now_and_then_on_time() 
 
     scheduler = AsyncIOScheduler(job_defaults=JOB_DEFAULTS)
     ahead = datetime.now(UTC) + timedelta(days=3_650)
-    early = scheduler.add_job(job, IntervalTrigger(minutes=5, start_date=ahead))
+    early = scheduler.add_job(job, Every(minutes=5, start_date=ahead))
     scheduler.start()
     try:
         wake(scheduler, datetime.now(UTC))
@@ -32,12 +31,30 @@ async def test_a_job_that_is_on_time_is_left_alone() -> None:
         """Do nothing."""
 
     scheduler = AsyncIOScheduler(job_defaults=JOB_DEFAULTS)
-    on_time = scheduler.add_job(job, IntervalTrigger(minutes=5, jitter=60))
+    on_time = scheduler.add_job(job, Every(minutes=5, jitter=60))
     once = scheduler.add_job(job)
     scheduler.start(paused=True)
     try:
         before = (on_time.next_run_time, once.next_run_time)
         wake(scheduler, datetime.now(UTC))
         assert (on_time.next_run_time, once.next_run_time) == before
+    finally:
+        scheduler.shutdown(wait=False)
+
+
+async def test_a_clock_put_right_from_1970_makes_up_for_one_turn_of_each_job() -> None:
+    async def job() -> None:
+        """Do nothing."""
+
+    scheduler = AsyncIOScheduler(job_defaults=JOB_DEFAULTS)
+    then, now = datetime.fromtimestamp(60, UTC), datetime.now(UTC)
+    every = Every(seconds=30, start_date=then)
+    late = scheduler.add_job(job, every, next_run_time=then)
+    scheduler.start(paused=True)
+    try:
+        assert late._get_run_times(now) == [then]
+        following = every.get_next_fire_time(then, now)
+        assert following is not None
+        assert timedelta() <= following - now <= timedelta(seconds=30)
     finally:
         scheduler.shutdown(wait=False)

@@ -178,3 +178,25 @@ def test_production_takes_no_pretend_and_no_plain_address(file: Path) -> None:
         APPLIANCE_DARAJA__BASE_URL="https://pretend.example",
         **real,
     )
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ('allowed_ips = ["196.201.212.300"]', "must be IP addresses"),
+        ('previous_path_secrets = "short"', "must be 32 to 128 hex digits"),
+        ("enforce_ips = true", "client_ip_header must be set where enforce_ips is"),
+    ],
+)
+def test_callers_that_nobody_could_be_refuse_to_start(file: Path, more: str, message: str) -> None:
+    text = GOOD.replace("[router]", f"{more}\n[router]")
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(WrongSettings, match=message):
+        load(file, {})
+
+
+def test_addresses_may_come_from_the_environment(file: Path) -> None:
+    listed = {"APPLIANCE_WEBHOOKS__ALLOWED_IPS": "196.201.212.0/24, 2001:db8::1"}
+    assert load(file, listed).webhooks.allowed_ips == ("196.201.212.0/24", "2001:db8::1")
+    exposed = {"APPLIANCE_WEBHOOKS__LISTEN": "0.0.0.0:443", "APPLIANCE_WEBHOOKS__ENFORCE_IPS": "1"}
+    assert load(file, exposed).webhooks.enforce_ips

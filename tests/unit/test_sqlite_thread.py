@@ -2,6 +2,8 @@
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -55,6 +57,40 @@ async def test_a_file_in_trouble_is_the_database_away_and_comes_back(tmp_path: P
     folder.mkdir()
     assert await writer.do(lambda connection: connection.execute("SELECT 1").fetchone()) == (1,)
     await writer.close()
+
+
+_ANOTHER_PROGRAM = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+print(connection.execute("SELECT count(*) FROM t").fetchone())
+connection.close()
+"""
+
+
+def test_a_second_connection_takes_no_lock_from_the_first(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    with closing(connect(file)) as writer:
+        writer.execute("CREATE TABLE t (x)")
+        with closing(connect(file)):
+            subprocess.run(
+                [sys.executable, "-c", _ANOTHER_PROGRAM, str(file)], check=True, capture_output=True
+            )
+            # Whoever believes to be the last takes the log away from under the others.
+            assert (tmp_path / "x-wal").exists()
+            writer.execute("INSERT INTO t VALUES ('paid for')")
+        with closing(connect(file)) as other:
+            assert kept(other) == ["paid for"]
+
+
+def test_the_files_are_their_owners_alone(tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    old.touch(mode=0o644)
+    for file in (old, tmp_path / "new"):
+        with closing(connect(file)) as writer:
+            writer.execute("CREATE TABLE t (x)")
+            assert {part.stat().st_mode & 0o777 for part in tmp_path.glob(f"{file.name}*")} == {
+                0o600
+            }
 
 
 async def test_a_full_file_takes_nothing_and_goes_on_when_there_is_room(tmp_path: Path) -> None:

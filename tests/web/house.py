@@ -21,6 +21,7 @@ from appliance.sandbox import config
 from appliance.sandbox.addresses import Ports
 from appliance.sandbox.neighbours import Neighbours, neighbours
 from appliance.store.seed import seed
+from appliance.web.guard import Guard
 from appliance.web.listening import listening
 from provisioning.pages import render_pages
 from tests.servers import free_port
@@ -77,11 +78,11 @@ async def _lived_in(folder: Path, built: Future[House], over: threading.Event) -
     applications: dict[str, web.Application] = {}
 
     def watched(
-        application: web.Application, listen: str, *grace: float
-    ) -> AbstractAsyncContextManager[None]:
+        application: web.Application, listen: str, *limits: Any
+    ) -> AbstractAsyncContextManager[Guard]:
         (door,) = [door for door in DOORS if getattr(chosen, door).listen == listen]
         applications[door] = application
-        return listening(application, listen, *grace)
+        return listening(application, listen, *limits)
 
     pages = render_pages(chosen.portal.public_url)
     with pytest.MonkeyPatch.context() as patch:

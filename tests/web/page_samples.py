@@ -186,6 +186,6 @@ def _worded(pages: Pages, sample: str, lang: str) -> Context:
         if key := context.pop(f"{name}_key", None):
             context[name] = pages.text(lang, key)
     if problem := context.get("problem"):
-        message = pages.text(lang, f"problem.{problem['reason']}")
+        message = pages.text(lang, f"problem.{problem['reason']}", duration="2 min")
         context["problem"] = {"field": problem["field"], "message": message}
     return context

@@ -1,0 +1,296 @@
+"""Every way to forge a message of Safaricom's: nobody is let in, and the operator can see it."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from appliance.domain import ids
+from appliance.domain.records import WebhookLog
+from appliance.flows.inbox import C2B_CONFIRMATION
+from appliance.flows.intake import Intake
+from appliance.web.callers import SAFARICOM, Callers
+from appliance.web.webhooks import WebhooksDoor, build_webhooks
+from tests.story import Story
+
+SECRET, OLD, NEVER = "feedface" * 4, "0ddba11" * 5, "deadbeef" * 4
+REAL, STRANGER, TUNNEL = "196.201.212.69", "41.90.4.1", "127.0.0.1"
+HEADER = "X-Real-Ip"
+
+
+class Forgery:
+    """A box with one purchase of KSh 10 under way, and somebody at its door."""
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+        self.callers = Callers(previous=(OLD,), header=HEADER)
+        self.handed: list[WebhookLog] = []
+        self._client: TestClient[web.Request, web.Application] | None = None
+
+    @property
+    def token(self) -> str:
+        return self.story.mpesa.prompts[0].token
+
+    async def post(self, path: str, body: object, address: str = TUNNEL) -> int:
+        """Call, let the box work, and return the status."""
+        client = await self._opened()
+        async with client.post(path, json=body, headers={HEADER: address}) as answer:
+            status = answer.status
+        while self.handed:
+            await self.story.inbox.settle(self.handed.pop())
+        await self.story.work()
+        return status
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+    async def _opened(self) -> "TestClient[web.Request, web.Application]":
+        if self._client is None:
+            door = WebhooksDoor(
+                intake=Intake(
+                    payments=self.story.books.payments,
+                    webhooks=self.story.books.webhooks,
+                    hand_over=self.handed.append,
+                    clock=self.story.clock,
+                ),
+                webhooks=self.story.books.webhooks,
+                clock=self.story.clock,
+                expecting=self.story.inbox.expecting,
+                path_secret=SECRET,
+                callers=self.callers,
+                seed_paths=True,
+            )
+            self._client = TestClient(TestServer(build_webhooks(door)))
+            await self._client.start_server()
+        return self._client
+
+    def kept(self) -> list[tuple[str, str]]:
+        """Return source and decision of every call that was written down."""
+        logs = self.story.store.collections["webhook_logs"].values()
+        return [(log["source"], log["status"]) for log in logs]
+
+    def is_in(self) -> bool:
+        return bool(self.story.router.online)
+
+    def states(self) -> list[str]:
+        return [payment["status"] for payment in self.story.payments()]
+
+
+@pytest.fixture
+async def forgery() -> AsyncIterator[Forgery]:
+    story = Story("paybill")
+    await story.open()
+    await story.order(0, "hour", "heard")
+    made = Forgery(story)
+    yield made
+    await made.close()
+
+
+def success(receipt: str = "UKN0000001", amount: int = 10, name: str = "ws_CO_0") -> dict[str, Any]:
+    items = [{"Name": "Amount", "Value": amount}, {"Name": "MpesaReceiptNumber", "Value": receipt}]
+    said = {"MerchantRequestID": "m", "CheckoutRequestID": name, "ResultCode": 0, "ResultDesc": "x"}
+    return {"Body": {"stkCallback": said | {"CallbackMetadata": {"Item": items}}}}
+
+
+def confirmation(story: Story, reference: str | None = None, amount: str = "10.00") -> object:
+    return {
+        "TransID": "UKN0000001",
+        "TransAmount": amount,
+        "BusinessShortCode": story.mpesa.short_code,
+        "BillRefNumber": story.mpesa.prompts[0].reference if reference is None else reference,
+        "MSISDN": "254712345001",
+    }
+
+
+async def test_the_real_callback_lets_in(forgery: Forgery) -> None:
+    assert await forgery.post(f"/hooks/{SECRET}/stk/{forgery.token}", success(), REAL) == 200
+    assert forgery.is_in()
+
+
+@pytest.mark.parametrize("secret", ["0", NEVER, SECRET[:-1], SECRET.upper(), "%00", "é"])
+async def test_a_callback_without_the_secret_opens_nothing(forgery: Forgery, secret: str) -> None:
+    assert await forgery.post(f"/hooks/{secret}/stk/{forgery.token}", success(), REAL) == 404
+    assert forgery.kept() == [("refused", "wrong_secret")]
+    assert not forgery.is_in()
+
+
+async def test_a_token_that_is_no_payments_opens_nothing(forgery: Forgery) -> None:
+    assert await forgery.post(f"/hooks/{SECRET}/stk/{ids.new_token()}", success(), REAL) == 404
+    assert forgery.kept() == [("refused", "unknown_token")]
+    assert not forgery.is_in()
+
+
+async def test_another_payments_token_opens_neither(forgery: Forgery) -> None:
+    await forgery.story.order(1, "hour", "heard")
+    other = forgery.story.mpesa.prompts[1].token
+    assert await forgery.post(f"/hooks/{SECRET}/stk/{other}", success(name="ws_CO_0")) == 200
+    assert forgery.kept() == [("mpesa_stk_callback", "mismatch")]
+    assert forgery.states() == ["pending", "pending"]
+    assert not forgery.is_in()
+
+
+async def test_the_right_token_with_a_wrong_amount_waits_for_a_person(forgery: Forgery) -> None:
+    await forgery.post(f"/hooks/{SECRET}/stk/{forgery.token}", success(amount=1))
+    assert forgery.kept() == [("mpesa_stk_callback", "disputed")]
+    assert not forgery.is_in()
+
+
+async def test_a_success_from_a_strangers_address_only_makes_us_ask(forgery: Forgery) -> None:
+    await forgery.story.wait(30)
+    before = forgery.story.mpesa.queries
+    path = f"/hooks/{SECRET}/stk/{forgery.token}"
+    assert await forgery.post(path, success(), STRANGER) == 200
+    assert forgery.kept() == [("mpesa_stk_callback", "asked")]
+    assert forgery.story.mpesa.queries > before
+    assert not forgery.is_in()
+
+
+async def test_where_the_list_is_enforced_a_stranger_is_forbidden(forgery: Forgery) -> None:
+    forgery.callers = replace(forgery.callers, enforce=True)
+    path = f"/hooks/{SECRET}/stk/{forgery.token}"
+    for address in (STRANGER, TUNNEL, "nonsense", f"{REAL}, {STRANGER}"):
+        assert await forgery.post(path, success(), address) == 403
+    assert set(forgery.kept()) == {("refused", "not_safaricom")}
+    assert await forgery.post("/api/webhooks/mpesa/callback", success(), STRANGER) == 403
+    assert not forgery.is_in()
+    assert await forgery.post(path, success(), f"{STRANGER}, {REAL}") == 200
+    assert forgery.is_in()
+
+
+async def test_a_replay_after_a_refund_opens_nothing(forgery: Forgery) -> None:
+    path = f"/hooks/{SECRET}/stk/{forgery.token}"
+    await forgery.post(path, success(amount=1))
+    (payment,) = await forgery.story.books.payments.page("status", "disputed", 2)
+    await forgery.story.person.as_refunded(payment.id, "by hand")
+    for amount in (1, 10):
+        assert await forgery.post(path, success(amount=amount)) == 200
+    assert forgery.states() == ["refunded"]
+    assert not forgery.is_in()
+
+
+async def test_a_made_up_receipt_without_the_secret_opens_nothing(forgery: Forgery) -> None:
+    made_up = confirmation(forgery.story)
+    assert await forgery.post(f"/hooks/{NEVER}/c2b/confirmation", made_up) == 404
+    assert await forgery.post("/api/webhooks/mpesa", made_up) == 200
+    assert forgery.kept()[0] == ("refused", "wrong_secret")
+    assert forgery.states() == ["pending"]
+    assert not forgery.is_in()
+
+
+@pytest.mark.parametrize(
+    ("secret", "address"), [(SECRET, STRANGER), (OLD, STRANGER), (OLD, TUNNEL)]
+)
+async def test_a_made_up_receipt_from_who_knows_the_secret_opens_nothing(
+    forgery: Forgery, secret: str, address: str
+) -> None:
+    path = f"/hooks/{secret}/c2b/confirmation"
+    assert await forgery.post(path, confirmation(forgery.story), address) == 200
+    assert sorted(forgery.states()) == ["pending", "unmatched"]
+    assert forgery.kept() == [("mpesa_confirmation", "unmatched")]
+    assert await forgery.post(path, confirmation(forgery.story), address) == 200
+    assert sorted(forgery.states()) == ["pending", "unmatched"]
+    assert not forgery.is_in()
+
+
+@pytest.mark.parametrize("boundary", range(3))
+async def test_money_in_doubt_is_kept_wherever_the_process_dies(
+    forgery: Forgery, boundary: int
+) -> None:
+    class Died(Exception):
+        pass
+
+    left = boundary
+
+    async def dying() -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Died
+        forgery.story.store.ambush = dying
+
+    forgery.story.store.ambush = dying
+    body = json.dumps(confirmation(forgery.story, "SHOES"))
+    with suppress(Died):
+        await forgery.story.hooked(C2B_CONFIRMATION, body, None, proved=False, doubted=True)
+        await forgery.story.work()
+    await forgery.story.crash()
+    forgery.story.store.ambush = None
+    await forgery.story.wait(3600)
+    for _ in range(2):
+        await forgery.story.work()
+    (unmatched,) = [p for p in forgery.story.payments() if p["status"] == "unmatched"]
+    assert unmatched["mpesaReceiptNumber"] == "UKN0000001"
+    assert [status for _, status in forgery.kept()] in (["unmatched"], ["already_known"])
+
+
+async def test_money_in_doubt_that_a_query_proves_lets_in_and_troubles_nobody(
+    forgery: Forgery,
+) -> None:
+    await forgery.story.decide(0, 0)
+    await forgery.story.wait(30)
+    path = f"/hooks/{SECRET}/c2b/confirmation"
+    assert await forgery.post(path, confirmation(forgery.story), STRANGER) == 200
+    assert forgery.kept() == [("mpesa_confirmation", "asked")]
+    assert forgery.states() == ["paid"]
+    assert forgery.is_in()
+
+
+async def test_an_answer_about_a_receipt_from_a_stranger_is_not_heard(forgery: Forgery) -> None:
+    token = ids.signed(SECRET, f"{forgery.story.mpesa.short_code} UKN0000001")
+    path = f"/hooks/{SECRET}/status/{token}/result"
+    assert await forgery.post(path, {}, STRANGER) == 404
+    assert forgery.kept() == [("refused", "unknown_token")]
+
+
+async def test_after_a_change_of_the_secret_what_was_under_way_still_comes_in(
+    forgery: Forgery,
+) -> None:
+    assert await forgery.post(f"/hooks/{OLD}/stk/{forgery.token}", success()) == 200
+    assert forgery.is_in()
+
+
+async def test_after_a_change_money_told_of_at_the_old_address_by_safaricom_counts(
+    forgery: Forgery,
+) -> None:
+    path = f"/hooks/{OLD}/c2b/confirmation"
+    assert await forgery.post(path, confirmation(forgery.story), REAL) == 200
+    assert forgery.is_in()
+
+
+async def test_money_kept_in_doubt_goes_to_its_purchase_when_the_proof_comes(
+    forgery: Forgery,
+) -> None:
+    path = f"/hooks/{SECRET}/c2b/confirmation"
+    await forgery.post(path, confirmation(forgery.story, "SHOES"), STRANGER)
+    await forgery.post(f"/hooks/{SECRET}/stk/{forgery.token}", success())
+    assert sorted(forgery.states()) == ["merged", "paid"]
+    assert forgery.is_in()
+
+
+async def test_many_forgeries_are_a_few_short_lines(forgery: Forgery) -> None:
+    for _ in range(15):
+        assert await forgery.post(f"/hooks/{NEVER}/stk/{forgery.token}", "x" * 9_000) == 404
+    logs = list(forgery.story.store.collections["webhook_logs"].values())
+    assert len(logs) == 10
+    assert all(len(log["rawBody"]) <= 4096 for log in logs)
+    assert all(forgery.token not in json.dumps(log, default=str) for log in logs)
+
+
+async def test_where_a_call_came_from_is_written_down(forgery: Forgery) -> None:
+    path = f"/hooks/{SECRET}/stk/{forgery.token}"
+    for address in (REAL, STRANGER, TUNNEL, "?"):
+        await forgery.post(path, success(), address)
+    logs = forgery.story.store.collections["webhook_logs"].values()
+    assert [log.get("listed") for log in logs] == [True, False, None, None]
+
+
+def test_safaricoms_list_holds_the_address_that_was_seen() -> None:
+    assert len(set(SAFARICOM)) == 14
+    assert {str(network).split(".")[2] for network in SAFARICOM} == {"212", "213", "214"}
+    assert any(str(network.network_address) == REAL for network in SAFARICOM)
