@@ -87,7 +87,7 @@ async def set_up(about: Patient) -> list[Finding]:
         return well("pages, walled garden, profiles and services are as provisioned")
     if not to_be_undone(survey.seen.tables):
         return warn(
-            "this router was not set up by appliance provision: nobody keeps its pages and its "
+            "this router was not set up by appliance provision apply: nobody keeps its pages and its "
             "walled garden right",
             _APPLY,
         )
