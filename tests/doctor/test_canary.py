@@ -129,6 +129,8 @@ async def test_the_doctor_sends_one_keeps_what_became_of_it_and_shows_it(town: C
     assert sent.status is Status.PASS
     assert not town.world.near.daraja.ledger.payments
     assert await town.one("canary") == sent
+    # The profile that it had made is no set-up that has drifted.
+    assert (await town.one("router set-up")).status is Status.WARN
     outcome = await asyncio.to_thread(latest, town.world.folder)
     assert outcome is not None
     metrics = await asyncio.to_thread(Metrics, ("api",))

@@ -1,7 +1,5 @@
 """The router: both ways in, what is in the way of a hotspot, and its set-up as provisioned."""
 
-from collections.abc import Iterable
-
 import click
 
 from appliance import app
@@ -14,10 +12,25 @@ from provisioning.difference import to_be_undone
 from provisioning.door import WrongAccount
 from provisioning.facts import the_row, version_of
 from provisioning.preflight import Level
-from provisioning.rows import FILES, Change
+from provisioning.rows import FILES
 
 _APPLY = "appliance provision plan shows it; appliance provision apply --admin NAME mends it"
-_PROFILES, _GARDEN = "/ip/hotspot/user/profile", "/ip/hotspot/walled-garden"
+_PROFILES = "/ip/hotspot/user/profile"
+_MATTERS = (
+    (
+        {FILES, "/ip/hotspot/profile"},
+        fail,
+        "the router does not show the pages as provisioned: customers may not come to the portal",
+    ),
+    (
+        {"/ip/hotspot/walled-garden", "/ip/hotspot/walled-garden/ip"},
+        fail,
+        "the walled garden does not let customers reach the portal",
+    ),
+    ({_PROFILES}, warn, "profiles of plans are missing or changed"),
+)
+"""What of a set-up that has drifted customers notice, and how badly."""
+_SHOWN = 3
 _MOST = 1000
 
 
@@ -85,33 +98,25 @@ async def set_up(about: Patient) -> list[Finding]:
     survey = await about.router()
     if not survey.changes:
         return well("pages, walled garden, profiles and services are as provisioned")
-    if not to_be_undone(survey.seen.tables):
+    # Profiles alone prove nothing: the daemon makes the one that a sale lacks.
+    if all(change.menu == _PROFILES for change in to_be_undone(survey.seen.tables)):
         return warn(
-            "this router was not set up by appliance provision apply: nobody keeps its pages and its "
-            "walled garden right",
+            "this router was not set up by appliance provision apply: nobody keeps its pages and "
+            "its walled garden right",
             _APPLY,
         )
     found = list[Finding]()
-    found += _drifted(
-        survey.changes,
-        FILES,
-        "the router's own pages are not as provisioned: customers may not come to the portal",
-    )
-    found += _drifted(
-        survey.changes, _GARDEN, "the walled garden does not let customers reach the portal"
-    )
-    found += _drifted(survey.changes, _PROFILES, "profiles of plans are missing or changed")
-    known = (FILES, _GARDEN, _PROFILES)
-    others = [change for change in survey.changes if not change.menu.startswith(known)]
-    if others:
-        menus = ", ".join(dict.fromkeys(change.menu for change in others))
-        found += warn(f"not as provisioned: {menus}", _APPLY)
+    for menus, say, what in _MATTERS:
+        if names := [c.name for c in survey.changes if c.menu in menus]:
+            found += say(f"{what} ({_some(names)})", _APPLY)
+    known = {menu for menus, _, _ in _MATTERS for menu in menus}
+    if others := [c.menu for c in survey.changes if c.menu not in known]:
+        found += warn(f"not as provisioned: {_some(list(dict.fromkeys(others)))}", _APPLY)
     return found
 
 
-def _drifted(changes: Iterable[Change], menu: str, what: str) -> list[Finding]:
-    names = [change.name for change in changes if change.menu.startswith(menu)]
-    return fail(f"{what} ({', '.join(names)})", _APPLY) if names else []
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "")
 
 
 async def load(about: Patient) -> list[Finding]:
