@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -20,6 +20,8 @@ from pydantic import (
     model_validator,
 )
 
+from appliance.tunnel_settings import NoTunnel, Tunnel, check
+
 DEFAULT_FILE = Path("/etc/hotspot-appliance/appliance.toml")
 _PREFIX = "APPLIANCE_"
 _OTHER_VARIABLES = frozenset({"APPLIANCE_CONFIG"})
@@ -29,6 +31,9 @@ _FERNET_KEY = re.compile("[A-Za-z0-9_-]{43}=", re.ASCII)
 _SHA256_IN_HEX = re.compile("[0-9a-f]{64}")
 _HOST_KEY = re.compile("SHA256:[A-Za-z0-9+/]{43}", re.ASCII)
 _SECRET_PATH = re.compile("[0-9a-f]{32,128}")
+
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class WrongSettings(Exception):
@@ -168,16 +173,23 @@ class Portal(_Section):
     default_language: Literal["en", "sw"] = "en"
 
 
-class Webhooks(_Section):
-    """Safaricom's door."""
+class Door(BaseModel):
+    """Safaricom's door, as far as it is no secret."""
 
+    model_config = ConfigDict(extra="ignore", frozen=True)
     listen: Listen = "127.0.0.1:8081"
     public_url: Annotated[str, AfterValidator(_callback_address)]
+    seed_paths: bool = False
+    client_ip_header: str | None = None
+
+
+class Webhooks(Door):
+    """Safaricom's door."""
+
+    model_config = ConfigDict(extra="forbid")
     path_secret: Annotated[SecretStr, AfterValidator(_hex_secret)]
     previous_path_secrets: Annotated[SecretStr, AfterValidator(_hex_secrets)] | None = None
     """Comma-separated, after a change: payments asked for before are still called back there."""
-    seed_paths: bool = False
-    client_ip_header: str | None = None
     allowed_ips: Annotated[
         tuple[str, ...], BeforeValidator(_listed), AfterValidator(_addresses)
     ] = ()
@@ -271,8 +283,24 @@ class Canary(_Section):
     """Minutes; without it none is sent by itself."""
 
 
-class Settings(_Section):
+class WayIn(BaseModel):
+    """What whoever keeps the tunnel may know of the settings: no secret."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    webhooks: Door
+    tunnel: Tunnel = NoTunnel()
+
+    @model_validator(mode="after")
+    def _tunnel_fits_the_door(self) -> Self:
+        door = self.webhooks
+        check(self.tunnel, door.listen, door.public_url, door.client_ip_header)
+        return self
+
+
+class Settings(WayIn):
     """All of it."""
+
+    model_config = ConfigDict(extra="forbid")
 
     appliance: Appliance = Appliance()
     mongodb: Mongodb = Mongodb()
@@ -323,10 +351,21 @@ def load(file: Path | None, environ: Mapping[str, str] = os.environ) -> Settings
     return checked(values)
 
 
+def load_way_in(file: Path | None, environ: Mapping[str, str] = os.environ) -> WayIn:
+    """Return what the tunnel needs to know, whoever may not read secrets. Raises likewise."""
+    values = _from_file(file_of(file, environ))
+    _overlay(values, _variables(environ))
+    return _as(WayIn, values)
+
+
 def checked(values: Mapping[str, Any]) -> Settings:
     """Return the settings made of these tables. Raises `WrongSettings`."""
+    return _as(Settings, values)
+
+
+def _as(model: type[M], values: Mapping[str, Any]) -> M:
     try:
-        return Settings.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
         raise WrongSettings(_plain_words(error)) from None
 
@@ -382,10 +421,18 @@ def _overlay(values: dict[str, Any], given: Mapping[tuple[str, str], str]) -> No
 def _plain_words(error: ValidationError) -> str:
     lines = []
     for found in error.errors(include_input=False, include_url=False):
-        key = ".".join(str(part) for part in found["loc"])
+        key = ".".join(_named(found["loc"]))
         message = {
             "extra_forbidden": "is not a setting of this version",
             "missing": "must be set",
+            "union_tag_not_found": "kind must be set: ssh, cloudflared, wireguard or none",
+            "union_tag_invalid": "kind must be ssh, cloudflared, wireguard or none",
         }.get(found["type"], found["msg"].removeprefix("Value error, "))
         lines.append(f"{key}: {message}" if key else message)
     return "\n".join(lines)
+
+
+def _named(loc: tuple[int | str, ...]) -> list[str]:
+    """Return the parts of a key as it is in the file: a tunnel's kind is no part of it."""
+    parts = [str(part) for part in loc]
+    return [parts[0], *parts[2:]] if parts[:1] == ["tunnel"] and len(parts) > 2 else parts  # noqa: PLR2004

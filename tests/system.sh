@@ -1,11 +1,12 @@
 #!/bin/sh
-# Makes sure of the Debian packages that the tests drive: a browser, curl, shellcheck, SSH, man, and
-# systemd's own look at our units (it is never started).
+# Makes sure of the Debian packages that the tests drive: a browser, curl, nginx, shellcheck, SSH,
+# man, and systemd's own look at our units (it is never started).
 set -eu
 
 missing=""
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 command -v curl >/dev/null 2>&1 || missing="$missing curl"
+[ -x /usr/sbin/nginx ] || command -v nginx >/dev/null 2>&1 || missing="$missing nginx-light"
 command -v shellcheck >/dev/null 2>&1 || missing="$missing shellcheck"
 command -v ssh >/dev/null 2>&1 || missing="$missing openssh-client"
 [ -x /usr/sbin/sshd ] || command -v sshd >/dev/null 2>&1 || missing="$missing openssh-server"

@@ -29,6 +29,7 @@ _GROUPS = {
     "sandbox": "sandbox",
     "setup": "setup",
     "tokens": "tokens",
+    "tunnel": "tunnel",
     "vouchers": "vouchers",
     "webhooks": "lists",
 }

@@ -40,7 +40,7 @@ def fingerprint(token: str) -> str:
 
 def signed(secret: str, text: str) -> str:
     """Return a short ASCII text in hex, ending in a mark that takes the secret to make."""
-    return text.encode("ascii").hex() + _mark(secret, text)
+    return text.encode("ascii").hex() + mark(secret, text)
 
 
 def unsigned(secret: str, token: str) -> str | None:
@@ -49,7 +49,7 @@ def unsigned(secret: str, token: str) -> str | None:
     if found is None:
         return None
     text = bytes.fromhex(found[1]).decode("latin-1")
-    return text if hmac.compare_digest(found[2], _mark(secret, text)) else None
+    return text if hmac.compare_digest(found[2], mark(secret, text)) else None
 
 
 def new_voucher_code() -> str:
@@ -77,5 +77,6 @@ def typed_voucher_code(text: str) -> str:
     return "".join(text[:64].upper().replace("-", "").split())
 
 
-def _mark(secret: str, text: str) -> str:
+def mark(secret: str, text: str) -> str:
+    """Return 32 hex digits that take the secret to make."""
     return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()[:32]

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -63,6 +64,9 @@ async def listening(
     try:
         guard.serve = runner.server
         server = await _server(guard, listen)
+        if listen.startswith("unix:"):
+            # The tunnel runs as somebody else, of our group; the folder keeps out all others.
+            await asyncio.to_thread(Path(listen.removeprefix("unix:")).chmod, 0o660)
         sweeping = asyncio.create_task(_sweep(guard))
         try:
             yield guard

@@ -4,12 +4,12 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from appliance.domain import debts, ids
+from appliance.domain import debts, ids, probes
 from appliance.domain.errors import ApplianceError, StoreUnavailable
 from appliance.domain.records import WebhookLog
 from appliance.flows.inbox import (
@@ -20,7 +20,7 @@ from appliance.flows.inbox import (
 )
 from appliance.flows.intake import Intake
 from appliance.ports import Clock, WebhookLogs
-from appliance.web.callers import CALLER, Admission, Callers
+from appliance.web.callers import CALLER, PROBE, Admission, Callers
 from appliance.web.guard import in_time
 
 log = logging.getLogger(__name__)
@@ -57,6 +57,7 @@ class WebhooksDoor:
 
 
 DOOR = web.AppKey("DOOR", WebhooksDoor)
+RESPONDENT = web.AppKey("RESPONDENT", probes.Respondent)
 
 
 def build_webhooks(door: WebhooksDoor) -> web.Application:
@@ -66,11 +67,13 @@ def build_webhooks(door: WebhooksDoor) -> web.Application:
         client_max_size=LARGEST_BODY, middlewares=[_nothing_else, admission.middleware]
     )
     app[DOOR] = door
+    app[RESPONDENT] = probes.Respondent(door.path_secret)
     app.router.add_post("/hooks/{secret}/stk/{token}", _stk_callback)
     app.router.add_post("/hooks/{secret}/c2b/confirmation", _confirmation)
     app.router.add_post("/hooks/{secret}/c2b/validation", _validation)
     app.router.add_post("/hooks/{secret}/status/{token}/result", _status_result)
     app.router.add_post("/hooks/{secret}/status/{token}/timeout", _status_timeout)
+    app.router.add_post(PROBE, _probe)
     if door.seed_paths:
         app.router.add_post("/api/webhooks/mpesa/callback", _unproved_callback)
         app.router.add_post("/api/webhooks/mpesa", _unproved_confirmation)
@@ -152,6 +155,15 @@ async def _unproved_callback(request: web.Request) -> web.Response:
 async def _unproved_confirmation(request: web.Request) -> web.Response:
     webhook = await _arrived(request, C2B_CONFIRMATION)
     return await _taken(request.app[DOOR], replace(webhook, proved=False))
+
+
+async def _probe(request: web.Request) -> web.Response:
+    """Tell who tries the way in that it ends here; nothing is stored, and the body is not read."""
+    respondent, token = request.app[RESPONDENT], request.match_info["token"]
+    answer = respondent.answer(token, request[CALLER].address)
+    if answer is None:
+        raise web.HTTPNotFound
+    return web.json_response(asdict(answer))
 
 
 async def _arrived(request: web.Request, kind: str) -> WebhookLog:

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from appliance.cli import cli, manual, setup
 from appliance.settings import Daraja, load
+from appliance.tunnel_settings import KEY_FILE
 
 HERE = Path(__file__).parents[2]
 UNITS = HERE / "appliance" / "systemd"
@@ -157,30 +158,18 @@ def test_systemd_finds_no_fault_with_the_units(tree: Path) -> None:
     assert "WatchDogSecs" in verified(tree), "it looked at these very files"
 
 
-def test_ssh_understands_how_the_tunnel_is_started() -> None:
-    """And would go through to the right place, and give up where it cannot listen."""
-    text = (UNITS / NAMES[1]).read_text().replace("\\\n", " ")
-    (line,) = [line for line in text.splitlines() if line.startswith("ExecStart=")]
-    told = {"PORT": "2222", "REMOTE": "127.0.0.1:18081", "LOCAL": "127.0.0.1:8081"}
-    told |= {"USER": "box", "HOST": "vps.example"}
-    for name, value in told.items():
-        line = line.replace(f"${{TUNNEL_{name}}}", value)
-    program, *words = line.removeprefix("ExecStart=").replace("%d/", "/run/cred/").split()
-    assert words.pop(0) == "-NT"
-    done = subprocess.run([program, "-G", *words], capture_output=True, text=True, check=True)
-    understood = dict(line.partition(" ")[::2] for line in done.stdout.splitlines())
-    wanted = {
-        "hostname": "vps.example",
-        "user": "box",
-        "port": "2222",
-        "remoteforward": "[127.0.0.1]:18081 [127.0.0.1]:8081",
-        "exitonforwardfailure": "yes",
-        "stricthostkeychecking": "true",
-        "identityfile": "/run/cred/key",
-        "userknownhostsfile": "/run/cred/known_hosts",
-        "serveraliveinterval": "15",
-    }
-    assert {name: understood.get(name) for name in wanted} == wanted
+def test_the_tunnels_unit_runs_our_command_and_ends_where_there_is_nothing_to_run(
+    tmp_path: Path,
+) -> None:
+    lines = (UNITS / NAMES[1]).read_text().splitlines()
+    (line,) = [line for line in lines if line.startswith("ExecStart=")]
+    _, *words = line.replace("%d", str(tmp_path)).split()
+    (tmp_path / "settings").write_text('[webhooks]\npublic_url = "https://pay.example"\n')
+    done = CliRunner().invoke(cli, words)
+    assert "tunnel.kind is none" in done.output
+    assert f"RestartPreventExitStatus={done.exit_code}" in lines
+    for kept in ("settings:/etc/hotspot-appliance/appliance.toml", f"key:{KEY_FILE}"):
+        assert f"LoadCredential={kept}" in lines
 
 
 def test_the_longest_prompt_is_waited_for_when_the_unit_stops() -> None:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from hypothesis import strategies as st
 
-from appliance.domain import ids
+from appliance.domain import ids, probes
 from tests.web.house import House, house
 
 PHONE = "254712345678"
@@ -31,7 +31,7 @@ class Known:
         phones = [PHONE, "0712 345 679", "+254110345678"]
         self.values: dict[str, list[str]] = {
             "secret": [at_home.path_secret],
-            "token": [bought["token"], callback, question],
+            "token": [bought["token"], callback, question, probes.question(at_home.path_secret)],
             "name": ["login.html", "api.json"],
             "plan": ["hour", "day"],
             "planId": ["hour", "day"],

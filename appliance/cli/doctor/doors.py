@@ -10,6 +10,7 @@ from appliance import scheduler
 from appliance.cli.doctor.checks import Finding, Skipped, fail, warn, well
 from appliance.cli.doctor.patient import Patient
 from appliance.cli.ready import knocking_at
+from appliance.tunnel.trial import tried
 
 _START = "sudo systemctl start hotspot-appliance, then journalctl -u hotspot-appliance -n 50"
 _RESTART = "sudo systemctl restart hotspot-appliance, then journalctl -u hotspot-appliance -n 50"
@@ -121,11 +122,18 @@ async def webhooks(about: Patient) -> list[Finding]:
 
 
 async def tunnel(about: Patient) -> list[Finding]:
-    """Say where the round trip through the tunnel is looked at."""
-    raise Skipped(
-        "no [tunnel] in the settings: from outside, curl -i "
-        f"{about.loaded.webhooks.public_url}/hooks/0 must say 404"
-    )
+    """Go out to the public address and see the call come back to the running daemon."""
+    await about.metrics()  # without a daemon nobody could see it arrive
+    trial = await tried(about.loaded)
+    if trial.problem is not None:
+        return fail(
+            f"{trial.url}: {trial.why}",
+            "journalctl -u hotspot-appliance-tunnel -n 50, then appliance tunnel test",
+        )
+    said = f"{trial.url} leads here: {trial.round_trip_ms} ms there and back"
+    if trial.warning is not None:
+        return warn(f"{said}, but {trial.warning}", "appliance tunnel test")
+    return well(said)
 
 
 def _is_loopback(url: str) -> bool:

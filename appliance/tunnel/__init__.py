@@ -1,0 +1,1 @@
+"""The way in for Safaricom: what keeps it open, and whether it leads to this box."""
