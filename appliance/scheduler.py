@@ -18,16 +18,22 @@ from appliance.flows.upkeep import Upkeep
 from appliance.flows.usage import Usage
 from appliance.ports import Beat, Watched
 
-PRUNE_EVERY_HOURS = 24
-REFRESH_TOKENS_EVERY_MINUTES = 30
-PULL_EVERY_MINUTES = 15
-REPAIR_EVERY_MINUTES = 5
-COUNT_EVERY_SECONDS = 60
-LOOK_AT_ROUTER_EVERY_SECONDS = 60
-LOOK_AT_CLOCK_EVERY_SECONDS = 30
-LOOK_AT_BACKUP_EVERY_MINUTES = 30
-BEAT_EVERY_SECONDS = 10
-MEASURE_EVERY_SECONDS = 30
+EVERY = {
+    "prune": timedelta(hours=24),
+    "refresh_tokens": timedelta(minutes=30),
+    "sweep": timedelta(minutes=15),
+    "clock": timedelta(seconds=30),
+    "usage": timedelta(seconds=60),
+    "alarms": timedelta(seconds=60),
+    "drift": timedelta(minutes=5),
+    # Often enough that a box which is switched off every night has a backup of every day.
+    "backup": timedelta(minutes=30),
+    "measure": timedelta(seconds=30),
+    "beat": timedelta(seconds=10),
+}
+"""How often each job runs."""
+# Boxes that started together need not ask together: who comes second finds a new token.
+_JITTER_SECONDS = {"prune": 600, "refresh_tokens": 60, "sweep": 60}
 # However late: a clock that jumps ahead must not make a job miss its turn.
 JOB_DEFAULTS = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
 # The customers who wait for a box that starts come before its housekeeping.
@@ -51,6 +57,9 @@ class Jobs:
     alarms: Alarms
     back_up: Callable[[], Awaitable[object]]
     measure: Callable[[], Awaitable[object]]
+    canary: Callable[[], Awaitable[object]]
+    canary_every: timedelta | None = None
+    """None where no canary is sent by itself."""
 
 
 class Every(IntervalTrigger):  # type: ignore[misc] # its library has no types
@@ -76,13 +85,15 @@ async def scheduled(jobs: Jobs, watched: Watched, ran: Ran) -> AsyncIterator[Non
         lambda event: ran(event.job_id, event.exception is None),
         EVENT_JOB_EXECUTED | EVENT_JOB_ERROR,
     )
-    beat = partial(_come_round, watched("scheduler"))
-    table = _table(jobs) | {"beat": (beat, Every(seconds=BEAT_EVERY_SECONDS))}
+    work = _work(jobs) | {"beat": partial(_come_round, watched("scheduler"))}
+    every = EVERY if jobs.canary_every is None else EVERY | {"canary": jobs.canary_every}
     # Some soon after start too: the router may have been reset while the box was off.
     soon = datetime.now(UTC) + _FIRST_REPAIR
-    for name, (work, when) in table.items():
+    for name, interval in every.items():
         first = {"next_run_time": soon} if name in _SOON else {}
-        scheduler.add_job(work, when, id=name, **first)
+        jitter = _JITTER_SECONDS.get(name)
+        trigger = Every(seconds=interval.total_seconds(), jitter=jitter)
+        scheduler.add_job(work[name], trigger, id=name, **first)
     # Once at start too: the box may have been off for long.
     scheduler.add_job(jobs.reconcile.sweep_quietly, id="first_sweep")
     scheduler.start()
@@ -94,24 +105,18 @@ async def scheduled(jobs: Jobs, watched: Watched, ran: Ran) -> AsyncIterator[Non
         scheduler.shutdown(wait=False)
 
 
-def _table(jobs: Jobs) -> dict[str, tuple[Callable[[], Awaitable[object]], IntervalTrigger]]:
+def _work(jobs: Jobs) -> dict[str, Callable[[], Awaitable[object]]]:
     return {
-        "prune": (jobs.upkeep.prune, Every(hours=PRUNE_EVERY_HOURS, jitter=600)),
-        # Boxes that started together need not ask together: who comes second finds a new token.
-        "refresh_tokens": (
-            jobs.refresh_tokens,
-            Every(minutes=REFRESH_TOKENS_EVERY_MINUTES, jitter=60),
-        ),
-        "sweep": (
-            jobs.reconcile.sweep_quietly,
-            Every(minutes=PULL_EVERY_MINUTES, jitter=60),
-        ),
-        "clock": (jobs.upkeep.look_at_clock, Every(seconds=LOOK_AT_CLOCK_EVERY_SECONDS)),
-        "usage": (jobs.usage.poll, Every(seconds=COUNT_EVERY_SECONDS)),
-        "alarms": (jobs.alarms.look, Every(seconds=LOOK_AT_ROUTER_EVERY_SECONDS)),
-        "drift": (jobs.drift.repair, Every(minutes=REPAIR_EVERY_MINUTES)),
-        "backup": (jobs.back_up, Every(minutes=LOOK_AT_BACKUP_EVERY_MINUTES)),
-        "measure": (jobs.measure, Every(seconds=MEASURE_EVERY_SECONDS)),
+        "prune": jobs.upkeep.prune,
+        "refresh_tokens": jobs.refresh_tokens,
+        "sweep": jobs.reconcile.sweep_quietly,
+        "clock": jobs.upkeep.look_at_clock,
+        "usage": jobs.usage.poll,
+        "alarms": jobs.alarms.look,
+        "drift": jobs.drift.repair,
+        "backup": jobs.back_up,
+        "measure": jobs.measure,
+        "canary": jobs.canary,
     }
 
 
@@ -140,5 +145,5 @@ async def _come_round(beat: Beat) -> None:
 async def _wake_for_ever(scheduler: AsyncIOScheduler, beat: Beat) -> None:
     while True:
         beat()
-        await asyncio.sleep(LOOK_AT_CLOCK_EVERY_SECONDS)
+        await asyncio.sleep(EVERY["clock"].total_seconds())
         wake(scheduler, datetime.now(UTC))

@@ -276,6 +276,13 @@ class Backup(_Section):
         return self
 
 
+class Canary(_Section):
+    """A voucher for nobody, put on the router and taken back, to see that sales would work."""
+
+    every: int | None = Field(default=None, ge=5, le=1440)
+    """Minutes; without it none is sent by itself."""
+
+
 class WayIn(BaseModel):
     """What whoever keeps the tunnel may know of the settings: no secret."""
 
@@ -303,6 +310,7 @@ class Settings(WayIn):
     daraja: Daraja = Daraja()
     router: Router
     backup: Backup = Backup()
+    canary: Canary = Canary()
 
     def secrets(self) -> list[str]:
         """Return every word of it that must never be written anywhere."""

@@ -9,6 +9,8 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +19,12 @@ import httpx
 from appliance import scheduler
 from appliance.app import doors
 from appliance.app.backup import DailyBackup
+from appliance.app.canary import CanaryRound, latest
 from appliance.app.clock import SystemClock as SystemClock
 from appliance.app.measuring import Measuring
 from appliance.app.notify import Supervisor
 from appliance.app.router import open_pool as open_pool
-from appliance.app.router import open_router
+from appliance.app.router import open_router as open_router
 from appliance.app.watchdog import Watchdog
 from appliance.app.wiring import Flows, Workers, wired
 from appliance.domain.errors import StoreUnavailable
@@ -120,6 +123,7 @@ async def started(
             cashier=flows.cashier,
             clock=clock,
             wal=settings.appliance.data_dir / "appliance.sqlite3-wal",
+            canary=partial(latest, settings.appliance.data_dir),
         )
         upkeep = Upkeep(
             prune_webhooks=lambda before: store.prune(WEBHOOKS.name, "timestamp", before),
@@ -141,12 +145,19 @@ async def started(
                     alarms=alarms,
                     back_up=DailyBackup(settings, config, clock).look,
                     measure=measuring.look,
+                    canary=CanaryRound(flows.canary.send, settings.appliance.data_dir).go,
+                    canary_every=_canary_every(settings),
                 ),
                 watchdog.loop,
                 lambda job, well: metrics.ran(job, clock.now() if well else None),
             )
         )
         yield workers
+
+
+def _canary_every(settings: Settings) -> timedelta | None:
+    every = settings.canary.every
+    return None if every is None else timedelta(minutes=every)
 
 
 def _metrics(settings: Settings) -> "Metrics":

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appliance.domain.canary import Outcome
 from appliance.domain.errors import ApplianceError, StoreUnavailable
 from appliance.domain.payments import NEEDS_A_PERSON
 from appliance.flows.cashier import Cashier
@@ -36,10 +37,13 @@ class Measuring:
     cashier: Cashier
     clock: Clock
     wal: Path
+    canary: Callable[[], Outcome | None]
+    """What became of the latest one."""
 
     async def look(self) -> None:
         """Look once; while the database is away, only at what is to be seen without it."""
         self.metrics.memory(await to_thread(_resident_bytes))
+        self.metrics.canary(await to_thread(self.canary))
         await self._spooled()
         began = self.clock.monotonic()
         try:

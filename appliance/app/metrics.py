@@ -20,6 +20,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from appliance.domain.canary import Outcome
 from appliance.domain.debts import Kind
 from appliance.domain.health import RouterHealth
 from appliance.domain.payments import Payment, State
@@ -59,6 +60,7 @@ class Metrics:
         self._count_sales()
         self._show_debts()
         self._show_router()
+        self._show_canary()
         self._show_box()
 
     def observe(self, before: object, after: object) -> None:
@@ -132,6 +134,14 @@ class Metrics:
         """Take how many calls wait on the box for the database."""
         self._spool.labels("waiting").set(waiting)
         self._spool.labels("parked").set(parked)
+
+    def canary(self, outcome: Outcome | None) -> None:
+        """Take what became of the latest canary; None where there was none."""
+        if outcome is None:
+            return
+        self._canary_up.set(outcome.trouble is None)
+        self._canary_at.set(outcome.at.timestamp())
+        self._canary_seconds.set(outcome.seconds)
 
     def memory(self, resident_bytes: int) -> None:
         """Take the memory that the process holds."""
@@ -224,6 +234,11 @@ class Metrics:
         self._most_api_sessions = self._gauge(
             "edge_router_api_sessions_limit", "How many the router allows."
         )
+
+    def _show_canary(self) -> None:
+        self._canary_up = self._gauge("edge_canary_up", "Whether the latest canary came back.")
+        self._canary_at = self._gauge("edge_canary_timestamp", "When it was sent; 0 for never.")
+        self._canary_seconds = self._gauge("edge_canary_seconds", "How long it was away.")
 
     def _show_box(self) -> None:
         self._clock = self._gauge("edge_clock_trusted", "Whether the time is beyond doubt.")

@@ -9,6 +9,7 @@ from appliance.domain.records import WebhookLog
 from appliance.domain.vouchers import Voucher
 from appliance.flows.access import Access
 from appliance.flows.amend import Amend
+from appliance.flows.canary import Canary
 from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout
 from appliance.flows.drift import Drift
@@ -63,6 +64,7 @@ class Flows:
     amend: Amend
     usage: Usage
     drift: Drift
+    canary: Canary
 
 
 def wired(
@@ -205,6 +207,14 @@ def wired(
             router=router,
             access=access,
             usage=usage,
+            clock=clock,
+            router_id=settings.router.id,
+        ),
+        canary=Canary(
+            vouchers=kept.vouchers,
+            plans=kept.plans,
+            router=router,
+            access=access,
             clock=clock,
             router_id=settings.router.id,
         ),

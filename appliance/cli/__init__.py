@@ -20,6 +20,7 @@ _GROUPS = {
     "c2b": "c2b",
     "db": "db",
     "debts": "debts",
+    "doctor": "doctor",
     "initiations": "lists",
     "payments": "payments",
     "provision": "provision",

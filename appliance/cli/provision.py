@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -172,17 +173,34 @@ def _planned(loaded: settings.Settings, asked: Asked) -> tuple[list[Change], lis
     wish = wish_of(loaded, asked, once(_plans(loaded)))
     username = asked.admin or loaded.router.username
     try:
-        seen = once(_seen(loaded, asked, wish.box))
+        survey = once(surveyed(loaded, asked, wish))
     except WrongAccount as error:
         return [], [Trouble(Level.FAIL, f"the router does not let {username} in", str(error))], wish
-    found = troubles(wish, seen, username, app.SystemClock().now())
+    in_the_way = lacking(survey.changes, survey.seen, username)
+    return survey.changes, [*survey.troubles, *in_the_way], wish
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """How the router stands to what is wanted of it."""
+
+    seen: Look
+    changes: list[Change]
+    """What `apply` would do now."""
+    troubles: list[Trouble]
+
+
+async def surveyed(loaded: settings.Settings, asked: Asked, wish: Wish) -> Survey:
+    """Look at the router once; raise `WrongAccount` where it does not let us in."""
+    async with _door(loaded, asked, wish.box) as door:
+        seen = await visit.look(door)
+    found = troubles(wish, seen, asked.admin or loaded.router.username, app.SystemClock().now())
     try:
-        changes = visit.planned(wish, seen)
+        return Survey(seen, visit.planned(wish, seen), found)
     except WrongWish as error:
         if not _hopeless(found):
             found.append(Trouble(Level.FAIL, "that cannot be done as things stand", str(error)))
-        return [], found, wish
-    return changes, [*found, *lacking(changes, seen, username)], wish
+        return Survey(seen, [], found)
 
 
 async def _seen(loaded: settings.Settings, asked: Asked, box: str) -> Look:

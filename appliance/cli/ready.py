@@ -35,15 +35,23 @@ async def _becomes_ready(listen: str, wait: float) -> str:
 
 
 async def _look(listen: str) -> str:
-    socket = listen.removeprefix("unix:") if listen.startswith("unix:") else None
-    transport = httpx.AsyncHTTPTransport(uds=socket)
-    url = "http://box/readyz" if socket else f"http://{_reachable(listen)}/readyz"
-    async with httpx.AsyncClient(transport=transport, timeout=5, trust_env=False) as http:
+    async with knocking_at(listen) as http:
         try:
-            answer = await http.get(url)
+            answer = await http.get("/readyz")
         except httpx.HTTPError as error:
             return f"not ready: no answer ({type(error).__name__})"
     return "" if answer.status_code == httpx.codes.OK else f"not ready: {answer.text}"
+
+
+def knocking_at(listen: str) -> httpx.AsyncClient:
+    """Return a client of one of the box's own doors, wherever it listens."""
+    socket = listen.removeprefix("unix:") if listen.startswith("unix:") else None
+    return httpx.AsyncClient(
+        transport=httpx.AsyncHTTPTransport(uds=socket),
+        base_url="http://box" if socket else f"http://{_reachable(listen)}",
+        timeout=5,
+        trust_env=False,
+    )
 
 
 def _reachable(listen: str) -> str:

@@ -62,10 +62,8 @@ def hasten() -> None:
 
 
 def _hasten_jobs() -> None:
-    scheduler.REPAIR_EVERY_MINUTES = 0.01  # type: ignore[assignment] # minutes may be a fraction
-    scheduler.COUNT_EVERY_SECONDS = 0.5  # type: ignore[assignment]
-    scheduler.LOOK_AT_ROUTER_EVERY_SECONDS = 5
-    scheduler.LOOK_AT_CLOCK_EVERY_SECONDS = 0.2  # type: ignore[assignment]
+    often = {"drift": 0.6, "usage": 0.5, "alarms": 5, "clock": 0.2}
+    scheduler.EVERY |= {name: timedelta(seconds=seconds) for name, seconds in often.items()}
     scheduler._FIRST_REPAIR = timedelta(seconds=0.3)
     clock._SETTLE = 0.5
 

@@ -71,8 +71,8 @@ def make_mortal() -> None:
 
 def _break_a_loop(how: str) -> None:
     watchdog._LATE, watchdog._STUCK, watchdog._LOOK_EVERY = 1.5, 3.0, 0.2
-    rounds._LONGEST_IDLE = scheduler.BEAT_EVERY_SECONDS = 0.2  # type: ignore[assignment]
-    scheduler.LOOK_AT_CLOCK_EVERY_SECONDS = 1
+    rounds._LONGEST_IDLE = 0.2
+    scheduler.EVERY |= {"beat": timedelta(seconds=0.2), "clock": timedelta(seconds=1)}
     look = Worker._look
 
     async def broken(self: Worker[Any], beat: Beat) -> None:

@@ -2,10 +2,12 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from appliance.scheduler import JOB_DEFAULTS, Every, wake
+from appliance.scheduler import JOB_DEFAULTS, Every, Jobs, scheduled, wake
 
 
 async def test_a_job_set_before_the_clock_went_back_runs_now_and_then_on_time() -> None:
@@ -58,3 +60,30 @@ async def test_a_clock_put_right_from_1970_makes_up_for_one_turn_of_each_job() -
         assert timedelta() <= following - now <= timedelta(seconds=30)
     finally:
         scheduler.shutdown(wait=False)
+
+
+async def test_a_canary_is_sent_by_the_clock_where_that_is_switched_on() -> None:
+    async def nothing() -> None:
+        """Do nothing."""
+
+    sent = asyncio.Event()
+
+    async def canary() -> None:
+        sent.set()
+
+    names = ("prune", "look_at_clock", "sweep_quietly", "poll", "look", "repair")
+    flow: Any = SimpleNamespace(**dict.fromkeys(names, nothing))
+    jobs = Jobs(
+        upkeep=flow,
+        refresh_tokens=nothing,
+        reconcile=flow,
+        usage=flow,
+        drift=flow,
+        alarms=flow,
+        back_up=nothing,
+        measure=nothing,
+        canary=canary,
+        canary_every=timedelta(seconds=0.02),
+    )
+    async with scheduled(jobs, lambda _: lambda: None, lambda _job, _well: None):
+        await asyncio.wait_for(sent.wait(), 10)

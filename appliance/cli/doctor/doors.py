@@ -1,0 +1,144 @@
+"""The running daemon: its loops and jobs, and its doors as others come to them."""
+
+from datetime import timedelta
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+import httpx
+
+from appliance import scheduler
+from appliance.cli.doctor.checks import Finding, Skipped, fail, warn, well
+from appliance.cli.doctor.patient import Patient
+from appliance.cli.ready import knocking_at
+from appliance.tunnel.trial import tried
+
+_START = "sudo systemctl start hotspot-appliance, then journalctl -u hotspot-appliance -n 50"
+_RESTART = "sudo systemctl restart hotspot-appliance, then journalctl -u hotspot-appliance -n 50"
+_SECONDS = 5.0
+# A job may be late by this, for its jitter and for a box that is busy.
+_GRACE = timedelta(minutes=2)
+
+
+async def daemon(about: Patient) -> list[Finding]:
+    """See whether the daemon runs and all of its loops come round."""
+    listen = about.loaded.admin.listen
+    async with knocking_at(listen) as http:
+        try:
+            answer = await http.get("/healthz")
+            late = list(answer.json().get("late", []))
+        except httpx.HTTPError as error:
+            return fail(f"the daemon does not answer at {listen} ({type(error).__name__})", _START)
+        except (ValueError, AttributeError):
+            return fail(
+                f"something else than the daemon answers at {listen}", f"sudo ss -ltnp; {_START}"
+            )
+    if late:
+        return fail(f"these loops of the daemon hang: {', '.join(late)}", _RESTART)
+    return well("it runs, and every loop comes round")
+
+
+async def ready(about: Patient) -> list[Finding]:
+    """See whether the daemon itself says that it can work."""
+    async with knocking_at(about.loaded.admin.listen) as http:
+        try:
+            answer = await http.get("/readyz")
+        except httpx.HTTPError:
+            raise Skipped("the daemon does not answer") from None
+    if answer.is_success:
+        return well("it has its database and its doors are open")
+    reasons = dict(answer.json().get("reasons", {}))
+    told = ", ".join(f"{name} ({why})" for name, why in reasons.items())
+    return fail(f"the daemon is not ready: {told}", _RESTART)
+
+
+async def jobs(about: Patient) -> list[Finding]:
+    """See whether what happens by the clock happens."""
+    counted = await about.metrics()
+    last = counted.get("edge_job_last_success_timestamp", {})
+    now = about.clock.now().timestamp()
+    late = [
+        name
+        for name, every in scheduler.EVERY.items()
+        if name in last and now - last[name] > (every * 2 + _GRACE).total_seconds()
+    ]
+    if late:
+        return fail(f"these jobs have not ended well for too long: {', '.join(late)}", _RESTART)
+    broken = {
+        name: many for name, many in counted.get("edge_job_failures_total", {}).items() if many
+    }
+    if broken:
+        told = ", ".join(f"{name} ({many:.0f})" for name, many in sorted(broken.items()))
+        return warn(
+            f"jobs have broken off since the start: {told}",
+            "journalctl -u hotspot-appliance | grep -A20 Traceback",
+        )
+    if not last:
+        return well("none was due yet")
+    return well(f"{len(last)} jobs have run at their time")
+
+
+async def portal(about: Patient) -> list[Finding]:
+    """Open the portal at the address that customers are sent to."""
+    url = about.loaded.portal.public_url
+    look = f"ip address; see portal.listen and portal.public_url; then curl -i {url}/"
+    async with httpx.AsyncClient(timeout=_SECONDS, trust_env=False) as http:
+        try:
+            answer = await http.get(f"{url}/api/captive/plans")
+            plans = answer.json()["plans"] if answer.is_success else None
+        except httpx.HTTPError as error:
+            return fail(f"the portal does not answer at {url} ({type(error).__name__})", look)
+        except (ValueError, KeyError, TypeError):
+            return fail(f"something else than the portal answers at {url}", look)
+    if plans is None:
+        return fail(f"the portal answers at {url} with HTTP {answer.status_code}", look)
+    found = list[Finding]()
+    if _is_loopback(url):
+        found += warn(
+            f"portal.public_url is {url}: no phone can reach that",
+            "set it to http://ADDRESS-OF-THIS-BOX:8080, then appliance provision apply",
+        )
+    if not plans:
+        found += warn("no plan is for sale", "appliance db seed FILE with [[plans]]")
+    return found or well(f"it answers at {url} and sells {len(plans)} plans")
+
+
+async def webhooks(about: Patient) -> list[Finding]:
+    """See whether the door for Safaricom is open, and shut to whoever has not the secret."""
+    listen = about.loaded.webhooks.listen
+    async with knocking_at(listen) as http:
+        try:
+            answer = await http.post("/hooks/0/c2b/confirmation", json={})
+        except httpx.HTTPError as error:
+            return fail(
+                f"nobody listens for Safaricom at {listen} ({type(error).__name__})", _START
+            )
+    if answer.status_code != httpx.codes.NOT_FOUND:
+        return fail(
+            f"what listens at {listen} lets in callers without the secret, or is not ours "
+            f"(HTTP {answer.status_code})",
+            "sudo ss -ltnp; see webhooks.listen",
+        )
+    return well(f"it listens at {listen}, and lets in nobody without the secret")
+
+
+async def tunnel(about: Patient) -> list[Finding]:
+    """Go out to the public address and see the call come back to the running daemon."""
+    await about.metrics()  # without a daemon nobody could see it arrive
+    trial = await tried(about.loaded)
+    if trial.problem is not None:
+        return fail(
+            f"{trial.url}: {trial.why}",
+            "journalctl -u hotspot-appliance-tunnel -n 50, then appliance tunnel test",
+        )
+    said = f"{trial.url} leads here: {trial.round_trip_ms} ms there and back"
+    if trial.warning is not None:
+        return warn(f"{said}, but {trial.warning}", "appliance tunnel test")
+    return well(said)
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,109 @@
+"""What the box has written down: the database, the spool, what is owed and what waits."""
+
+from collections import Counter
+
+from appliance import app
+from appliance.cli.doctor.checks import Finding, Skipped, fail, warn, well
+from appliance.cli.doctor.patient import Patient
+from appliance.domain.errors import StoreUnavailable
+from appliance.domain.payments import NEEDS_A_PERSON
+from appliance.store.debts import Debts
+from appliance.store.migrations import Migrations
+from appliance.store.schema import COLLECTIONS
+
+_SLOW_SECONDS = 0.5
+_MOST = 500
+
+
+async def database(about: Patient) -> list[Finding]:
+    """See whether the database answers, and how fast."""
+    shared = about.loaded.mongodb.uri is not None
+    try:
+        await about.store().ping()
+    except StoreUnavailable as error:
+        mend = (
+            "see that mongodb.uri is right and that the server runs; calls are kept here meanwhile"
+            if shared
+            else "appliance db init where it is new; else df -h, and appliance restore FILE"
+        )
+        return fail(f"the database does not answer: {error}", mend)
+    seconds = about.answered_in
+    said = f"{'the shared MongoDB' if shared else 'SQLite'} answers in {seconds * 1000:.0f} ms"
+    if seconds > _SLOW_SECONDS:
+        return warn(f"{said}, which is slow", "see what else works on that disk or network: iotop")
+    return well(said)
+
+
+async def indexes(about: Patient) -> list[Finding]:
+    """See whether every declared index is there: unique ones keep a receipt from counting twice."""
+    about.books()
+    shelves = {name: await about.store().inspect(name) for name in COLLECTIONS}
+    lacking = [name for name, shelf in shelves.items() if shelf.missing]
+    if lacking:
+        return fail(f"indexes are missing in {', '.join(lacking)}", "appliance db init")
+    return well(f"every index of {len(shelves)} collections is there")
+
+
+async def migrations(about: Patient) -> list[Finding]:
+    """See whether documents of earlier versions wait to be brought up to date."""
+    about.books()
+    cipher = await app.open_cipher(about.loaded)
+    found = await Migrations(about.store(), cipher, about.clock).pending()
+    pending = Counter(change.migration for change in found)
+    if pending:
+        named = ", ".join(f"{name} ({count})" for name, count in pending.items())
+        return warn(f"migrations are pending: {named}", "appliance db migrate")
+    return well("no migration is pending")
+
+
+async def spool(about: Patient) -> list[Finding]:
+    """See whether calls from Safaricom wait on this box for the shared database."""
+    if about.loaded.mongodb.uri is None:
+        raise Skipped("the database is on this box: no call has to wait for it")
+    async with app.open_spool(about.loaded) as kept:
+        backlog = None if kept is None else await kept.backlog()
+    if backlog is None or not backlog.waiting + backlog.parked:
+        return well("no call waits for the database")
+    if backlog.parked:
+        return fail(
+            f"{backlog.parked} calls are kept here that the database refuses",
+            "appliance db status, and journalctl -u hotspot-appliance | grep spool",
+        )
+    return warn(
+        f"{backlog.waiting} calls wait for the database",
+        "they go in by themselves once it answers: see the line on the database",
+    )
+
+
+async def debts(about: Patient) -> list[Finding]:
+    """See whether anything that the box owes waits for a person, or has waited long."""
+    about.books()
+    found = await Debts(about.store(), about.loaded.router.id).outstanding(about.clock.now())
+    parked = [debt for debt in found if debt.parked_at is not None]
+    if parked:
+        return fail(
+            f"{len(parked)} debts cannot be paid without a person",
+            "appliance debts list --parked, then appliance debts retry ID or give-up ID",
+        )
+    if found:
+        return warn(
+            f"{len(found)} debts are tried again by themselves; the first says: "
+            f"{found[0].last_error or 'not tried yet'}",
+            "appliance debts list",
+        )
+    return well("nothing that is owed waits")
+
+
+async def people(about: Patient) -> list[Finding]:
+    """See whether money waits for a person to say whose it is."""
+    kept = about.books().payments
+    count = {str(s): len(await kept.page("status", s.value, _MOST)) for s in NEEDS_A_PERSON}
+    waiting = {state: many for state, many in sorted(count.items()) if many}
+    if waiting:
+        named = ", ".join(f"{many} {state}" for state, many in waiting.items())
+        return warn(
+            f"money waits for a person: {named}",
+            "; ".join(f"appliance payments list --state {state}" for state in waiting)
+            + "; then appliance payments resolve ID",
+        )
+    return well("no money waits for a person")

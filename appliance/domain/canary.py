@@ -1,0 +1,58 @@
+"""The canary: a free minute for nobody, to see that the router still takes vouchers."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from appliance.domain import ids
+from appliance.domain.debts import Kind, Owed
+from appliance.domain.plans import ClockKind, Plan
+from appliance.domain.vouchers import State, Voucher
+
+CANARY = "canary"
+"""The plan of every canary; no payment belongs to it, so it is no sale."""
+LASTS = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one canary."""
+
+    at: datetime
+    seconds: float
+    """From its birth until the router had forgotten it again, or until it failed."""
+    granted_seconds: float | None = None
+    """From its birth until it was read back from the router."""
+    way: str | None = None
+    """How the router was told: `api` or `ssh`."""
+    trouble: str | None = None
+    """What went wrong; None when all went well."""
+
+
+def hatched(like: Plan, router_id: str, now: datetime) -> Voucher:
+    """Return a canary with a plan's speed and devices.
+
+    It owes its end from birth: whoever made it may die at any moment.
+    """
+    plan = replace(
+        like,
+        id=CANARY,
+        name=CANARY,
+        price=0,
+        duration=LASTS,
+        data_limit_bytes=None,
+        clock=ClockKind.WALL,
+        account_word=None,
+    )
+    ends = now + LASTS
+    return Voucher(
+        id=ids.new_id(),
+        code=ids.new_voucher_code(),
+        token=ids.new_token(),
+        plan=plan,
+        router_id=router_id,
+        created_at=now,
+        state=State.PAID,
+        paid_at=now,
+        expires_at=ends,
+        owed=Owed(Kind.END, ends),
+    )

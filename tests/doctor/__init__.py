@@ -1,0 +1,1 @@
+"""`appliance doctor`: what it sees, and what it says of it."""

@@ -1,0 +1,216 @@
+"""The box and its records: one thing broken after another."""
+
+import os
+import shutil
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from pydantic import SecretStr
+
+from appliance.app.backup import FILE_NAME
+from appliance.cli.doctor import patient
+from appliance.cli.doctor.checks import Status
+from appliance.domain import ids
+from appliance.domain.debts import Kind, Owed
+from appliance.domain.payments import Payment, State
+from appliance.domain.records import WebhookLog
+from appliance.store.open import EMBEDDED, SPOOL_FILE
+from appliance.store.port import Shelf
+from appliance.store.records import books
+from appliance.store.sqlite import SqliteStore
+from tests.doctor.conftest import Clinic
+
+
+class Usage(NamedTuple):
+    total: int
+    used: int
+    free: int
+
+
+async def test_a_full_disk_fails(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**10, 10**10, 10**8 - 1))
+    found = await clinic.one("disk")
+    assert found.status is Status.FAIL
+    assert "journalctl --vacuum-size" in found.fix
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**10, 9 * 10**9, 10**9))
+    assert (await clinic.one("disk")).status is Status.WARN
+
+
+async def test_errors_that_the_file_system_counted_are_told(clinic: Clinic, tmp_path: Path) -> None:
+    counter = tmp_path / "sys/fs/ext4/mmcblk0p2/errors_count"
+    assert (await clinic.one("disk health", root=tmp_path)).status is Status.SKIP
+    counter.parent.mkdir(parents=True)
+    counter.write_text("0\n")
+    assert (await clinic.one("disk health", root=tmp_path)).status is Status.PASS
+    counter.write_text("3\n")
+    found = await clinic.one("disk health", root=tmp_path)
+    assert found.status is Status.WARN
+    assert "3 on mmcblk0p2" in found.what
+    assert "backup" in found.fix
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "act"),
+    [
+        ("appliance.toml", 0o644, "read"),
+        ("appliance.toml", 0o660, "change"),
+        (SPOOL_FILE, 0o604, "read"),
+        ("credentials", 0o755, "read"),
+        ("credentials/router.password", 0o644, "read"),
+    ],
+)
+async def test_what_others_can_read_or_change_fails(
+    clinic: Clinic, name: str, mode: int, act: str
+) -> None:
+    folder = clinic.world.folder / "credentials"
+    folder.mkdir(mode=0o700)
+    (folder / "router.password").touch(mode=0o600)
+    (clinic.world.folder / SPOOL_FILE).touch(mode=0o600)
+    assert (await clinic.one("permissions")).status is Status.PASS
+    place = clinic.world.folder / name
+    place.chmod(mode)
+    found = await clinic.one("permissions")
+    assert found.status is Status.FAIL
+    assert f"can {act} {place}" in found.what
+    assert found.fix.startswith("sudo chmod ")
+    assert found.fix.endswith(str(place))
+
+
+async def test_a_box_without_a_daily_backup_hears_of_it(clinic: Clinic, tmp_path: Path) -> None:
+    assert (await clinic.one("backup")).status is Status.WARN
+    clinic.set("backup", directory=tmp_path, key=SecretStr("k" * 16))
+    assert (await clinic.one("backup")).status is Status.WARN
+    file = tmp_path / FILE_NAME
+    file.touch()
+    assert (await clinic.one("backup")).status is Status.PASS
+    old = time.time() - timedelta(days=3).total_seconds()
+    os.utime(file, (old, old))
+    found = await clinic.one("backup")
+    assert found.status is Status.FAIL
+    assert "72 hours old" in found.what
+
+
+async def test_secrets_that_somebody_made_up_are_told(clinic: Clinic) -> None:
+    clinic.set("webhooks", path_secret=SecretStr("00" * 16))
+    clinic.set("admin", cron_secret=SecretStr("abcabcabcabcabcabc"))
+    said = await clinic.says("settings")
+    weak = {f.what.split()[0]: f.status for f in said}
+    assert weak["webhooks.path_secret"] is Status.FAIL
+    assert weak["admin.cron_secret"] is Status.WARN
+    assert weak["router.password"] is Status.WARN  # the sandbox's
+    assert "00000" not in str(said)
+    assert "abcabc" not in str(said)
+
+
+async def test_a_clock_that_no_time_server_set_is_told(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clinic.set("appliance", clock="checked")
+    on_the_table = clinic.patient()
+    heard = False
+    monkeypatch.setattr(on_the_table.clock, "_synchronised", lambda jumped: heard)
+    monkeypatch.setattr(clinic, "patient", lambda: on_the_table)
+    found = await clinic.one("clock")
+    assert found.status is Status.WARN
+    assert "timedatectl" in found.fix
+    heard = True
+    assert (await clinic.one("clock")).status is Status.PASS
+
+
+async def test_a_database_that_is_not_there_is_not_made(clinic: Clinic) -> None:
+    (clinic.world.folder / EMBEDDED).unlink()
+    found = await clinic.one("database")
+    assert found.status is Status.FAIL
+    assert "appliance db init" in found.fix
+    assert (await clinic.one("indexes")).status is Status.SKIP
+    assert (await clinic.one("debts")).status is Status.SKIP
+    assert not (clinic.world.folder / EMBEDDED).exists()
+
+
+async def test_a_database_that_is_rubbish_is_said(clinic: Clinic) -> None:
+    for file in clinic.world.folder.glob(f"{EMBEDDED}*"):
+        file.unlink()
+    (clinic.world.folder / EMBEDDED).write_bytes(b"rubbish" * 1000)
+    found = await clinic.one("database")
+    assert found.status is Status.FAIL
+    assert "restore" in found.fix
+
+
+async def test_a_shared_database_that_is_away_is_said(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patient, "_DATABASE_SECONDS", 0.3)
+    port = clinic.world.ports.daraja  # nobody is there
+    uri = SecretStr(f"mongodb://127.0.0.1:{port}/?serverSelectionTimeoutMS=200")
+    clinic.set("mongodb", uri=uri)
+    found = await clinic.one("database")
+    assert found.status is Status.FAIL
+    assert "mongodb.uri" in found.fix
+    assert (await clinic.one("spool")).status is Status.PASS
+
+
+async def test_a_missing_index_fails(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (await clinic.one("indexes")).status is Status.PASS
+
+    async def inspect(_: SqliteStore, collection: str) -> Shelf:  # opening SQLite makes them anew
+        return Shelf(0, ("receipt",) if collection == "payments" else ())
+
+    monkeypatch.setattr(SqliteStore, "inspect", inspect)
+    found = await clinic.one("indexes")
+    assert found.status is Status.FAIL
+    assert "missing in payments" in found.what
+    assert found.fix == "appliance db init"
+
+
+async def test_a_pending_migration_is_told(clinic: Clinic) -> None:
+    key = SecretStr("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+    assert (await clinic.one("migrations")).status is Status.PASS
+    clinic.set("appliance", encryption_keys=key)  # what is stored in clear is to be sealed
+    found = await clinic.one("migrations")
+    assert found.status is Status.WARN
+    assert found.fix == "appliance db migrate"
+
+
+async def test_money_that_waits_for_a_person_is_told(clinic: Clinic) -> None:
+    assert (await clinic.one("people")).status is Status.PASS
+    stray = Payment(
+        id=ids.new_id(),
+        token=ids.new_token(),
+        amount=10,
+        paybill_number="174379",
+        router_id="sandbox-router",
+        created_at=datetime.now(UTC),
+        state=State.UNMATCHED,
+        phone="254712345678",
+    )
+    async with clinic.store() as store:
+        await books(store).payments.insert(stray)
+    found = await clinic.one("people")
+    assert found.status is Status.WARN
+    assert "1 unmatched" in found.what
+    assert "appliance payments list --state unmatched" in found.fix
+    assert "2547" not in str(found)
+
+
+async def test_what_waits_for_a_person_is_counted(clinic: Clinic) -> None:
+    now = datetime.now(UTC)
+    owed = Owed(Kind.SETTLE, now + timedelta(hours=1), attempts=2, last_error="missing x")
+    webhook = WebhookLog(
+        id=ids.new_id(), source="x", type="x", timestamp=now, raw_body="{}", owed=owed
+    )
+    assert (await clinic.one("debts")).status is Status.PASS
+    async with clinic.store() as store:
+        kept = await books(store).webhooks.insert(webhook)
+    found = await clinic.one("debts")
+    assert found.status is Status.WARN
+    assert "missing x" in found.what
+    async with clinic.store() as store:
+        parked = replace(kept, owed=replace(owed, parked_at=now))
+        await books(store).webhooks.change(kept, parked)
+    found = await clinic.one("debts")
+    assert found.status is Status.FAIL
+    assert "appliance debts list --parked" in found.fix
