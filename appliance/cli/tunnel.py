@@ -13,10 +13,10 @@ import click
 from appliance import settings
 from appliance.cli.running import FILE, FOLDER, config_option, json_option, once
 from appliance.settings import WayIn
+from appliance.settings.tunnel import NoTunnel, Ssh, public_ssh_key
 from appliance.tunnel.program import program
 from appliance.tunnel.samples import rendered
 from appliance.tunnel.trial import Trial, tried
-from appliance.tunnel_settings import NoTunnel, Ssh, public_ssh_key
 
 _NOT_THERE = {
     "ssh": "ssh is not installed: sudo apt-get install openssh-client",

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from appliance.settings import WayIn
+from appliance.settings.tunnel import Cloudflared, Ssh
 from appliance.tunnel.samples import CLOUDFLARED, rendered
-from appliance.tunnel_settings import Cloudflared, Ssh
 
 _SERVER = "server"
 _SSH_OPTIONS = {

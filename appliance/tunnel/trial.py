@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from appliance.domain import probes
 from appliance.domain.probes import Answer
 from appliance.settings import Settings
-from appliance.tunnel_settings import Cloudflared
+from appliance.settings.tunnel import Cloudflared
 
 _PATIENCE = 15.0
 _LONGEST_ANSWER = 4096

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from appliance.cli import cli, manual, setup
 from appliance.settings import Daraja, load
-from appliance.tunnel_settings import KEY_FILE
+from appliance.settings.tunnel import KEY_FILE
 
 HERE = Path(__file__).parents[2]
 UNITS = HERE / "appliance" / "systemd"

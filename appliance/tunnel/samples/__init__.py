@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from appliance.settings import WayIn
-from appliance.tunnel_settings import Cloudflared, NoTunnel, Ssh, Wireguard
+from appliance.settings.tunnel import Cloudflared, NoTunnel, Ssh, Wireguard
 
 AUTHORIZED_KEYS = "authorized_keys"
 CLOUDFLARED = "cloudflared.yml"

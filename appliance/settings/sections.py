@@ -1,0 +1,161 @@
+"""The sections that an operator can set."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from appliance.settings.values import (
+    Addresses,
+    Listen,
+    WebAddress,
+    callback_address,
+    certificate,
+    fernet_keys,
+    hex_secret,
+    hex_secrets,
+    host_key,
+    private_key,
+)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Appliance(_Section):
+    """The box itself."""
+
+    name: str = "hotspot"
+    data_dir: Path = Path("/var/lib/hotspot-appliance")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    encryption_keys: Annotated[SecretStr, AfterValidator(fernet_keys)] | None = None
+    """Seal paybill secrets at rest: comma-separated, the first seals, each opens."""
+    clock: Literal["checked", "trusted"] = "checked"
+    """Nothing expires before a time server was heard; `trusted` where the host keeps the time."""
+
+
+class Mongodb(_Section):
+    """The shared database; without a URI the box keeps its data in SQLite."""
+
+    uri: SecretStr | None = None
+    database: str = Field(default="mikrotik_billing", pattern=r"^[A-Za-z0-9_-]{1,63}$")
+
+
+class Portal(_Section):
+    """The customers' door."""
+
+    listen: Listen = "0.0.0.0:8080"  # hotspot customers come from the LAN
+    public_url: WebAddress = "http://127.0.0.1:8080"
+    templates_dir: Path | None = None
+    brand: str = Field(default="Wi-Fi", min_length=1, max_length=40)
+    support_phone: str = Field(default="", max_length=20)
+    default_language: Literal["en", "sw"] = "en"
+
+
+class Door(BaseModel):
+    """Safaricom's door, as far as it is no secret."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    listen: Listen = "127.0.0.1:8081"
+    public_url: Annotated[str, AfterValidator(callback_address)]
+    seed_paths: bool = False
+    client_ip_header: str | None = None
+
+
+class Webhooks(Door):
+    """Safaricom's door."""
+
+    model_config = ConfigDict(extra="forbid")
+    path_secret: Annotated[SecretStr, AfterValidator(hex_secret)]
+    previous_path_secrets: Annotated[SecretStr, AfterValidator(hex_secrets)] | None = None
+    """Comma-separated, after a change: payments asked for before are still called back there."""
+    allowed_ips: Addresses = ()
+    """Safaricom's addresses or networks; without any, those known to this version."""
+    enforce_ips: bool = False
+    """Turn away everybody else; else it is only written down where a call came from."""
+
+    @model_validator(mode="after")
+    def _callers_are_seen(self) -> Self:
+        behind_a_tunnel = self.listen.startswith(("unix:", "127.", "localhost:", "[::1]:"))
+        if self.enforce_ips and behind_a_tunnel and not self.client_ip_header:
+            raise ValueError("client_ip_header must be set where enforce_ips is")
+        return self
+
+
+class Admin(_Section):
+    """The operator's door."""
+
+    listen: Listen = "127.0.0.1:8082"
+    cron_secret: SecretStr | None = Field(default=None, min_length=16, max_length=128)
+    """What an outer cron shows to have tokens refreshed; without one it is not let in."""
+
+
+class Daraja(_Section):
+    """Safaricom's API; only paybills of this environment are sold through.
+
+    `base_url` is for a pretend Safaricom.
+    """
+
+    environment: Literal["sandbox", "production"] = "sandbox"
+    base_url: WebAddress | None = None
+    c2b_version: Literal["v1", "v2"] = "v2"
+    connect_timeout: float = Field(default=10, gt=0, le=60)
+    read_timeout: float = Field(default=30, gt=0, le=120)
+    prompts_per_minute: int = Field(default=120, gt=0)
+    """Of all customers together; Safaricom does not say how many it takes."""
+
+
+class Router(_Section):
+    """The router beside the box; SSH is used where its host key is pinned, when the API is out."""
+
+    id: str = Field(default="router", min_length=1, max_length=64)
+    host: str
+    username: str = "appliance"
+    password: SecretStr
+    api_port: int = Field(default=8728, gt=0, lt=65536)
+    api_tls: Literal["off", "pinned", "anonymous"] = "off"
+    api_fingerprint: Annotated[str, AfterValidator(certificate)] | None = None
+    ssh_port: int = Field(default=22, gt=0, lt=65536)
+    ssh_fingerprint: Annotated[str, AfterValidator(host_key)] | None = None
+    ssh_key: Annotated[SecretStr, AfterValidator(private_key)] | None = None
+    """Signs in over SSH instead of the password: a file, or what is in it."""
+    timeout: float = Field(default=5, gt=0, le=60)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_port(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("api_tls", "off") != "off":
+            return {"api_port": 8729, **values}
+        return values
+
+    @model_validator(mode="after")
+    def _pinned(self) -> Self:
+        if (self.api_tls == "pinned") != (self.api_fingerprint is not None):
+            raise ValueError("api_fingerprint goes with api_tls = pinned, and must be set there")
+        told = self.model_fields_set & {"ssh_port", "ssh_key"}
+        if told and self.ssh_fingerprint is None:
+            raise ValueError(f"ssh_fingerprint must be set where {min(told)} is")
+        return self
+
+
+class Backup(_Section):
+    """The daily backup; without a directory there is none by itself."""
+
+    directory: Path | None = None
+    keep: int = Field(default=7, ge=1, le=365)
+    key: SecretStr | None = Field(default=None, min_length=16)
+    """Seals every backup; whoever loses it has none. A passphrase may be it as well."""
+
+    @model_validator(mode="after")
+    def _sealed(self) -> Self:
+        if self.directory is not None and self.key is None:
+            raise ValueError("key must be set where directory is: try `openssl rand -hex 32`")
+        return self
+
+
+class Canary(_Section):
+    """A voucher for nobody, put on the router and taken back, to see that sales would work."""
+
+    every: int | None = Field(default=None, ge=5, le=1440)
+    """Minutes; without it none is sent by itself."""
