@@ -64,6 +64,7 @@ class Secantus:
         """Have it answer nobody for the length of a block, with every connection open."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)  # its last thread may run on a little
         try:
             yield
         finally:

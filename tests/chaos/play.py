@@ -195,7 +195,10 @@ def _time_left(case: Case, person: Person) -> list[str]:
     for voucher in case.documents.vouchers.values():
         payment = case.documents.payments.get(voucher.get("paymentId", ""), {})
         theirs = payment.get("mpesaReceiptNumber") in paid or (
-            "mpesaReceiptNumber" not in payment and voucher["code"] in accounts
+            # Somebody else may have paid by hand for the same code, and nobody was told of it.
+            "mpesaReceiptNumber" not in payment
+            and payment.get("phoneNumber") == person.phone
+            and voucher["code"] in accounts
         )
         began = first.get(voucher["code"], case.now)
         over = case.now - began >= voucher["plan"]["durationSeconds"] - 30
