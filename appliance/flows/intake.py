@@ -5,7 +5,13 @@ import logging
 from dataclasses import dataclass, field, replace
 
 from appliance.domain import debts
-from appliance.domain.errors import ApplianceError, Duplicate, StoreUnavailable, Unstorable
+from appliance.domain.errors import (
+    ApplianceError,
+    Duplicate,
+    StoreUnavailable,
+    Unreadable,
+    Unstorable,
+)
 from appliance.domain.records import Spooled, WebhookLog
 from appliance.ports import Beat, Clock, Handover, Payments, Spool, Watched, WebhookLogs
 
@@ -15,7 +21,9 @@ log = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 2.0
 _LOOK_EVERY = 0.5
 _BATCH = 50
+_TRY_PARKED_EVERY = 3600.0
 REFUSED = "refused"
+"""Of a call that was turned away."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,18 +62,24 @@ class Intake:
         return True
 
     async def run(self, watched: Watched) -> None:
-        """Drain for ever; what was put aside is tried again once."""
+        """Drain for ever; what was put aside is tried again every hour."""
         if self.spool is None:
             return
         beat = watched("intake")
-        try:
-            await self.spool.unpark()
-        except StoreUnavailable as error:
-            log.error("the spool cannot be used why=%s", error)
+        again = self.clock.monotonic()
         while True:
             beat()
+            if self.clock.monotonic() >= again:
+                again += _TRY_PARKED_EVERY
+                await self._unpark(self.spool)
             if not await self.drain(beat):
                 await asyncio.sleep(_LOOK_EVERY)
+
+    async def _unpark(self, spool: Spool) -> None:
+        try:
+            await spool.unpark()
+        except StoreUnavailable as error:
+            log.error("the spool cannot be used why=%s", error)
 
     async def drain(self, beat: Beat = lambda: None) -> bool:
         """Move the calls that have waited longest, in their order; say whether any went."""
@@ -100,10 +114,14 @@ class Intake:
 
     async def _store(self, webhook: WebhookLog, token_hash: str | None) -> bool:
         if token_hash is not None:
-            payment = await self.payments.find("callbackHash", token_hash)
-            if payment is None:
-                return False
-            webhook = replace(webhook, payment_id=payment.id)
+            try:
+                payment = await self.payments.find("callbackHash", token_hash)
+            except Unreadable:  # it is there: settling finds it by its push, and parks the call
+                log.error("a callback's payment cannot be read webhook=%s", webhook.id)
+            else:
+                if payment is None:
+                    return False
+                webhook = replace(webhook, payment_id=payment.id)
         await self.webhooks.insert(webhook)
         self.hand_over(webhook)
         return True

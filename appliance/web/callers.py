@@ -18,6 +18,7 @@ from appliance.domain import ids
 from appliance.domain.errors import StoreUnavailable
 from appliance.domain.records import WebhookLog
 from appliance.flows.bounds import Bounds, Rate
+from appliance.flows.intake import REFUSED
 from appliance.ports import Clock, WebhookLogs
 from appliance.web.guard import in_time
 
@@ -35,8 +36,6 @@ SAFARICOM: tuple[Network, ...] = tuple(
 )
 PROBE = "/hooks/{secret}/probe/{token}"
 """Where the box itself calls, to see whether the way in leads to it: from no address of theirs."""
-REFUSED = "refused"
-"""Source and type of a call that was turned away; its status says why."""
 _KEPT_BODY = 4096
 # However many come: a few of each kind at once, then one now and then.
 _KEPT = Rate(10, 3600.0)

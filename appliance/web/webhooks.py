@@ -141,7 +141,8 @@ async def _status_timeout(request: web.Request) -> web.Response:
 async def _answered(request: web.Request, kind: str) -> web.Response:
     """Keep an answer with its question, which the address itself holds: a restart loses none."""
     door = request.app[DOOR]
-    asked = ids.unsigned(door.path_secret, request.match_info["token"])
+    # Whichever secret the question left with is the one that leads here.
+    asked = ids.unsigned(request.match_info["secret"], request.match_info["token"])
     if asked is None or request[CALLER].doubtful:
         raise web.HTTPNotFound
     return await _taken(door, replace(await _arrived(request, kind), asked=asked))

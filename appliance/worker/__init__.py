@@ -81,7 +81,7 @@ class Worker(Generic[R]):
 
     async def step(self) -> bool:
         """Claim what is due, pay it, and say whether there was work."""
-        claimed = [record async for record in self._claim(_BATCH)]
+        claimed = [record async for record in self._claim(_BATCH, lambda: None)]
         for record in claimed:
             await self._pay_one(record)
         return bool(claimed)
@@ -92,9 +92,8 @@ class Worker(Generic[R]):
             # A record that waits for a hand longer than its lease is claimed again by somebody.
             room = _BATCH - self._waiting.qsize()
             try:
-                async for record in self._claim(room):
+                async for record in self._claim(room, beat):
                     self.hand(record)
-                    beat()  # however slow the database
             except StoreUnavailable as error:
                 log.warning("database away, looking again worker=%s why=%s", self._name, error)
             await asyncio.sleep(_LOOK_EVERY)
@@ -110,7 +109,7 @@ class Worker(Generic[R]):
             if self._open == 0:
                 self._idle.set()
 
-    async def _claim(self, limit: int) -> AsyncIterator[R]:
+    async def _claim(self, limit: int, beat: Beat) -> AsyncIterator[R]:
         """Yield what is due, each leased to us; what somebody else was faster to is not there."""
         now = self._clock.now()
         for record in await self._next(limit):
@@ -121,6 +120,8 @@ class Worker(Generic[R]):
                 yield await self._records.change(record, leased)
             except Conflict:
                 continue
+            finally:
+                beat()  # however slow the database
 
     async def _pay_one(self, record: R) -> None:
         lease = None if record.owed is None else record.owed.lease_until

@@ -248,6 +248,14 @@ async def test_an_answer_about_a_receipt_from_a_stranger_is_not_heard(forgery: F
     assert forgery.kept() == [("refused", "unknown_token")]
 
 
+async def test_after_a_change_of_the_secret_an_answer_to_what_was_asked_before_is_heard(
+    forgery: Forgery,
+) -> None:
+    token = ids.signed(OLD, f"{forgery.story.mpesa.short_code} UKN0000001")
+    assert await forgery.post(f"/hooks/{OLD}/status/{token}/result", {}, REAL) == 200
+    assert await forgery.post(f"/hooks/{SECRET}/status/{token}/result", {}, REAL) == 404
+
+
 async def test_after_a_change_of_the_secret_what_was_under_way_still_comes_in(
     forgery: Forgery,
 ) -> None:

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +236,41 @@ async def test_one_that_the_database_never_takes_holds_up_nobody(post: Post) -> 
     await post.drain()
     assert len(post.stored) == 3
     assert await post.spool.backlog() == Backlog(0, 0, None)
+
+
+async def test_a_callback_of_a_payment_that_cannot_be_read_is_kept_all_the_same(
+    post: Post,
+) -> None:
+    payment = await post.sold()
+    post.store.collections["payments"][payment.id]["status"] = "of a later version"
+    assert await post.intake.take(call(1), ids.fingerprint(TOKEN))
+    assert [document["_id"] for document in post.stored] == [call(1).id]
+    assert await post.spool.backlog() == Backlog(0, 0, None)
+
+
+async def test_what_was_put_aside_is_tried_again_every_hour(post: Post) -> None:
+    post.store.refuses = call(1).id
+    with pytest.raises(Unstorable):
+        await post.kept.webhooks.insert(call(1))
+    await post.spool.keep(call(1), None)
+    beats = 0
+    ended = asyncio.Event()
+
+    def beat() -> None:
+        nonlocal beats
+        beats += 1
+        if beats == 4:
+            post.store.refuses = ""
+            post.clock.pass_by(timedelta(hours=1))
+        if post.stored:
+            ended.set()
+
+    running = asyncio.create_task(post.intake.run(lambda _: beat))
+    try:
+        async with asyncio.timeout(10):
+            await ended.wait()
+    finally:
+        running.cancel()
 
 
 async def test_a_twin_of_another_key_is_no_reason_to_forget_a_call(
