@@ -18,7 +18,7 @@ from appliance.app.backup import FILE_NAME, VERSION, DailyBackup, box_of
 from appliance.domain.records import WebhookLog
 from appliance.settings import Settings
 from appliance.store import backup, hold, sealed
-from appliance.store.archive import Manifest, holds
+from appliance.store.archive import Manifest, holds, seal
 from appliance.store.backup import BackupFailed, Box, make, restore
 from appliance.store.hold import InUse, OnHold
 from appliance.store.open import SPOOL_FILE, opened
@@ -388,14 +388,13 @@ async def test_what_root_leaves_behind_is_the_folders_owners(
     box: Box, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     os.chown(box.data_dir, 65534, 65534)
-    owners = []
+    owners: list[int] = []
 
     def looked(*given: object, **named: object) -> None:
         staging = box.data_dir / "backup.tmp"
         owners.extend(path.stat().st_uid for path in (staging, staging / "data"))
         seal(*given, **named)  # type: ignore[arg-type]
 
-    seal = backup.seal
     monkeypatch.setattr(backup, "seal", looked)
     await made(box, tmp_path / "backup")
     assert owners == [65534, 65534]
