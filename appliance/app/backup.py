@@ -55,7 +55,7 @@ class DailyBackup:
     clock: Clock
 
     async def look(self) -> None:
-        """Make one where it is time; trouble is said in the log and tried again next time."""
+        """Make one where it is time; raise where none can be made. It is tried again next time."""
         told = self.loaded.backup
         if told.directory is None or told.key is None:
             return
@@ -63,7 +63,7 @@ class DailyBackup:
             made = await asyncio.to_thread(self._make_if_due, told.directory, told.key)
         except (ApplianceError, OSError) as error:
             log.error("no backup made directory=%s why=%s", told.directory, error)
-            return
+            raise
         if made is not None:
             log.info("backup made directory=%s files=%d", told.directory, len(made.files))
 

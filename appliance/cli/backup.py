@@ -40,8 +40,9 @@ def backup(
 ) -> None:
     """Write the box's own state, sealed, into FILE (or the usual name in a folder).
 
-    The daemon may run. In it are the data, the settings and the credentials; the file and its key
-    are all that a new SD card needs. It is read back before it replaces an older one.
+    The daemon may run. In it are the data, the settings, the credentials and, made by root, the
+    tunnel's key; what is left out is said. The file and its key are all that a new SD card needs.
+    It is read back before it replaces an older one.
     """
     loaded = settings.load(config)
     key = _key(key_file, loaded, new=True)
@@ -59,7 +60,7 @@ def backup(
 def restore(file: Path, config: Path | None, key_file: Path | None, *, as_json: bool) -> None:
     """Put back what `backup` wrote into FILE; not while the daemon runs.
 
-    What it replaces stays beside it as ….before-restore.
+    What it replaces stays beside it as ….before-restore. A spool in which calls wait stays.
     """
     try:
         loaded = settings.load(config)

@@ -3,6 +3,7 @@
 
 install_box() {
     check_system
+    refuse_restore_over
     name_release
     install_packages
     own_folder "$etc" 0750 "root:root"
@@ -33,15 +34,23 @@ install_box() {
     say "installed: $(basename "$release"). Its commands: man appliance"
 }
 
+# A restore that was cut off holds the data, and is run again.
+refuse_restore_over() {
+    if [ -n "$restore" ] && [ -f "$settings" ] && [ ! -f "$data/on-hold" ]; then
+        fail "This box has settings: $settings. Nothing was restored or changed. To restore here:" \
+            "systemctl stop $service && appliance restore $restore"
+    fi
+}
+
 # What is in the environment or was told by flags is not asked for.
 settle_settings() {
-    [ ! -f "$settings" ] || return 0
     if [ -n "$restore" ]; then
         set -- restore "$restore" --config "$settings"
         if [ -n "$key_file" ]; then set -- "$@" --key-file "$key_file"; fi
         run "$release/bin/appliance" "$@"
         return
     fi
+    [ ! -f "$settings" ] || return 0
     set -- setup --config "$settings"
     if [ -n "$yes" ]; then set -- "$@" --yes; fi
     if [ -n "$seed" ]; then set -- "$@" --seed "$seed"; fi

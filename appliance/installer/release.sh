@@ -36,6 +36,8 @@ build_release() {
     run "$release/bin/python" "$@" --no-deps --no-build-isolation "$here"
     [ -z "${dry_run-}" ] || return 0
     write_shared "$release/share"
+    # Complete over a power cut too.
+    sync -f "$release"
     printf '%s' "$stamp" >"$release/.complete"
 }
 
@@ -59,6 +61,7 @@ current() { readlink "$base/current" || true; }
 switch_to() {
     run ln -sfn "$1" "$base/current.new"
     run mv -T "$base/current.new" "$base/current"
+    run sync -f "$base"
 }
 
 is_active() { systemd_runs && systemctl is-active --quiet "$service"; }
@@ -114,6 +117,7 @@ upgrade() {
         run rm -f "$base/previous"
         if [ -n "$older" ]; then run ln -s "$older" "$base/previous"; fi
         go_back_to "$old"
+        becomes_ready || fail "$(basename "$old") is not ready either. Why: journalctl -u $service"
         fail "The upgrade was taken back. Why: journalctl -u $service"
     fi
 }
@@ -124,7 +128,16 @@ go_back_to() {
     place_release "$1"
     switch_to "$1"
     start_daemon
-    becomes_ready || fail "$(basename "$1") is not ready either. Why: journalctl -u $service"
+}
+
+# A release may not know a setting that a later one brought.
+reads_settings() {
+    run "$1/bin/python" -I -c 'import pathlib, sys
+from appliance import settings
+try:
+    settings.load(pathlib.Path(sys.argv[1]))
+except Exception as error:
+    sys.exit(str(error))' "$settings"
 }
 
 roll_back() {
@@ -132,9 +145,18 @@ roll_back() {
     previous=$(readlink "$base/previous") || fail "There is no previous release."
     [ -f "$previous/.complete" ] || fail "The previous release is gone."
     last=$(current)
+    reads_settings "$previous" || fail "$(basename "$previous") cannot use $settings." \
+        "Change there what it names, then again. Nothing was changed."
     stop_daemon
     run ln -sfn "$last" "$base/previous"
     go_back_to "$previous"
+    if ! becomes_ready; then
+        say "$(basename "$previous") is not ready: returning to $(basename "$last")"
+        run ln -sfn "$previous" "$base/previous"
+        go_back_to "$last"
+        becomes_ready || fail "$(basename "$last") is not ready either. Why: journalctl -u $service"
+        fail "It was taken back. Why: journalctl -u $service"
+    fi
     say "back on $(basename "$previous"); --rollback again returns to $(basename "$last")"
 }
 

@@ -14,13 +14,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
+from appliance.store.hold import make_folder
 from appliance.store.migrations import ALL
 from appliance.store.sealed import Opening, Sealing, WrongBackup
 
 DATABASES, SETTINGS, CREDENTIALS, TUNNEL = "data", "settings.toml", "credentials", "tunnel"
 _MANIFEST = "manifest.json"
 _NAME = re.compile(
-    rf"{_MANIFEST}|{SETTINGS}|{DATABASES}/[\w-]+\.sqlite3|{CREDENTIALS}/\w+\.\w+|{TUNNEL}/\w+",
+    rf"{_MANIFEST}|{SETTINGS}|{DATABASES}/[\w-]+\.sqlite3|{CREDENTIALS}/\w+\.\w+|{TUNNEL}/\w[\w.-]*",
     re.ASCII,
 )
 _FORMAT = 1
@@ -51,6 +52,11 @@ class Manifest:
             raise WrongBackup(
                 f"it was made by version {self.version}, this is {version}: install that first"
             )
+
+
+def holds(name: str) -> bool:
+    """Say whether a backup may hold a file of this name."""
+    return _NAME.fullmatch(name) is not None
 
 
 def seal(part: Path, key: str, manifest: Manifest, files: Mapping[str, Path | bytes]) -> None:
@@ -156,10 +162,10 @@ def _add(archive: tarfile.TarFile, name: str, content: Path | bytes) -> None:
 
 def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
     source = archive.extractfile(member) if member.isfile() else None
-    if source is None or not _NAME.fullmatch(member.name):
+    if source is None or not holds(member.name):
         raise WrongBackup("it holds what no backup holds")
     target = folder / member.name
-    target.parent.mkdir(exist_ok=True)
+    make_folder(target.parent)
     with target.open("xb") as file:
         while piece := source.read(1 << 16):
             file.write(piece)

@@ -1,14 +1,16 @@
 """A box's own state in one sealed file, and back from it.
 
-In it: every database of the data folder as it is at one moment, the settings and the credentials,
-so that a new SD card, this file and its key are a box again. Not in it: a shared MongoDB, and an
-operator's own page templates.
+In it: every database of the data folder as it is at one moment, the settings, the credentials, and
+the tunnel's key where whoever makes it may read that (root may, the daemon may not), so that a new
+SD card, this file and its key are a box again. Not in it: a shared MongoDB, and an operator's own
+page templates. A file that it has no place for is left out, and the log says so.
 """
 
+import logging
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,18 +24,31 @@ from appliance.store.archive import (
     TUNNEL,
     Manifest,
     digest_of,
+    holds,
     migrations_in,
     seal,
     tables,
     unseal,
 )
-from appliance.store.hold import OnHold, alone, let_go, put_on_hold, settle, why_held, written
-from appliance.store.open import EMBEDDED
+from appliance.store.hold import (
+    OnHold,
+    alone,
+    let_go,
+    make_folder,
+    put_on_hold,
+    settle,
+    why_held,
+    written,
+)
+from appliance.store.open import EMBEDDED, SPOOL_FILE
 from appliance.store.sealed import WrongBackup
+
+log = logging.getLogger(__name__)
 
 _RESTORING = "a restore was cut off: run `appliance restore` again before anything else"
 _STAGING = "backup.tmp"
 _OTHER_NAME = "settings_"
+_ASIDE = ".before-restore"
 
 
 class BackupFailed(ApplianceError):
@@ -75,7 +90,9 @@ def make(
     part = target.with_name(f"{target.name}.part")
     try:
         with _staging(box.data_dir) as folder:
-            databases = _snapshots(box.data_dir, folder)
+            there = _found(box.data_dir, DATABASES, "*.sqlite3")
+            _refuse_full(box.data_dir, there.values())
+            databases = _snapshots(there, folder)
             files: dict[str, Path | bytes] = {**_papers(box), **databases}
             made = Manifest(
                 name=box.name,
@@ -101,8 +118,8 @@ def make(
 def restore(file: Path, key: str, box: Box, *, version: str) -> Manifest:
     """Put back what is in the file; raise before anything is touched where it cannot be.
 
-    What is replaced stays beside it as `….before-restore`. Cut off anywhere, nothing opens the
-    database until it was run again.
+    What is replaced stays beside it as `….before-restore`; a spool in which calls wait is not
+    replaced. Cut off anywhere, nothing opens the database until it was run again.
     """
     try:
         box.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -132,7 +149,7 @@ def _restored(file: Path, key: str, box: Box, version: str) -> Manifest:
 def _staging(beside: Path) -> Iterator[Path]:
     """Yield an empty folder on the same disk; what a cut left in it goes."""
     folder = beside / _STAGING
-    folder.mkdir(exist_ok=True, mode=0o700)
+    make_folder(folder)
     with alone(folder, "another backup is under way"):
         _emptied(folder)
         try:
@@ -150,12 +167,24 @@ def _emptied(folder: Path) -> None:
             path.unlink()
 
 
-def _snapshots(data_dir: Path, folder: Path) -> dict[str, Path]:
+def _refuse_full(data_dir: Path, databases: Collection[Path]) -> None:
+    """Raise `BackupFailed` where the copies, and the backup made of them, may not find room."""
+    logs = (path.with_name(f"{path.name}-wal") for path in databases)
+    size = sum(path.stat().st_size for path in (*databases, *logs) if path.exists())
+    free = shutil.disk_usage(data_dir).free
+    if free < 2 * size:
+        raise BackupFailed(
+            f"{data_dir} has {free >> 20} MB free, a backup needs {(2 * size >> 20) + 1} MB:"
+            " make room on that disk"
+        )
+
+
+def _snapshots(databases: dict[str, Path], folder: Path) -> dict[str, Path]:
     """Copy every database as it is at one moment, while others may write."""
-    (folder / DATABASES).mkdir()
+    make_folder(folder / DATABASES)
     copies = {}
-    for path in sorted(data_dir.glob("*.sqlite3")):
-        copy = copies[f"{DATABASES}/{path.name}"] = folder / DATABASES / path.name
+    for name, path in databases.items():
+        copy = copies[name] = folder / name
         with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
             source.backup(target)
     return copies
@@ -163,16 +192,27 @@ def _snapshots(data_dir: Path, folder: Path) -> dict[str, Path]:
 
 def _papers(box: Box) -> dict[str, bytes]:
     """Return the settings and what goes with them, as far as they are files."""
-    found = {}
-    if box.settings.is_file():
-        found[SETTINGS] = box.settings.read_bytes()
+    found = {SETTINGS: box.settings} if box.settings.is_file() else {}
     if box.credentials is not None:
-        for path in sorted(box.credentials.glob("*.*")):
-            name = path.name.removeprefix(_OTHER_NAME)
-            if name.count(".") == 1:
-                found[f"{CREDENTIALS}/{name}"] = path.read_bytes()
+        found |= _found(box.credentials, CREDENTIALS)
     if os.access(box.tunnel, os.R_OK | os.X_OK):
-        found |= {f"{TUNNEL}/{path.name}": path.read_bytes() for path in box.tunnel.iterdir()}
+        found |= _found(box.tunnel, TUNNEL)
+    elif box.tunnel.exists():
+        log.warning("not in this backup: %s, which only root may read", box.tunnel)
+    return {name: path.read_bytes() for name, path in found.items()}
+
+
+def _found(folder: Path, kind: str, pattern: str = "*") -> dict[str, Path]:
+    """Return the files that have a place in a backup; say which have none."""
+    found = {}
+    for path in sorted(folder.glob(pattern)):
+        prefix = _OTHER_NAME if kind == CREDENTIALS else ""
+        name = f"{kind}/{path.name.removeprefix(prefix)}"
+        unreadable = kind == TUNNEL and not os.access(path, os.R_OK)
+        if path.is_file() and holds(name) and _ASIDE not in name and not unreadable:
+            found[name] = path
+        elif _ASIDE not in name:
+            log.warning("not in this backup: %s", path)
     return found
 
 
@@ -203,7 +243,9 @@ def _rotate(target: Path, keep: int) -> None:
 
 def _put_back(new: Path, name: str, box: Box) -> None:
     kind, _, rest = name.partition("/")
-    if kind == DATABASES:
+    if name == f"{DATABASES}/{SPOOL_FILE}" and _calls_wait_in(box.data_dir / rest):
+        log.warning("%s stays as it is: calls wait in it", box.data_dir / rest)
+    elif kind == DATABASES:
         _put_database(new, box.data_dir / rest)
     elif kind == SETTINGS:
         _put_paper(new, box.settings, 0o640)
@@ -213,6 +255,17 @@ def _put_back(new: Path, name: str, box: Box) -> None:
         raise WrongBackup("it holds credentials: say where they go with $CREDENTIALS_DIRECTORY")
     else:
         _put_paper(new, box.credentials / rest, 0o600)
+
+
+def _calls_wait_in(spool: Path) -> bool:
+    """Say whether there is a call that the shared database does not have yet, parked or not."""
+    if not spool.exists():
+        return False
+    with closing(sqlite3.connect(spool)) as connection:
+        try:
+            return connection.execute("SELECT 1 FROM spooled LIMIT 1").fetchone() is not None
+        except sqlite3.DatabaseError:
+            return False  # nothing that a daemon could read either; it is put aside
 
 
 def _put_paper(new: Path, path: Path, mode: int) -> None:
@@ -243,7 +296,7 @@ def _put_database(new: Path, path: Path) -> None:
 
 def _aside(path: Path) -> Path:
     """Return a name that is free beside the file."""
-    first = path.with_name(f"{path.name}.before-restore")
+    first = path.with_name(f"{path.name}{_ASIDE}")
     aside, count = first, 1
     while aside.exists():
         count += 1

@@ -99,6 +99,14 @@ def settle(part: Path, path: Path, mode: int) -> None:
     flush(path.parent)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder that is its parent's owner's, who must be able to take it away again."""
+    path.mkdir(exist_ok=True, mode=0o700)
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
 def flush(path: Path) -> None:
     """Return when a file, or what a folder lists, is on the disk."""
     opened = os.open(path, os.O_RDONLY)

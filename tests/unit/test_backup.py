@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
@@ -14,14 +15,16 @@ import pytest
 
 from appliance import app, settings
 from appliance.app.backup import FILE_NAME, VERSION, DailyBackup, box_of
+from appliance.domain.records import WebhookLog
 from appliance.settings import Settings
 from appliance.store import backup, hold, sealed
-from appliance.store.archive import Manifest
-from appliance.store.backup import Box, make, restore
+from appliance.store.archive import Manifest, holds, seal
+from appliance.store.backup import BackupFailed, Box, make, restore
 from appliance.store.hold import InUse, OnHold
-from appliance.store.open import opened
+from appliance.store.open import SPOOL_FILE, opened
 from appliance.store.port import Store
 from appliance.store.sealed import WrongBackup
+from appliance.store.spool import FileSpool
 from tests.conftest import HandClock
 from tests.mortal import Countdown, dies
 
@@ -157,7 +160,7 @@ async def test_a_damaged_database_is_not_taken_for_a_backup(
     with (box.data_dir / "spoiled.sqlite3").open("r+b") as raw:
         raw.seek(8192)
         raw.write(b"\xff" * 30000)
-    with pytest.raises((WrongBackup, backup.BackupFailed)):
+    with pytest.raises((WrongBackup, BackupFailed)):
         await made(box, file)
     assert file.read_bytes() == before
     assert not (box.data_dir / "backup.tmp").exists()
@@ -317,11 +320,110 @@ async def test_a_daily_backup_that_cannot_be_made_is_said_and_tried_again(
     stick = tmp_path / "stick"
     loaded = loaded_for(box, backup={"directory": stick, "key": KEY})
     daily = DailyBackup(loaded, box.settings, HandClock(datetime.now(UTC)))
-    await daily.look()
+    with pytest.raises(BackupFailed):  # the scheduler counts it
+        await daily.look()
     assert "no backup made" in caplog.text
     stick.mkdir()
     await daily.look()
     assert (stick / FILE_NAME).exists()
+
+
+async def test_the_tunnels_folder_is_in_it_and_what_has_no_place_is_named(
+    box: Box, store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (box.tunnel / "old").mkdir(parents=True)
+    for name in ("key", "key.pub", "known_hosts", ".swp"):
+        (box.tunnel / name).write_text(name)
+    (box.data_dir / "appliance.old.sqlite3").write_text("not even a database")
+    assert box.credentials is not None
+    (box.credentials / "router.password~").write_text("of an editor")
+    (box.credentials / "router.password.before-restore").write_text("put aside")
+    file, fresh = tmp_path / "backup", on(tmp_path / "new", box)
+
+    await made(box, file)
+
+    await put_back(file, fresh)
+    kept = {path.name: path.read_text() for path in fresh.tunnel.iterdir()}
+    assert kept == {"key": "key", "key.pub": "key.pub", "known_hosts": "known_hosts"}
+    for left in ("tunnel/old", "tunnel/.swp", "appliance.old.sqlite3", "router.password~"):
+        assert f"{left}\n" in caplog.text
+    assert "before-restore" not in caplog.text
+
+
+@pytest.mark.parametrize("name", ["tunnel/..", "tunnel/.", "tunnel/a/b", "tunnel/", "tunnel/a b"])
+def test_a_name_that_leads_elsewhere_is_in_no_backup(name: str) -> None:
+    assert not holds(name)
+
+
+async def test_a_tunnels_folder_that_may_not_be_read_is_said(
+    box: Box,
+    store: Store,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    box.tunnel.mkdir()
+    (box.tunnel / "key").write_text("secret")
+    monkeypatch.setattr(os, "access", lambda path, _: path != box.tunnel)
+    found = await made(box, tmp_path / "backup")
+    assert "tunnel/key" not in found.files
+    assert f"not in this backup: {box.tunnel}, which only root may read" in caplog.text
+
+
+async def test_a_disk_without_room_for_the_copies_is_said_before_any_is_made(
+    box: Box, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = sum(path.stat().st_size for path in box.data_dir.glob("*.sqlite3*"))
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=size))
+    with pytest.raises(BackupFailed, match="make room on that disk"):
+        await made(box, tmp_path / "backup")
+    assert not (tmp_path / "backup").exists()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=2 * size))
+    await made(box, tmp_path / "backup")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+async def test_what_root_leaves_behind_is_the_folders_owners(
+    box: Box, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.chown(box.data_dir, 65534, 65534)
+    owners: list[int] = []
+
+    def looked(*given: object, **named: object) -> None:
+        staging = box.data_dir / "backup.tmp"
+        owners.extend(path.stat().st_uid for path in (staging, staging / "data"))
+        seal(*given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(backup, "seal", looked)
+    await made(box, tmp_path / "backup")
+    assert owners == [65534, 65534]
+
+
+@pytest.mark.parametrize("since", ["waits", "parked", "none"])
+async def test_a_restore_keeps_the_calls_that_wait_in_the_spool(
+    box: Box, tmp_path: Path, since: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    file, place, box = tmp_path / "backup", box.data_dir / SPOOL_FILE, replace(box, shared=True)
+    old = WebhookLog(id="old", source="c2b", type="confirmation", timestamp=NOW, raw_body="{}")
+    spool = FileSpool(place)
+    await spool.keep(old, None)
+    await made(box, file)
+    await spool.remove([1])
+    if since != "none":
+        await spool.keep(replace(old, id="new"), None)
+    if since == "parked":
+        await spool.park(2, "refused")
+    await spool.close()
+
+    await put_back(file, box)
+
+    after = FileSpool(place)
+    await after.unpark()
+    kept = [call.webhook.id for call in await after.oldest(9)]
+    await after.close()
+    assert kept == (["old"] if since == "none" else ["new"])
+    assert ("stays as it is" in caplog.text) == (since != "none")
 
 
 def test_a_directory_without_a_key_is_refused(box: Box) -> None:

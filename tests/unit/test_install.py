@@ -77,6 +77,89 @@ def test_a_dry_run_says_all_and_touches_nothing(tree: Path) -> None:
     for step in ("setup --config", "db init", "db migrate", "mv -T"):
         assert step in said
     assert said.index("db migrate") < said.index("mv -T"), "switched to when the data is ready"
+    assert said.index("mv -T") < said.index("sync -f"), "a power cut leaves what was switched to"
+
+
+def test_a_restore_over_a_box_that_has_settings_is_refused_in_words(tree: Path) -> None:
+    place = tree / "etc/hotspot-appliance/appliance.toml"
+    place.parent.mkdir()
+    place.write_text("")
+    before = everything(tree)
+    said = install(tree, "--yes", "--restore", "/box.backup", code=1)
+    assert "Nothing was restored" in said
+    assert "appliance restore /box.backup" in said
+    assert everything(tree) == before
+    held = tree / "var/lib/hotspot-appliance/on-hold"
+    held.parent.mkdir()
+    held.touch()
+    said = install(tree, "--dry-run", "--yes", "--restore", "/box.backup")
+    assert "bin/appliance restore /box.backup" in said, "one that was cut off"
+
+
+RELEASE = {
+    "bin/python": "#!/bin/sh\nif [ {refuses} ]; then echo 'no such setting' >&2; exit 1; fi\n",
+    "bin/appliance": "#!/bin/sh\nexit {ready}\n",
+    ".complete": "",
+}
+
+
+def released(tree: Path, version: str, *, refuses: str = "", ready: int = 0) -> Path:
+    """Put a release there that answers as told."""
+    place = tree / "opt/hotspot-appliance/releases" / version
+    for name, content in RELEASE.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(content.format(refuses=refuses, ready=ready))
+        (place / name).chmod(0o755)
+    shutil.copytree(UNITS, place / "lib/python3/site-packages/appliance/systemd")
+    return place
+
+
+def boxed(tree: Path, monkeypatch: pytest.MonkeyPatch, now: Path, previous: Path) -> Path:
+    """Have a box whose systemd writes down what it is told."""
+    base = tree / "opt/hotspot-appliance"
+    (base / "current").symlink_to(now)
+    (base / "previous").symlink_to(previous)
+    for folder in ("run/systemd/system", "etc/hotspot-appliance", "bin"):
+        (tree / folder).mkdir(parents=True)
+    systemctl, told = tree / "bin/systemctl", tree / "told"
+    systemctl.write_text(f'#!/bin/sh\necho "$*" >>{told}\n')
+    systemctl.chmod(0o755)
+    told.touch()
+    monkeypatch.setenv("PATH", f"{tree / 'bin'}:{os.environ['PATH']}")
+    return told
+
+
+def stands(tree: Path) -> tuple[str, str]:
+    base = tree / "opt/hotspot-appliance"
+    return (base / "current").readlink().name, (base / "previous").readlink().name
+
+
+def test_a_release_that_cannot_use_the_settings_is_not_gone_back_to(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = boxed(tree, monkeypatch, released(tree, "2"), released(tree, "1", refuses="yes"))
+    said = install(tree, "--rollback", code=1)
+    assert "no such setting" in said
+    assert "Nothing was changed" in said
+    assert stands(tree) == ("2", "1")
+    assert "stop" not in told.read_text()
+
+
+def test_going_back_to_what_does_not_get_ready_returns_to_what_ran(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = boxed(tree, monkeypatch, released(tree, "2"), released(tree, "1", ready=1))
+    said = install(tree, "--rollback", code=1)
+    assert "returning to 2" in said
+    assert "taken back" in said
+    assert stands(tree) == ("2", "1")
+    assert told.read_text().count("restart --no-block hotspot-appliance") == 2
+
+
+def test_going_back_swaps_the_two(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    boxed(tree, monkeypatch, released(tree, "2"), released(tree, "1"))
+    install(tree, "--rollback")
+    assert stands(tree) == ("1", "2")
 
 
 @pytest.mark.parametrize("release", ["ID=alpine\n", 'ID=debian\nVERSION_ID="11"\n'])
