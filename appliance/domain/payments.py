@@ -98,6 +98,8 @@ class Payment:
     asked_early_at: datetime | None = None
     """When somebody unproved last made us ask before it was due."""
     receipt: str | None = None
+    doubted_receipt: str | None = None
+    """What news in doubt called the receipt of this paid purchase; it proves and keeps nothing."""
     paid_at: datetime | None = None
     owed: Owed | None = None
     version: int = 0
@@ -188,6 +190,13 @@ class Payment:
         if self.state not in UNDECIDED:
             return self
         return self._closed(State.FAILED, reason, now)
+
+    def hinted(self, receipt: str) -> "Payment":
+        """Return the payment with the first receipt in doubt that may be the one it waits for."""
+        waits = self.state is State.PAID and self.receipt is None
+        if not waits or self.doubted_receipt is not None:
+            return self
+        return replace(self, doubted_receipt=receipt)
 
     def merged(self) -> "Payment":
         """Return unmatched money after its purchase was found: the receipt goes there.

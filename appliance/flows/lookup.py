@@ -124,5 +124,13 @@ class Lookup:
             return Candidates(fitting=fitting, doubtful=full or bool(near))
         theirs = [payment for payment in near if phones.fits(payment.phone, money.msisdn)]
         paid = [payment for payment in theirs if payment.state is State.PAID]
+        paid.sort(key=lambda payment: _hinted(payment, money.receipt))
         fitting = tuple(paid[-1:] or theirs)
         return Candidates(fitting=fitting, doubtful=full or len(theirs) > 1)
+
+
+def _hinted(payment: Payment, receipt: str) -> int:
+    """Rank by what news in doubt said: this receipt, none yet, another."""
+    if payment.doubted_receipt is None:
+        return 1
+    return 2 if payment.doubted_receipt == receipt else 0
