@@ -22,6 +22,8 @@ PROMPTS_AT_ONCE = 5
 """So many unpaid prompts in a row a phone may get, and a device may have sent, without a wait."""
 _THEN_EVERY = timedelta(minutes=10)
 _FORGIVEN_AFTER = timedelta(hours=1)
+BETWEEN_BOXES = timedelta(minutes=1)
+"""The clocks of boxes that share a database differ by no more."""
 LATE_ASKS = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 60, 360))
 """How long after the purchase a question is still worth it, when the early ones proved nothing."""
 
@@ -302,9 +304,10 @@ def until_next_prompt(newest: list["Payment"], now: datetime) -> timedelta:
     """Return how long another prompt has to wait, by the purchases of a phone, the newest first.
 
     Who mistypes a PIN or cancels tries again at once; nobody is rung up all day long. What is paid
-    was wanted, and starts the count again.
+    was wanted, and starts the count again. What a clock that was ahead dated does not count.
     """
-    unpaid = takewhile(lambda payment: payment.state not in _MONEY_CAME, newest)
+    by_now = (payment for payment in newest if payment.created_at <= now + BETWEEN_BOXES)
+    unpaid = takewhile(lambda payment: payment.state not in _MONEY_CAME, by_now)
     rang_at = [p.created_at for p in unpaid if p.rang and now - p.created_at < _FORGIVEN_AFTER]
     if len(rang_at) < PROMPTS_AT_ONCE:
         return timedelta()
