@@ -50,6 +50,8 @@ class State(StrEnum):
 UNDECIDED = frozenset({State.INITIATING, State.PENDING, State.UNKNOWN})
 _MONEY_CAME = frozenset({State.PAID, State.DISPUTED, State.UNMATCHED, State.REFUNDED})
 NEEDS_A_PERSON = frozenset({State.DISPUTED, State.UNMATCHED})
+PERHAPS_KNOWN = "perhaps_known"
+"""The reason of money that may be of a paid purchase, whose buyer has the time already."""
 
 
 class NotOurs(Exception):

@@ -8,6 +8,7 @@ from appliance.domain import ids, vouchers
 from appliance.domain.errors import Duplicate, Unreadable
 from appliance.domain.evidence import Evidence, Received, Source
 from appliance.domain.payments import (
+    PERHAPS_KNOWN,
     UNDECIDED,
     Decided,
     NotOurs,
@@ -65,7 +66,8 @@ class Matching:
             after = await evolve(self.payments, payment, lambda p: p.hinted(money.receipt))
             if money.receipt == (after.receipt or after.doubted_receipt):
                 return "asked"
-        decision, _ = await self._for_a_person(money, "doubted")
+        reason = PERHAPS_KNOWN if found.known else "doubted"
+        decision, _ = await self._for_a_person(money, reason)
         return decision
 
     async def believe(self, payment: Payment, evidence: Evidence) -> Payment:
@@ -120,7 +122,7 @@ class Matching:
         if known is not None:
             return "already_known", known
         if found.only is None and (found.fitting or found.doubtful):
-            return await self._for_a_person(money, "several_fit")
+            return await self._for_a_person(money, PERHAPS_KNOWN if found.known else "several_fit")
         return await self._nobodys(money)
 
     async def _believed(self, payment: Payment, money: Received) -> Payment | None:
