@@ -85,21 +85,25 @@ def show(payment_id: str, config: Path | None, *, as_json: bool) -> None:
 @click.argument("payment_id")
 @config_option
 @click.option("--plan", help="Give a new voucher of this plan.")
+@click.option("--again", is_flag=True, help="With --plan: though its buyer may have the time.")
 @click.option("--voucher", help="Pay the unpaid voucher with this code.")
 @click.option("--refunded", metavar="NOTE", help="Write down that the money went back, and how.")
 @json_option
-def resolve(
+def resolve(  # noqa: PLR0913 # one option for each decision
     payment_id: str,
     config: Path | None,
     plan: str | None,
     voucher: str | None,
     refunded: str | None,
     *,
+    again: bool,
     as_json: bool,
 ) -> None:
     """Decide about money that is unmatched or disputed; once done, it is done."""
     if sum(choice is not None for choice in (plan, voucher, refunded)) != 1:
         raise click.UsageError("say one of --plan, --voucher and --refunded")
+    if again and plan is None:
+        raise click.UsageError("--again goes with --plan")
     loaded = settings.load(config)
 
     async def work() -> tuple[Payment, str | None]:
@@ -107,7 +111,7 @@ def resolve(
             if refunded is not None:
                 return await flows.resolve.as_refunded(payment_id, refunded), None
             if plan is not None:
-                payment, given = await flows.resolve.with_plan(payment_id, plan)
+                payment, given = await flows.resolve.with_plan(payment_id, plan, again=again)
             else:
                 payment, given = await flows.resolve.with_voucher(payment_id, voucher or "")
             return payment, given.code

@@ -5,15 +5,12 @@ The end of a voucher's time is planned as far ahead as was sold, and stays.
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from appliance.domain.debts import LONGEST_PUT_OFF, Kind
-from appliance.domain.payments import LATE_ASKS, Payment
+from appliance.domain.payments import BETWEEN_BOXES, LATE_ASKS, Payment
 from appliance.domain.records import WebhookLog
 from appliance.domain.vouchers import Voucher
-
-# The clocks of boxes that share a database differ by no more.
-_BETWEEN_BOXES = timedelta(minutes=1)
 
 
 def webhook(log: WebhookLog, now: datetime) -> WebhookLog:
@@ -32,9 +29,9 @@ def voucher(voucher: Voucher, now: datetime) -> Voucher:
 
 def payment(payment: Payment, now: datetime) -> Payment:
     """Return the payment as bought by now, so that its phone is free in time, and asked about."""
-    if payment.created_at > now + _BETWEEN_BOXES:
+    if payment.created_at > now + BETWEEN_BOXES:
         payment = replace(payment, created_at=now)
-    if payment.asked_early_at is not None and payment.asked_early_at > now + _BETWEEN_BOXES:
+    if payment.asked_early_at is not None and payment.asked_early_at > now + BETWEEN_BOXES:
         payment = replace(payment, asked_early_at=None)
     if payment.owed is None:
         return payment

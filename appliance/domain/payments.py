@@ -22,6 +22,8 @@ PROMPTS_AT_ONCE = 5
 """So many unpaid prompts in a row a phone may get, and a device may have sent, without a wait."""
 _THEN_EVERY = timedelta(minutes=10)
 _FORGIVEN_AFTER = timedelta(hours=1)
+BETWEEN_BOXES = timedelta(minutes=1)
+"""The clocks of boxes that share a database differ by no more."""
 LATE_ASKS = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 60, 360))
 """How long after the purchase a question is still worth it, when the early ones proved nothing."""
 
@@ -48,6 +50,8 @@ class State(StrEnum):
 UNDECIDED = frozenset({State.INITIATING, State.PENDING, State.UNKNOWN})
 _MONEY_CAME = frozenset({State.PAID, State.DISPUTED, State.UNMATCHED, State.REFUNDED})
 NEEDS_A_PERSON = frozenset({State.DISPUTED, State.UNMATCHED})
+PERHAPS_KNOWN = "perhaps_known"
+"""The reason of money that may be of a paid purchase, whose buyer has the time already."""
 
 
 class NotOurs(Exception):
@@ -98,6 +102,8 @@ class Payment:
     asked_early_at: datetime | None = None
     """When somebody unproved last made us ask before it was due."""
     receipt: str | None = None
+    doubted_receipt: str | None = None
+    """What news in doubt called the receipt of this paid purchase; it proves and keeps nothing."""
     paid_at: datetime | None = None
     owed: Owed | None = None
     version: int = 0
@@ -188,6 +194,13 @@ class Payment:
         if self.state not in UNDECIDED:
             return self
         return self._closed(State.FAILED, reason, now)
+
+    def hinted(self, receipt: str) -> "Payment":
+        """Return the payment with the first receipt in doubt that may be the one it waits for."""
+        waits = self.state is State.PAID and self.receipt is None
+        if not waits or self.doubted_receipt is not None:
+            return self
+        return replace(self, doubted_receipt=receipt)
 
     def merged(self) -> "Payment":
         """Return unmatched money after its purchase was found: the receipt goes there.
@@ -293,9 +306,10 @@ def until_next_prompt(newest: list["Payment"], now: datetime) -> timedelta:
     """Return how long another prompt has to wait, by the purchases of a phone, the newest first.
 
     Who mistypes a PIN or cancels tries again at once; nobody is rung up all day long. What is paid
-    was wanted, and starts the count again.
+    was wanted, and starts the count again. What a clock that was ahead dated does not count.
     """
-    unpaid = takewhile(lambda payment: payment.state not in _MONEY_CAME, newest)
+    by_now = (payment for payment in newest if payment.created_at <= now + BETWEEN_BOXES)
+    unpaid = takewhile(lambda payment: payment.state not in _MONEY_CAME, by_now)
     rang_at = [p.created_at for p in unpaid if p.rang and now - p.created_at < _FORGIVEN_AFTER]
     if len(rang_at) < PROMPTS_AT_ONCE:
         return timedelta()

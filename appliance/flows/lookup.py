@@ -28,6 +28,9 @@ class Candidates:
     doubtful: bool = False
     """Whether it may be for another purchase as well: then nothing new is sold for it."""
 
+    known: bool = False
+    """Whether it may be of one of several purchases that are paid and lack their receipts."""
+
     @property
     def only(self) -> Payment | None:
         """Return the one purchase there is, if there is one."""
@@ -121,8 +124,17 @@ class Lookup:
         if not phones.readable(money.msisdn):
             paid = [payment for payment in near if payment.state is State.PAID]
             fitting = tuple(paid) if len(paid) == 1 else ()
-            return Candidates(fitting=fitting, doubtful=full or bool(near))
+            known = len(paid) > 1
+            return Candidates(fitting=fitting, doubtful=full or bool(near), known=known)
         theirs = [payment for payment in near if phones.fits(payment.phone, money.msisdn)]
         paid = [payment for payment in theirs if payment.state is State.PAID]
+        paid.sort(key=lambda payment: _hinted(payment, money.receipt))
         fitting = tuple(paid[-1:] or theirs)
         return Candidates(fitting=fitting, doubtful=full or len(theirs) > 1)
+
+
+def _hinted(payment: Payment, receipt: str) -> int:
+    """Rank by what news in doubt said: this receipt, none yet, another."""
+    if payment.doubted_receipt is None:
+        return 1
+    return 2 if payment.doubted_receipt == receipt else 0

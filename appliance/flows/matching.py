@@ -2,11 +2,13 @@
 
 import logging
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from appliance.domain import ids, vouchers
 from appliance.domain.errors import Duplicate, Unreadable
-from appliance.domain.evidence import Evidence, Received
+from appliance.domain.evidence import Evidence, Received, Source
 from appliance.domain.payments import (
+    PERHAPS_KNOWN,
     UNDECIDED,
     Decided,
     NotOurs,
@@ -60,9 +62,12 @@ class Matching:
             return "already_known"
         await self.hinted(money)
         found = await self.lookup.purchases(money)
-        if any(payment.state is State.PAID and payment.awaits for payment in found.fitting):
-            return "asked"
-        decision, _ = await self._for_a_person(money, "doubted")
+        for payment in found.fitting:
+            after = await evolve(self.payments, payment, lambda p: p.hinted(money.receipt))
+            if money.receipt == (after.receipt or after.doubted_receipt):
+                return "asked"
+        reason = PERHAPS_KNOWN if found.known else "doubted"
+        decision, _ = await self._for_a_person(money, reason)
         return decision
 
     async def believe(self, payment: Payment, evidence: Evidence) -> Payment:
@@ -70,6 +75,7 @@ class Matching:
 
         Raises what `Settlement.hear` raises; the money then is where it was before.
         """
+        await self._give_up_hint(payment, evidence)
         try:
             return await self.settlement.hear(payment, evidence)
         except Duplicate as error:
@@ -88,6 +94,22 @@ class Matching:
             await evolve(self.payments, merged, lambda p: p.unmerged(receipt))
             raise
 
+    async def _give_up_hint(self, payment: Payment, evidence: Evidence) -> None:
+        """Leave to a person the receipt in doubt of a purchase that is about to get another."""
+        hint = payment.doubted_receipt
+        if hint is None or payment.receipt or evidence.receipt in {None, hint}:
+            return
+        if await self.payments.find("mpesaReceiptNumber", hint) is not None:
+            return
+        money = Received(
+            source=Source.C2B,
+            receipt=hint,
+            amount=Decimal(payment.amount),
+            short_code=payment.paybill_number,
+            reference=payment.voucher_code,
+        )
+        await self._for_a_person(money, "doubted")
+
     async def _placed(self, money: Received) -> tuple[str, Payment]:
         known = await self.payments.find("mpesaReceiptNumber", money.receipt)
         if known is not None and (known.state is not State.UNMATCHED or known.asked_for):
@@ -100,7 +122,7 @@ class Matching:
         if known is not None:
             return "already_known", known
         if found.only is None and (found.fitting or found.doubtful):
-            return await self._for_a_person(money, "several_fit")
+            return await self._for_a_person(money, PERHAPS_KNOWN if found.known else "several_fit")
         return await self._nobodys(money)
 
     async def _believed(self, payment: Payment, money: Received) -> Payment | None:

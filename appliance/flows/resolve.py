@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from appliance.domain import ids, vouchers
 from appliance.domain.errors import Invalid
-from appliance.domain.payments import NEEDS_A_PERSON, Payment
+from appliance.domain.payments import NEEDS_A_PERSON, PERHAPS_KNOWN, Payment
 from appliance.domain.payments import State as Paid
 from appliance.domain.vouchers import State, Voucher
 from appliance.flows.evolve import evolve, load
@@ -27,9 +27,19 @@ class Resolve:
     clock: Clock
     router_id: str
 
-    async def with_plan(self, payment_id: str, plan_id: str) -> tuple[Payment, Voucher]:
-        """Give a new voucher of this plan, whatever was paid; raise `Invalid` in words."""
+    async def with_plan(
+        self, payment_id: str, plan_id: str, *, again: bool = False
+    ) -> tuple[Payment, Voucher]:
+        """Give a new voucher of this plan, whatever was paid; raise `Invalid` in words.
+
+        Who may have the time already gets it only `again`.
+        """
         payment = await self._waiting(payment_id)
+        if payment.reason == PERHAPS_KNOWN and not again:
+            raise Invalid(
+                "this may be the money of a paid purchase without a receipt, whose buyer has the "
+                "time already: look at those of this amount first, then --again gives it anyway"
+            )
         plan = await self.plans.get(plan_id)
         if plan is None:
             raise Invalid(f"there is no plan {plan_id}")

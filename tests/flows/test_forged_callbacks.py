@@ -1,7 +1,7 @@
 """Every way to forge a message of Safaricom's: nobody is let in, and the operator can see it."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -279,6 +279,95 @@ async def test_money_kept_in_doubt_goes_to_its_purchase_when_the_proof_comes(
     await forgery.post(f"/hooks/{SECRET}/stk/{forgery.token}", success())
     assert sorted(forgery.states()) == ["merged", "paid"]
     assert forgery.is_in()
+
+
+async def paid_by_a_query(story: Story) -> str:
+    """Have the purchase under way paid and proved without a receipt; return what it was."""
+    await story.decide(0, 0)
+    await story.wait(30)
+    await story.work()
+    (purchase,) = story.payments()
+    assert purchase["status"] == "paid"
+    assert "mpesaReceiptNumber" not in purchase
+    return story.mpesa.prompts[0].receipt or ""
+
+
+def of_receipt(story: Story, receipt: str) -> dict[str, Any]:
+    body = confirmation(story)
+    assert isinstance(body, dict)
+    return body | {"TransID": receipt}
+
+
+async def test_who_pays_twice_for_one_code_in_doubt_is_told_to_a_person(forgery: Forgery) -> None:
+    story, path = forgery.story, f"/hooks/{SECRET}/c2b/confirmation"
+    own = await paid_by_a_query(story)
+    for receipt in (own, own, "UKN0000002", "UKN0000002", own):
+        assert await forgery.post(path, of_receipt(story, receipt), STRANGER) == 200
+    purchase, second = story.payments()
+    assert (purchase["status"], purchase["doubtedReceipt"]) == ("paid", own)
+    assert "mpesaReceiptNumber" not in purchase
+    assert (second["status"], second["reason"]) == ("unmatched", "doubted")
+    assert second["mpesaReceiptNumber"] == "UKN0000002"
+    assert len(story.store.collections["vouchers"]) == 1
+    await forgery.post(path, of_receipt(story, own), REAL)
+    assert [p.get("mpesaReceiptNumber") for p in story.payments()] == [own, "UKN0000002"]
+
+
+async def test_a_forged_receipt_on_a_paid_purchase_gives_way_to_the_proved_one(
+    forgery: Forgery,
+) -> None:
+    story = forgery.story
+    own = await paid_by_a_query(story)
+    path = f"/hooks/{SECRET}/c2b/confirmation"
+    await forgery.post(path, of_receipt(story, "FORGED0001"), STRANGER)
+    assert len(story.payments()) == 1
+    await forgery.post(f"/hooks/{SECRET}/stk/{forgery.token}", success(own))
+    purchase, forged = story.payments()
+    assert (purchase["status"], purchase["mpesaReceiptNumber"]) == ("paid", own)
+    assert (forged["status"], forged["mpesaReceiptNumber"]) == ("unmatched", "FORGED0001")
+    assert len(story.store.collections["vouchers"]) == 1
+    before = len(story.payments())
+    await forgery.post(path, of_receipt(story, "FORGED0001"), STRANGER)
+    assert len(story.payments()) == before
+
+
+class Died(Exception):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("boundary", range(6))
+async def test_no_receipt_is_lost_wherever_the_process_dies_between_doubt_and_proof(
+    forgery: Forgery, boundary: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story, left = forgery.story, boundary
+    own = await paid_by_a_query(story)
+    first, second = (json.dumps(of_receipt(story, r)) for r in ("UKN0000009", own))
+    await story.hooked(C2B_CONFIRMATION, first, None, proved=False, doubted=True)
+    await story.work()
+
+    def mortal(write: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        async def dying(*arguments: object) -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise Died
+            await write(*arguments)
+
+        return dying
+
+    with suppress(Died), monkeypatch.context() as patched:
+        patched.setattr(story.store, "insert", mortal(story.store.insert))
+        patched.setattr(story.store, "change", mortal(story.store.change))
+        await story.hooked(C2B_CONFIRMATION, second, None)
+        await story.work()
+    await story.crash()
+    await story.wait(3600)
+    if not boundary:  # it died before it was written down: Safaricom tells again
+        await story.hooked(C2B_CONFIRMATION, second, None)
+    for _ in range(2):
+        await story.work()
+    kept = {p["mpesaReceiptNumber"]: p["status"] for p in story.payments()}
+    assert kept == {own: "paid", "UKN0000009": "unmatched"}
 
 
 async def test_many_forgeries_are_a_few_short_lines(forgery: Forgery) -> None:

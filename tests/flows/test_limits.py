@@ -215,3 +215,21 @@ def test_bounds_forget_names_that_say_nothing_any_more(clock: HandClock) -> None
         assert not bounds.take(f"name {number}")
         clock.pass_by(timedelta(seconds=1))
     assert len(bounds._full_again) < 1_200
+
+
+@pytest.mark.parametrize("who", [0, 1])
+async def test_prompts_dated_by_a_clock_that_was_ahead_lock_nobody_out(who: int) -> None:
+    story = await opened()
+    start = story.clock.now()
+    story.clock.pass_by(timedelta(days=3_650))
+    for _ in range(5):
+        assert await rings(story, PHONES[0])
+        await answered(story, CANCELLED)
+        await story.wait(10)
+    assert not await rings(story, PHONES[who])
+    story.clock.moment = start
+    # What is counted in memory goes by no calendar, unlike this clock.
+    restraint = restrained(story.books.payments, story.books.vouchers, story.clock, 120)
+    story.checkout = replace(story.checkout, restraint=restraint)
+    assert await rings(story, PHONES[who])
+    await answered(story, CANCELLED)

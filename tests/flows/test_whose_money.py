@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from appliance.domain.errors import Duplicate, GatewayUnavailable, Unreadable
+from appliance.domain.errors import Duplicate, GatewayUnavailable, Invalid, Unreadable
 from appliance.domain.evidence import Received, Source
 from appliance.domain.payments import UNDECIDED_FOR, Payment, State
 from appliance.domain.vouchers import State as VoucherState
@@ -307,3 +307,27 @@ async def test_a_paybill_s_money_without_an_account_buys_no_plan_by_its_price() 
     told = await story("till")
     decision, kept = await told.matching.arrived(money(told, PHONES[0]))
     assert (decision, kept.state) == ("completed", State.PAID)
+
+
+@pytest.mark.parametrize("doubted", [True, False])
+async def test_money_that_two_paid_purchases_may_have_sent_gives_no_time_twice_unasked(
+    *, doubted: bool
+) -> None:
+    told = await story()
+    for who in (0, 1):
+        purchase = await bought(told, who)
+        await told.decide(0, 0)
+        await told.settlement.ask(purchase)
+    sold = len(told.store.collections["vouchers"])
+    receipt = told.mpesa.prompts[0].receipt or ""
+    news = money(told, "", receipt=receipt)
+    await (told.matching.doubted(news) if doubted else told.matching.arrived(news))
+    kept = await told.books.payments.find("mpesaReceiptNumber", receipt)
+    assert kept is not None
+    assert (kept.state, kept.reason) == (State.UNMATCHED, "perhaps_known")
+    with pytest.raises(Invalid, match="--again"):
+        await told.person.with_plan(kept.id, "hour")
+    assert len(told.store.collections["vouchers"]) == sold
+    given, _ = await told.person.with_plan(kept.id, "hour", again=True)
+    assert given.state is State.PAID
+    assert len(told.store.collections["vouchers"]) == sold + 1
