@@ -4,6 +4,7 @@ import asyncio
 import logging
 import shutil
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -21,6 +22,8 @@ from tests.servers import Secantus
 
 log = logging.getLogger(__name__)
 
+_LONGEST = 180.0
+"""Seconds; a schedule takes some two of them, on a busy machine ten."""
 _TRIES = 2
 """A schedule is not the same twice: without a step, it has to go well this often."""
 
@@ -80,12 +83,28 @@ async def played(
 
 
 async def _tried(on: Ground, place: int, schedule: Schedule, patience: float) -> Outcome:
-    """Return what came of it; that the machine itself failed counts as broken too."""
+    """Return what came of it; that the machine itself failed or hangs counts as broken too."""
+    playing = asyncio.create_task(play(on, place, schedule, patience))
     try:
-        return await play(on, place, schedule, patience)
+        await asyncio.wait({playing}, timeout=_LONGEST)
+        if not playing.done():
+            _show_where(schedule.seed)
+            playing.cancel()
+            await asyncio.wait({playing}, timeout=_LONGEST)
+            return Outcome(schedule, [Violation(0, "it did not end", waits=True)])
+        return playing.result()
     except Exception as error:
         log.exception("seed %d could not be played", schedule.seed)
         return Outcome(schedule, [Violation(0, f"the machine failed: {error!r}")])
+    finally:
+        playing.cancel()
+
+
+def _show_where(seed: int) -> None:
+    """Print what every task waits for."""
+    print(f"seed {seed} did not end", file=sys.stderr)
+    for task in asyncio.all_tasks():
+        task.print_stack(limit=8, file=sys.stderr)
 
 
 async def shrunk(on: Ground, schedule: Schedule, promise: int, seconds: float) -> Schedule:
