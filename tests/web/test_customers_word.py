@@ -63,9 +63,9 @@ def test_a_code_is_shown_as_often_as_its_customer_looks(at_home: House, known: K
 
 
 def test_knowing_a_requests_name_shows_nothing(at_home: House, known: Known) -> None:
-    token, callback, question = known.values["token"]
+    token, *others = known.values["token"]
     called = at_home.near.daraja.ledger.callbacks[0].body["Body"]["stkCallback"]
-    names = [callback, question, known.values["code"][0], known.values["receipt"][0]]
+    names = [*others, known.values["code"][0], known.values["receipt"][0]]
     names += [called["CheckoutRequestID"], called["MerchantRequestID"]]
     with someone(at_home) as http:
         assert http.get(f"/api/captive/status/{token}").status_code == 200
