@@ -1,7 +1,8 @@
 """How long to leave alone what has just failed."""
 
 import asyncio
-import random
+
+from appliance.domain.waits import jitter, longer
 
 FIRST_WAIT = 0.5
 SOON = 8.0
@@ -21,10 +22,8 @@ class Patience:
 
     def failed(self) -> None:
         """Wait, and after every failure in a row longer."""
-        wait = random.uniform(self._longest / 2, self._longest)  # noqa: S311 # jitter
-        self.until = asyncio.get_running_loop().time() + wait
-        grown = self._longest * (2 if self._longest < SOON else 1.02)
-        self._longest = min(grown, LONGEST_WAIT)
+        self.until = asyncio.get_running_loop().time() + self._longest * jitter()
+        self._longest = longer(self._longest, SOON, LONGEST_WAIT)
 
     def worked(self) -> None:
         """Start again from the shortest wait."""

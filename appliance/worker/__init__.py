@@ -18,10 +18,11 @@ from appliance.domain.errors import (
     StoreUnavailable,
     Unreadable,
 )
+from appliance.domain.waits import jitter
 from appliance.flows.evolve import Missing, evolve
 from appliance.ports import Beat, Clock, Owing, Records, Watched
 from appliance.worker.clerk import Clerk as Clerk
-from appliance.worker.outage import Outage, jitter
+from appliance.worker.outage import Outage
 from appliance.worker.rounds import is_stopping, next_of
 
 log = logging.getLogger(__name__)

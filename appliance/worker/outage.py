@@ -1,8 +1,9 @@
 """While the router is away, one debt after the other tries for all that wait."""
 
-import random
 from collections.abc import Callable
 from typing import TypeVar
+
+from appliance.domain.waits import jitter, longer
 
 T = TypeVar("T")
 
@@ -47,8 +48,7 @@ class Outage:
         if before is not None and before < self._answered:
             return True
         if now >= self._until:
-            grown = self._wait * (2 if self._wait < _SOON_WAIT else 1.02)
-            self._wait = min(grown, _LONGEST_WAIT)
+            self._wait = longer(self._wait, _SOON_WAIT, _LONGEST_WAIT)
             self._until = now + self._wait * jitter()
         return False
 
@@ -59,8 +59,3 @@ class Outage:
         self._missed.pop(name, None)
         if len(self._missed) > _MOST_MISSED:
             self._missed.clear()
-
-
-def jitter() -> float:
-    """Return what a wait is multiplied with, so that a crowd spreads out."""
-    return random.uniform(0.5, 1)  # noqa: S311
