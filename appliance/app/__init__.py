@@ -35,6 +35,7 @@ from appliance.mpesa import MpesaService
 from appliance.mpesa.gateway import MpesaGateway
 from appliance.ports import Cipher, Clock, Gateway
 from appliance.settings import Settings
+from appliance.settings.values import parts
 from appliance.store.debts import Debts
 from appliance.store.hold import shared
 from appliance.store.open import opened, opened_spool
@@ -217,14 +218,14 @@ async def open_cipher(settings: Settings) -> Cipher:
     keys = settings.appliance.encryption_keys
     if keys is None:
         return InClear()
-    return await asyncio.to_thread(_fernet, keys.get_secret_value().split(","))
+    return await asyncio.to_thread(_fernet, parts(keys.get_secret_value()))
 
 
-def _fernet(keys: list[str]) -> Cipher:
+def _fernet(keys: tuple[str, ...]) -> Cipher:
     """Return the cipher; its library costs memory that a box without a key need not spend."""
     from appliance.mpesa.cipher import FernetCipher  # noqa: PLC0415
 
-    return FernetCipher([key.strip() for key in keys])
+    return FernetCipher(keys)
 
 
 def _clock(settings: Settings) -> SystemClock:

@@ -10,6 +10,7 @@ from appliance.app.wiring import Flows, Workers
 from appliance.mpesa import MpesaService
 from appliance.ports import Clock, Router
 from appliance.settings import Settings, Webhooks
+from appliance.settings.values import parts
 from appliance.store.records import Books
 from appliance.web import portal_api
 from appliance.web.admin import build_admin
@@ -86,15 +87,11 @@ async def admin(settings: Settings, health: Health, mpesa: MpesaService) -> Asyn
 def _callers(webhooks: Webhooks) -> Callers:
     retired = webhooks.previous_path_secrets
     return Callers(
-        previous=() if retired is None else _parts(retired.get_secret_value()),
+        previous=() if retired is None else parts(retired.get_secret_value()),
         allowed=tuple(map(ip_network, webhooks.allowed_ips)) or SAFARICOM,
         enforce=webhooks.enforce_ips,
         header=webhooks.client_ip_header,
     )
-
-
-def _parts(listed: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in listed.split(","))
 
 
 class Opened:

@@ -3,10 +3,9 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from appliance.domain import ids
 from appliance.domain.debts import Kind, Owed
 from appliance.domain.plans import ClockKind, Plan
-from appliance.domain.vouchers import State, Voucher
+from appliance.domain.vouchers import State, Voucher, drawn_up
 
 CANARY = "canary"
 """The plan of every canary; no payment belongs to it, so it is no sale."""
@@ -44,15 +43,7 @@ def hatched(like: Plan, router_id: str, now: datetime) -> Voucher:
         account_word=None,
     )
     ends = now + LASTS
-    return Voucher(
-        id=ids.new_id(),
-        code=ids.new_voucher_code(),
-        token=ids.new_token(),
-        plan=plan,
-        router_id=router_id,
-        created_at=now,
-        state=State.PAID,
-        paid_at=now,
-        expires_at=ends,
-        owed=Owed(Kind.END, ends),
+    canary = drawn_up(plan, router_id=router_id, payment_id=None, now=now)
+    return replace(
+        canary, state=State.PAID, paid_at=now, expires_at=ends, owed=Owed(Kind.END, ends)
     )

@@ -292,7 +292,12 @@ class Voucher:
 
 
 def drawn_up(
-    plan: Plan, *, router_id: str, payment_id: str, now: datetime, device: Device | None = None
+    plan: Plan,
+    *,
+    router_id: str,
+    payment_id: str | None,
+    now: datetime,
+    device: Device | None = None,
 ) -> Voucher:
     """Return a new voucher, unpaid, with a code and a page of its own."""
     return Voucher(

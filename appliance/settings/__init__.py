@@ -22,6 +22,7 @@ from appliance.settings.sections import (
     Webhooks,
 )
 from appliance.settings.tunnel import NoTunnel, Tunnel, check
+from appliance.settings.values import parts
 
 __all__ = [
     "Admin",
@@ -86,7 +87,7 @@ class Settings(WayIn):
         found = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
         uri = self.mongodb.uri
         known = None if uri is None else urlsplit(uri.get_secret_value()).password
-        return [part.strip() for text in (*found, known or "") for part in text.split(",")]
+        return [part for text in (*found, known or "") for part in parts(text)]
 
     @model_validator(mode="after")
     def _fit_for_real_money(self) -> Self:

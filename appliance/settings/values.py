@@ -16,6 +16,11 @@ _HOST_KEY = re.compile("SHA256:[A-Za-z0-9+/]{43}", re.ASCII)
 _SECRET_PATH = re.compile("[0-9a-f]{32,128}")
 
 
+def parts(text: str) -> tuple[str, ...]:
+    """Return what a text lists, comma-separated."""
+    return tuple(part.strip() for part in text.split(","))
+
+
 def listen(value: str) -> str:
     """Return where to listen: HOST:PORT, or a unix socket."""
     host, colon, port = value.rpartition(":")
@@ -55,14 +60,14 @@ def hex_secret(value: SecretStr) -> SecretStr:
 
 def hex_secrets(value: SecretStr) -> SecretStr:
     """Return several of them, comma-separated."""
-    for secret in value.get_secret_value().split(","):
-        hex_secret(SecretStr(secret.strip()))
+    for secret in parts(value.get_secret_value()):
+        hex_secret(SecretStr(secret))
     return value
 
 
 def listed(value: Any) -> Any:
     """Return a list that an environment variable can hold too."""
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    return parts(value) if isinstance(value, str) else value
 
 
 def addresses(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -77,8 +82,8 @@ def addresses(values: tuple[str, ...]) -> tuple[str, ...]:
 
 def fernet_keys(value: SecretStr) -> SecretStr:
     """Return the keys that seal, comma-separated."""
-    for key in value.get_secret_value().split(","):
-        if not _FERNET_KEY.fullmatch(key.strip()):
+    for key in parts(value.get_secret_value()):
+        if not _FERNET_KEY.fullmatch(key):
             raise ValueError(
                 "must be keys of 32 bytes in URL-safe base64, comma-separated: "
                 "try `openssl rand -base64 32 | tr +/ -_`"

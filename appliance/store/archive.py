@@ -7,8 +7,8 @@ import re
 import sqlite3
 import tarfile
 import zlib
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -73,15 +73,11 @@ def seal(part: Path, key: str, manifest: Manifest, files: Mapping[str, Path | by
 
 def unseal(file: Path, key: str, folder: Path) -> Manifest:
     """Put what is in the file into an empty folder; every byte is as the manifest says."""
-    try:
-        with file.open("rb") as raw:
-            opening = Opening(raw, key)
-            with tarfile.open(fileobj=cast("Any", opening), mode="r|gz") as archive:
-                for member in archive:
-                    _extract(archive, member, folder)
-            opening.read()
-    except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise WrongBackup(f"it is damaged: {error}") from None
+    with _opened(file, key) as (opening, archive):
+        for member in archive:
+            _extract(archive, member, folder)
+        archive.close()
+        opening.read()
     manifest = _manifest((folder / _MANIFEST).read_bytes())
     for name, digest in manifest.files.items():
         if not (folder / name).is_file() or digest_of(folder / name) != digest:
@@ -94,17 +90,24 @@ def unseal(file: Path, key: str, folder: Path) -> Manifest:
 
 def settings_in(file: Path, key: str) -> str | None:
     """Return the settings that are in the file, without reading on."""
+    with _opened(file, key) as (_, archive):
+        for member in archive:
+            source = archive.extractfile(member)
+            if member.name == SETTINGS and source is not None:
+                return source.read().decode()
+    return None
+
+
+@contextmanager
+def _opened(file: Path, key: str) -> Iterator[tuple[Opening, tarfile.TarFile]]:
+    """Yield what is in the file, to be read from its beginning to its end."""
     try:
         with file.open("rb") as raw:
             opening = Opening(raw, key)
             with tarfile.open(fileobj=cast("Any", opening), mode="r|gz") as archive:
-                for member in archive:
-                    source = archive.extractfile(member)
-                    if member.name == SETTINGS and source is not None:
-                        return source.read().decode()
+                yield opening, archive
     except (tarfile.TarError, EOFError, zlib.error) as error:
         raise WrongBackup(f"it is damaged: {error}") from None
-    return None
 
 
 def tables(database: Path) -> dict[str, int]:

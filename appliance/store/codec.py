@@ -16,6 +16,8 @@ from appliance.store.port import Document
 
 T = TypeVar("T")
 
+MISSHAPEN = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What `record` raises for a document that is not of its kind's shape."""
 _PLAIN = frozenset({str, int, bool, datetime})
 
 # Where a name in the database is not simply the camelCase of ours.

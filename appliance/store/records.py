@@ -24,7 +24,6 @@ _RECENT = 512
 _EVER = datetime(9999, 1, 1, tzinfo=UTC)
 # A later version on another box may read it, and its customer waits: not for too long.
 _PARKED = timedelta(minutes=10)
-_MISSHAPEN = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 R = TypeVar("R", bound=Record)
 Observer = Callable[[Record | None, Record], None]
@@ -75,7 +74,7 @@ class StoredRecords(Generic[R]):
             return None
         try:
             return self._seen(self._read(found))
-        except _MISSHAPEN as error:
+        except codec.MISSHAPEN as error:
             raise Unreadable(f"{self._name} {found['_id']}") from error
 
     async def change(self, before: R, after: R) -> R:
@@ -120,7 +119,7 @@ class StoredRecords(Generic[R]):
         async for document in self._store.every(self._name):
             try:
                 self._read(document)
-            except _MISSHAPEN:
+            except codec.MISSHAPEN:
                 found.append(str(document["_id"]))
         return found
 
@@ -158,7 +157,7 @@ class StoredRecords(Generic[R]):
         for document in documents:
             try:
                 found.append(self._read(document))
-            except _MISSHAPEN:
+            except codec.MISSHAPEN:
                 if document["_id"] not in self._unreadable:
                     self._unreadable.add(document["_id"])
                     log.exception("left out, unreadable %s=%s", self._name, document["_id"])

@@ -21,7 +21,6 @@ MOST_CALLS = 20_000
 MOST_BYTES = 32 * 1024 * 1024
 # One part in so many for addresses that anybody can guess: a flood there leaves room for the rest.
 _SHARE = 10
-_MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError)
 
 _TABLE = """CREATE TABLE IF NOT EXISTS spooled (
     place INTEGER PRIMARY KEY AUTOINCREMENT, arrived INTEGER NOT NULL, proved INTEGER NOT NULL,
@@ -75,7 +74,7 @@ class FileSpool:
         for place, text, token_hash in found:
             try:
                 calls.append(Spooled(place, codec.record(WebhookLog, load(text)), token_hash))
-            except _MISSHAPEN:
+            except codec.MISSHAPEN:
                 log.exception("a spooled call is parked, it cannot be read place=%d", place)
                 await self.park(place, "unreadable")
         return calls
