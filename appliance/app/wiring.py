@@ -13,6 +13,7 @@ from appliance.flows.canary import Canary
 from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout
 from appliance.flows.drift import Drift
+from appliance.flows.give_up import GiveUp
 from appliance.flows.guesses import Guesses, guesses
 from appliance.flows.homing import Homing
 from appliance.flows.inbox import Inbox
@@ -62,6 +63,7 @@ class Flows:
     reconcile: Reconcile
     resolve: Resolve
     amend: Amend
+    give_up: GiveUp
     usage: Usage
     drift: Drift
     canary: Canary
@@ -201,6 +203,7 @@ def wired(
             router_id=settings.router.id,
         ),
         amend=Amend(vouchers=kept.vouchers, router=router, clock=clock),
+        give_up=GiveUp(webhooks=kept.webhooks, payments=kept.payments, vouchers=kept.vouchers),
         usage=usage,
         drift=Drift(
             vouchers=kept.vouchers,

@@ -1,18 +1,19 @@
 """`appliance debts`: what the box still owes though its time has come, and what it cannot pay."""
 
 import json
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from appliance import app, settings
 from appliance.cli.running import config_option, json_option, once
 from appliance.domain.errors import Unreadable
-from appliance.flows.give_up import GiveUp
 from appliance.store.debts import Debt, Debts
-from appliance.store.records import books
+
+T = TypeVar("T")
 
 _COLUMNS = ("id", "in", "kind", "state", "since", "attempts", "nextTry", "lastError")
 
@@ -30,11 +31,8 @@ def list_debts(config: Path | None, *, parked: bool, as_json: bool) -> None:
     """List what waits and what is parked, the oldest first; what is only planned is not shown."""
     loaded = settings.load(config)
 
-    async def work() -> list[Debt]:
-        async with app.open_store(loaded) as store:
-            return await Debts(store, loaded.router.id).outstanding(datetime.now(UTC))
-
-    found = [_shown(debt) for debt in once(work()) if debt.parked_at is not None or not parked]
+    outstanding = once(_asked(loaded, lambda debts, now: debts.outstanding(now)))
+    found = [_shown(debt) for debt in outstanding if debt.parked_at is not None or not parked]
     if as_json:
         click.echo(json.dumps(found))
         return
@@ -49,11 +47,7 @@ def retry(record_id: str, config: Path | None) -> None:
     """Have the running daemon try a debt again at once."""
     loaded = settings.load(config)
 
-    async def work() -> Debt:
-        async with app.open_store(loaded) as store:
-            return await Debts(store, loaded.router.id).retry(record_id, datetime.now(UTC))
-
-    debt = once(work())
+    debt = once(_asked(loaded, lambda debts, now: debts.retry(record_id, now)))
     click.echo(f"{debt.collection} {debt.id} is tried again now")
 
 
@@ -65,17 +59,18 @@ def give_up(record_id: str, config: Path | None) -> None:
     loaded = settings.load(config)
 
     async def work() -> str:
-        async with app.open_store(loaded) as store:
-            kept = books(store)
-            giving_up = GiveUp(
-                webhooks=kept.webhooks, payments=kept.payments, vouchers=kept.vouchers
-            )
-            return await giving_up.debt(record_id)
+        async with app.open_flows(loaded) as flows:
+            return await flows.give_up.debt(record_id)
 
     try:
         click.echo(once(work()))
     except Unreadable as error:
         raise click.ClickException(f"this version cannot read it: {error}") from error
+
+
+async def _asked(loaded: settings.Settings, work: Callable[[Debts, datetime], Awaitable[T]]) -> T:
+    async with app.open_store(loaded) as store:
+        return await work(Debts(store, loaded.router.id), datetime.now(UTC))
 
 
 def _shown(debt: Debt) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import httpx
 
 from appliance import settings
 from appliance.cli.running import config_option, once
+from appliance.web.knocking import knocking_at
 
 _EVERY_SECONDS = 0.5
 
@@ -41,19 +42,3 @@ async def _look(listen: str) -> str:
         except httpx.HTTPError as error:
             return f"not ready: no answer ({type(error).__name__})"
     return "" if answer.status_code == httpx.codes.OK else f"not ready: {answer.text}"
-
-
-def knocking_at(listen: str) -> httpx.AsyncClient:
-    """Return a client of one of the box's own doors, wherever it listens."""
-    socket = listen.removeprefix("unix:") if listen.startswith("unix:") else None
-    return httpx.AsyncClient(
-        transport=httpx.AsyncHTTPTransport(uds=socket),
-        base_url="http://box" if socket else f"http://{_reachable(listen)}",
-        timeout=5,
-        trust_env=False,
-    )
-
-
-def _reachable(listen: str) -> str:
-    host, _, port = listen.rpartition(":")
-    return f"127.0.0.1:{port}" if host == "0.0.0.0" else listen  # noqa: S104 # compared, not bound

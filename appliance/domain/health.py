@@ -33,7 +33,11 @@ class RouterHealth:
 
     def alarms(self) -> list[str]:
         """Return what an operator must hear, in plain words."""
-        found = [f"one way to the router is out, {why}" for why in self.silent]
+        return [*(f"one way to the router is out, {why}" for why in self.silent), *self.crowded()]
+
+    def crowded(self) -> list[str]:
+        """Return what of that comes of too many customers, or of too small a router."""
+        found = []
         if _nearly(self.online, self.most_online):
             found.append(f"{self.online} devices online, the licence allows {self.most_online}")
         if _nearly(self.api_sessions, self.most_api_sessions):

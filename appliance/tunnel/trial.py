@@ -14,6 +14,7 @@ from appliance.domain import probes
 from appliance.domain.probes import Answer
 from appliance.settings import Settings
 from appliance.settings.tunnel import Cloudflared
+from appliance.web.knocking import knocking_at
 
 _PATIENCE = 15.0
 _LONGEST_ANSWER = 4096
@@ -69,14 +70,9 @@ async def tried(settings: Settings) -> Trial:
 
 
 async def _asked_at_home(listen: str, secret: str) -> Answer:
-    unix = listen.startswith("unix:")
-    host, _, port = listen.rpartition(":")
-    reachable = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104 # compared
-    base = "http://box" if unix else f"http://{reachable}:{port}"
-    transport = httpx.AsyncHTTPTransport(uds=listen[5:] if unix else None)
-    async with _client(transport) as http:
+    async with knocking_at(listen, _PATIENCE) as http:
         try:
-            return await _ask(http, base, secret, {})
+            return await _ask(http, secret, {})
         except httpx.HTTPError as error:
             why = f"The daemon does not answer at {listen} ({type(error).__name__}). Is it running?"
             raise _Failed("daemon_down", f"{why} See: systemctl status hotspot-appliance") from None
@@ -91,9 +87,11 @@ async def _asked_outside(settings: Settings, secret: str) -> Answer:
     # Cloudflare turns away who brings its own header; nginx has to overwrite ours.
     lies = header is not None and not isinstance(settings.tunnel, Cloudflared)
     trusted = await asyncio.to_thread(ssl.create_default_context)
-    async with _client(httpx.AsyncHTTPTransport(verify=trusted)) as http:
+    async with httpx.AsyncClient(
+        base_url=url, verify=trusted, timeout=_PATIENCE, trust_env=False
+    ) as http:
         try:
-            return await _ask(http, url, secret, {header or "": _NOBODY} if lies else {})
+            return await _ask(http, secret, {header or "": _NOBODY} if lies else {})
         except httpx.HTTPError as error:
             raise _failed_before_an_answer(error, url) from None
         except _NotOurs as answered:
@@ -106,17 +104,12 @@ class _NotOurs(Exception):
         self.status = status
 
 
-def _client(transport: httpx.AsyncHTTPTransport) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=transport, timeout=_PATIENCE, trust_env=False)
-
-
-async def _ask(http: httpx.AsyncClient, base: str, secret: str, headers: dict[str, str]) -> Answer:
+async def _ask(http: httpx.AsyncClient, secret: str, headers: dict[str, str]) -> Answer:
     """Return the answer of a box with this secret. Raises `_NotOurs` for any other."""
     question = probes.question(secret)
-    address = f"{base}/hooks/{secret}/probe/{question}"
     body = b""
     try:
-        sent = http.stream("POST", address, headers=headers)
+        sent = http.stream("POST", f"/hooks/{secret}/probe/{question}", headers=headers)
         async with asyncio.timeout(_PATIENCE), sent as reply:
             async for piece in reply.aiter_bytes():
                 body += piece

@@ -9,8 +9,8 @@ import httpx
 from appliance import scheduler
 from appliance.cli.doctor.checks import Finding, Skipped, fail, warn, well
 from appliance.cli.doctor.patient import Patient
-from appliance.cli.ready import knocking_at
 from appliance.tunnel.trial import tried
+from appliance.web.knocking import knocking_at
 
 _START = "sudo systemctl start hotspot-appliance, then journalctl -u hotspot-appliance -n 50"
 _RESTART = "sudo systemctl restart hotspot-appliance, then journalctl -u hotspot-appliance -n 50"

@@ -9,7 +9,6 @@ from appliance.cli.doctor.checks import Finding, Skipped, fail, warn, well
 from appliance.cli.doctor.patient import Patient
 from appliance.domain.errors import ApplianceError, SalesClosed
 from appliance.domain.paybills import Paybill
-from appliance.flows.cashier import Cashier
 
 _MOST = 100
 _NUMBER = re.compile("[0-9]{5,7}", re.ASCII)
@@ -23,21 +22,13 @@ _SEED = "mend it in the seed file, then appliance db seed FILE"
 
 async def paybills(about: Patient) -> list[Finding]:
     """See whether there is an account to sell through, and whether each makes sense."""
-    kept, loaded = about.books(), about.loaded
-    cashier = Cashier(
-        kept.paybills,
-        kept.routers,
-        kept.users,
-        router_id=loaded.router.id,
-        environment=loaded.daraja.environment,
-        cipher=await app.open_cipher(loaded),
-    )
-    try:
-        number = await cashier.paybill_number()
-    except SalesClosed as error:
-        return fail(f"nothing can be sold: {error}", _SEED)
-    found = list[Finding]()
-    cipher = cashier.cipher
+    kept = about.books()
+    async with app.open_flows(about.loaded) as flows:
+        try:
+            number = await flows.cashier.paybill_number()
+        except SalesClosed as error:
+            return fail(f"nothing can be sold: {error}", _SEED)
+    cipher, found = flows.cashier.cipher, list[Finding]()
     for paybill in await kept.paybills.page("status", "active", _MOST):
         try:
             pass_key = cipher.open(paybill.credentials.pass_key)

@@ -2,7 +2,6 @@
 
 import click
 
-from appliance import app
 from appliance.cli.doctor.checks import Finding, Skipped, Status, fail, warn, well
 from appliance.cli.doctor.patient import Patient
 from appliance.domain.errors import RouterRefused, RouterUnreachable
@@ -69,11 +68,10 @@ async def ssh(about: Patient) -> list[Finding]:
     if router.ssh_fingerprint is None:
         raise Skipped("no second way: set router.ssh_fingerprint, and an API that is out is no end")
     try:
-        async with app.open_router(router) as opened:
-            silent = (await opened.health()).silent
+        silent = (await about.health()).silent
     except (RouterUnreachable, RouterRefused) as error:
         silent = (f"ssh: {error}",)
-    out = next((why for why in silent if why.startswith("ssh:") or "ssh:" in why), None)
+    out = next((why for why in silent if "ssh:" in why), None)
     if out is None:
         return well(f"SSH stands in for the API at {router.host}:{router.ssh_port}")
     return fail(
@@ -122,12 +120,10 @@ def _some(names: list[str]) -> str:
 async def load(about: Patient) -> list[Finding]:
     """Hold the router's limits against how many customers there may be at once."""
     await about.router()
-    async with app.open_router(about.loaded.router) as opened:
-        health = await opened.health()
+    health = await about.health()
     found = list[Finding]()
-    for alarm in health.alarms():
-        if "way to the router" not in alarm:
-            found += warn(alarm, "a licence of a higher level, or a faster router")
+    for alarm in health.crowded():
+        found += warn(alarm, "a licence of a higher level, or a faster router")
     sold = await _sold(about)
     if health.most_online is not None and sold > health.most_online:
         found += warn(

@@ -17,12 +17,13 @@ from appliance import app, settings
 from appliance.cli.doctor.checks import Skipped
 from appliance.cli.provision import Survey, surveyed
 from appliance.cli.provision_options import asked_for, wish_of
-from appliance.cli.ready import knocking_at
 from appliance.domain.errors import ApplianceError, StoreUnavailable
+from appliance.domain.health import RouterHealth
 from appliance.domain.plans import Plan
 from appliance.store.open import EMBEDDED
 from appliance.store.port import Store
 from appliance.store.records import Books, books
+from appliance.web.knocking import knocking_at
 
 _DATABASE_SECONDS = 6.0
 _MOST_PLANS = 1000
@@ -74,6 +75,11 @@ class Patient:
         except (ApplianceError, click.ClickException):
             raise Skipped("the router was not read") from None
 
+    async def health(self) -> RouterHealth:
+        """Return how the router is, as the daemon would see it: by every way that is set up."""
+        found: RouterHealth = await self._once("health", self._health)
+        return found
+
     async def metrics(self) -> dict[str, dict[str, float]]:
         """Return what the running daemon counts: by name, then by its label."""
         found: dict[str, dict[str, float]] = await self._once("metrics", self._metrics)
@@ -93,6 +99,10 @@ class Patient:
         asked = asked_for({})
         wish = await asyncio.to_thread(wish_of, self.loaded, asked, plans)
         return await surveyed(self.loaded, asked, wish)
+
+    async def _health(self) -> RouterHealth:
+        async with app.open_router(self.loaded.router) as router:
+            return await router.health()
 
     async def _metrics(self) -> dict[str, dict[str, float]]:
         async with knocking_at(self.loaded.admin.listen) as http:
