@@ -3,7 +3,8 @@
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 
 def dies(work: Callable[[], object]) -> bool:
@@ -17,6 +18,20 @@ def dies(work: Callable[[], object]) -> bool:
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     assert code in {0, -signal.SIGKILL}
     return code != 0
+
+
+def crossing(
+    work: Callable[..., Awaitable[Any]], cross: Callable[[], None]
+) -> Callable[..., Awaitable[Any]]:
+    """Return the work with a boundary before and after it."""
+
+    async def crossed(*args: Any, **more: Any) -> Any:
+        cross()
+        answer = await work(*args, **more)
+        cross()
+        return answer
+
+    return crossed
 
 
 class Countdown:

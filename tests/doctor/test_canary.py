@@ -1,10 +1,9 @@
 """The canary: free, for nobody, and gone afterwards whatever happens to it or to its sender."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import count
-from typing import Any
 
 import pytest
 
@@ -19,6 +18,7 @@ from appliance.store.records import StoredRecords
 from tests.box import HOUR, Box
 from tests.box import box as a_box
 from tests.doctor.conftest import Clinic
+from tests.mortal import crossing
 
 TWO_MINUTES = timedelta(minutes=2)
 
@@ -71,17 +71,8 @@ def mortal(monkeypatch: pytest.MonkeyPatch, dies_at: int) -> None:
         if crossed >= dies_at:
             raise Dead
 
-    def dying(work: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        async def crossing(*args: Any, **more: Any) -> Any:
-            cross()
-            answer = await work(*args, **more)
-            cross()
-            return answer
-
-        return crossing
-
     for owner, name in ((StoredRecords, "insert"), (StoredRecords, "change"), (Pool, "command")):
-        monkeypatch.setattr(owner, name, dying(getattr(owner, name)))
+        monkeypatch.setattr(owner, name, crossing(getattr(owner, name), cross))
 
 
 async def test_killed_anywhere_it_is_gone_when_its_minute_is_over(box: Box) -> None:

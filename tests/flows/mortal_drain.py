@@ -5,12 +5,9 @@ file beside the spool, and is away for the first call.
 """
 
 import asyncio
-import os
-import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from appliance.domain import debts
 from appliance.domain.errors import StoreUnavailable
@@ -19,6 +16,7 @@ from appliance.flows.intake import Intake
 from appliance.store.open import opened, opened_spool
 from appliance.store.port import Document, Store
 from appliance.store.records import books
+from tests.mortal import Countdown, crossing
 
 CALLS = 4
 """All but the last go by the spool."""
@@ -49,30 +47,6 @@ class Noon:
         return 0.0
 
 
-class Life:
-    """Counts the boundaries that are crossed, up to the one that is the last."""
-
-    def __init__(self, boundary: int) -> None:
-        self.left = boundary
-
-    def cross(self) -> None:
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def mortal(self, owner: object, name: str) -> None:
-        """Have each call of this method cross a boundary before and after it."""
-        method = getattr(owner, name)
-
-        async def crossing(*args: Any) -> Any:
-            self.cross()
-            answer = await method(*args)
-            self.cross()
-            return answer
-
-        setattr(owner, name, crossing)
-
-
 def away_for(store: Store, count: int) -> None:
     """Have the first writes fail."""
     insert, left = store.insert, count
@@ -88,15 +62,14 @@ def away_for(store: Store, count: int) -> None:
 
 
 async def work(folder: Path, boundary: int) -> None:
-    life = Life(boundary)
+    life = Countdown(boundary)
     async with (
         opened(uri=None, database="", data_dir=folder) as store,
         opened_spool(uri="far", data_dir=folder) as spool,
     ):
         assert spool is not None
-        life.mortal(store, "insert")
-        life.mortal(spool, "keep")
-        life.mortal(spool, "remove")
+        for owner, name in ((store, "insert"), (spool, "keep"), (spool, "remove")):
+            setattr(owner, name, crossing(getattr(owner, name), life.cross))
         away_for(store, 1)
         kept = books(store)
         intake = Intake(

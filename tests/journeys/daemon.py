@@ -8,9 +8,7 @@ watchdog impatient; `LOOP=` alone only makes it impatient.
 
 import asyncio
 import os
-import signal
 import time
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -23,25 +21,7 @@ from appliance.ports import Beat
 from appliance.router import patience, pool
 from appliance.store.records import StoredRecords
 from appliance.worker import Worker, rounds
-
-_crossed = 0
-
-
-def _cross() -> None:
-    global _crossed  # noqa: PLW0603 # one process, one count
-    _crossed += 1
-    if _crossed == int(os.environ.get("DIE_AT", "0")):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _mortal(function: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    async def crossing(*args: Any, **kwargs: Any) -> Any:
-        _cross()
-        answer = await function(*args, **kwargs)
-        _cross()
-        return answer
-
-    return crossing
+from tests.mortal import Countdown, crossing
 
 
 def _hasten() -> None:
@@ -60,13 +40,14 @@ def _hasten() -> None:
 
 def make_mortal() -> None:
     """Have this process die at the boundary that `DIE_AT` says."""
+    cross = Countdown(int(os.environ["DIE_AT"])).cross
     for owner, name in (
         (StoredRecords, "insert"),
         (StoredRecords, "change"),
         (pool.Pool, "command"),
         (client, "send"),
     ):
-        setattr(owner, name, _mortal(getattr(owner, name)))
+        setattr(owner, name, crossing(getattr(owner, name), cross))
 
 
 def _break_a_loop(how: str) -> None:
