@@ -5,8 +5,9 @@ One payment, in seven stops:
 1. `web.portal`: a customer picks a plan and types a phone number.
 2. `flows.checkout`: payment, voucher and initiation are stored; only then does the push leave.
 3. `mpesa`: the phone rings. Silence is `OutcomeUnknown`: it is asked about, never pushed again.
-4. `web.webhooks`: Safaricom calls back on this payment's own secret address; the raw body is stored
-   before it is answered with `0 Accepted`.
+4. `web.webhooks` → `flows.intake`: Safaricom calls back on this payment's own secret address; the
+   raw body is stored before it is answered with `0 Accepted`. While a shared database is away it is
+   stored on the box, and follows in its order; it takes no other way after that.
 5. `flows.inbox` → `flows.settlement`: evidence, whatever its path, completes the payment, which
    owes its outcome to its voucher; the voucher becomes paid and owes access, each in the write
    that causes it. Money that names no push of ours first goes through `flows.matching`.
