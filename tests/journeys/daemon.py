@@ -2,6 +2,7 @@
 
 `DIE_AT=n` in the environment kills the process with SIGKILL at the n-th boundary it crosses: just
 before or just after a write to the database, a command to the router or a request to Daraja.
+`SEND_WITHIN=n` gives a push so many seconds to leave instead of one, for crowds.
 `LOOP=dies|leaves|hangs|blocks` breaks the loop that looks for what vouchers owe, and makes the
 watchdog impatient; `LOOP=` alone only makes it impatient.
 """
@@ -26,9 +27,9 @@ from tests.mortal import Countdown, crossing
 
 def _hasten() -> None:
     debts.LEASE = timedelta(seconds=1)
-    payments.UNDECIDED_FOR = timedelta(seconds=4)
-    payments.SEND_WITHIN = timedelta(seconds=1)
-    payments._FIRST_ASK = timedelta(seconds=1)
+    within = timedelta(seconds=float(os.environ.get("SEND_WITHIN", "1")))
+    payments.SEND_WITHIN = payments._FIRST_ASK = within
+    payments.UNDECIDED_FOR = within + timedelta(seconds=3)
     payments._ASK_EVERY = timedelta(seconds=0.5)
     worker._LONGEST_WAIT = timedelta(seconds=1)
     worker._LONGEST_ABSENCE = timedelta(seconds=1)
