@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from appliance import scheduler
-from appliance.app import doors
+from appliance.app import console, doors
 from appliance.app.backup import DailyBackup
 from appliance.app.canary import CanaryRound, latest
 from appliance.app.clock import SystemClock as SystemClock
@@ -109,7 +109,20 @@ async def started(
             late=watchdog.late,
             scrape=metrics.scrape,
         )
-        await stack.enter_async_context(doors.admin(settings, health, mpesa))
+        parts = console.Parts(
+            settings=settings,
+            store=store,
+            kept=kept,
+            flows=flows,
+            workers=workers,
+            router=router,
+            mpesa=mpesa,
+            cipher=cipher,
+            clock=clock,
+        )
+        frame = await asyncio.to_thread(console.frame, settings, clock, _record)
+        chapters = console.chapters(parts)
+        await stack.enter_async_context(doors.admin(settings, health, mpesa, frame, chapters))
         for name, door in (
             ("portal", doors.portal(settings, kept, flows, router, clock)),
             ("webhooks", doors.webhooks(settings, kept, flows, workers, clock)),
@@ -154,6 +167,10 @@ async def started(
             )
         )
         yield workers
+
+
+async def _record(who: str, did: str, subject: str, **_: object) -> None:
+    log.info("by hand: %s %s %s", who, did, subject)
 
 
 def _canary_every(settings: Settings) -> timedelta | None:

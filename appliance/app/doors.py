@@ -15,6 +15,7 @@ from appliance.store.records import Books
 from appliance.web import portal_api
 from appliance.web.admin import build_admin
 from appliance.web.callers import SAFARICOM, Callers
+from appliance.web.console.shell import Chapter, Shell
 from appliance.web.cron import Cron
 from appliance.web.customers import PortalDoor
 from appliance.web.health import Check, Closed, Health
@@ -76,11 +77,13 @@ async def webhooks(
 
 
 @asynccontextmanager
-async def admin(settings: Settings, health: Health, mpesa: MpesaService) -> AsyncIterator[None]:
+async def admin(
+    settings: Settings, health: Health, mpesa: MpesaService, frame: Shell, chapters: list[Chapter]
+) -> AsyncIterator[None]:
     """Serve the operator."""
     secret = settings.admin.cron_secret
     cron = Cron(mpesa.refresh_access_tokens, None if secret is None else secret.get_secret_value())
-    async with listening(build_admin(health, cron), settings.admin.listen):
+    async with listening(build_admin(health, cron, frame, chapters), settings.admin.listen):
         yield
 
 

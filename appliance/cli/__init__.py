@@ -22,6 +22,7 @@ _GROUPS = {
     "debts": "debts",
     "doctor": "doctor",
     "initiations": "lists",
+    "passwd": "passwd",
     "payments": "payments",
     "provision": "provision",
     "ready": "ready",

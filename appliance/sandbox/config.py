@@ -5,11 +5,14 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from argon2 import PasswordHasher
+
 from appliance.sandbox.addresses import HOST, Ports
 from appliance.sandbox.daraja.accounts import MERCHANTS, Merchant
 from appliance.sandbox.routeros.hostkeys import fingerprint, well_known
 
 ROUTER_ID = "sandbox-router"
+PASSWORD = "sandbox"  # noqa: S105
 ACCOUNT_WORD = "WIFI"
 """What somebody types as account at the M-Pesa menu to buy a plan by its price."""
 _PLANS: tuple[Mapping[str, object], ...] = (
@@ -57,7 +60,11 @@ def _settings(data_dir: Path, ports: Ports, mongodb: str | None) -> str:
             "public_url": f"http://{HOST}:{ports.webhooks}",
             "path_secret": secrets.token_hex(16),
         },
-        "admin": {"listen": f"{HOST}:{ports.admin}"},
+        "admin": {
+            "listen": f"{HOST}:{ports.admin}",
+            # Weak on purpose: everybody knows this password.
+            "password_hash": PasswordHasher(1, 8, 1).hash(PASSWORD),
+        },
         "daraja": {"environment": "sandbox", "base_url": f"http://{HOST}:{ports.daraja}"},
         "router": {
             "id": ROUTER_ID,

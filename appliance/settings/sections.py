@@ -9,6 +9,8 @@ from appliance.settings.values import (
     Addresses,
     Listen,
     WebAddress,
+    argon2_hash,
+    base32_secret,
     callback_address,
     certificate,
     fernet_keys,
@@ -33,6 +35,8 @@ class Appliance(_Section):
     """Seal paybill secrets at rest: comma-separated, the first seals, each opens."""
     clock: Literal["checked", "trusted"] = "checked"
     """Nothing expires before a time server was heard; `trusted` where the host keeps the time."""
+    utc_offset: int = Field(default=180, ge=-720, le=840)
+    """Minutes that the clock on the wall is ahead of UTC: a day of sales begins at its midnight."""
 
 
 class Mongodb(_Section):
@@ -87,6 +91,12 @@ class Admin(_Section):
     """The operator's door."""
 
     listen: Listen = "127.0.0.1:8082"
+    public_url: WebAddress | None = None
+    """Where the operator's browser finds it, if not at `listen`: a proxy's https:// address."""
+    password_hash: Annotated[SecretStr, AfterValidator(argon2_hash)] | None = None
+    """Of the console's password, as `appliance passwd` writes it; without one nobody signs in."""
+    totp_secret: Annotated[SecretStr, AfterValidator(base32_secret)] | None = None
+    """Of the authenticator that gives a code to sign in with, as `appliance passwd --totp` does."""
     cron_secret: SecretStr | None = Field(default=None, min_length=16, max_length=128)
     """What an outer cron shows to have tokens refreshed; without one it is not let in."""
 

@@ -13,6 +13,10 @@ _UNFIT = frozenset("\"'<>$() \\")  # the router's pages cannot escape them
 _FERNET_KEY = re.compile("[A-Za-z0-9_-]{43}=", re.ASCII)
 _SHA256_IN_HEX = re.compile("[0-9a-f]{64}")
 _HOST_KEY = re.compile("SHA256:[A-Za-z0-9+/]{43}", re.ASCII)
+_ARGON2 = re.compile(
+    r"\$argon2id?\$v=19\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+", re.ASCII
+)
+_BASE32 = re.compile("[A-Z2-7]{24,128}")
 _SECRET_PATH = re.compile("[0-9a-f]{32,128}")
 
 
@@ -49,6 +53,20 @@ def callback_address(value: str) -> str:
     if _FORBIDDEN_IN_CALLBACKS.search(address):
         raise ValueError("must not contain mpesa, safaricom, exe, exec, cmd, sql or query")
     return address
+
+
+def argon2_hash(value: SecretStr) -> SecretStr:
+    """Return what a password is compared with."""
+    if not _ARGON2.fullmatch(value.get_secret_value()):
+        raise ValueError("must be what `appliance passwd` writes: $argon2id$v=19$...")
+    return value
+
+
+def base32_secret(value: SecretStr) -> SecretStr:
+    """Return what an authenticator makes its codes of."""
+    if not _BASE32.fullmatch(value.get_secret_value()):
+        raise ValueError("must be 24 or more letters A-Z and digits 2-7: try `appliance passwd`")
+    return value
 
 
 def hex_secret(value: SecretStr) -> SecretStr:

@@ -14,6 +14,7 @@ from appliance.web import health
 from appliance.web.admin import build_admin
 from appliance.web.cron import Cron, Report
 from appliance.web.health import Check, Health
+from tests.web.desk import shell
 
 Client = TestClient[web.Request, web.Application]
 
@@ -28,7 +29,7 @@ async def watched(
 ) -> AsyncIterator[Client]:
     told = Health(checks=checks, late=late, scrape=lambda: b"edge_build_info 1\n")
     cron = Cron(_nothing, None)
-    async with TestClient(TestServer(build_admin(told, cron))) as client:
+    async with TestClient(TestServer(build_admin(told, cron, shell(), []))) as client:
         yield client
 
 
