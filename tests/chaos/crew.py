@@ -95,7 +95,7 @@ async def _tried(on: Ground, place: int, schedule: Schedule, patience: float) ->
         return playing.result()
     except Exception as error:
         log.exception("seed %d could not be played", schedule.seed)
-        return Outcome(schedule, [Violation(0, f"the machine failed: {error!r}")])
+        return Outcome(schedule, [Violation(0, f"the machine failed: {error!r}", waits=True)])
     finally:
         playing.cancel()
 

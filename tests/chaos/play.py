@@ -44,6 +44,11 @@ class Outcome:
     settled: float = 0.0
     folder: Path = Path()
 
+    @property
+    def may_be_late(self) -> bool:
+        """Say whether nothing is wrong, but for what a slow machine may not have come to."""
+        return all(violation.waits for violation in self.violations)
+
 
 async def play(
     ground: Ground, place: int, schedule: Schedule, patience: float = PATIENCE

@@ -24,8 +24,4 @@ async def _played(seed: int, count: int) -> dict[str, Any]:
 
 @pytest.mark.timeout(1500)
 async def test_no_promise_breaks_whatever_goes_wrong() -> None:
-    found = (await _played(1, _SCHEDULES))["violations"]
-    assert [one for one in found if not one["waits"]] == []
-    # Beside other tests a machine may be too slow for what only had not happened yet.
-    late = {one["seed"] for one in found}
-    assert [one for seed in sorted(late) for one in (await _played(seed, 1))["violations"]] == []
+    assert (await _played(1, _SCHEDULES))["violations"] == []
