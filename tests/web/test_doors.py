@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from appliance.web.console import shell
 from tests.web.conftest import Known
 from tests.web.house import DOORS, House
 
@@ -40,12 +41,15 @@ def test_nothing_of_one_door_is_reached_through_another(
 ) -> None:
     ours, theirs = routes(at_home, door), routes(at_home, other)
     assert theirs
-    assert not ours.keys() & theirs.keys()
+    assert ours.keys() & theirs.keys() <= {"/"}  # which is another page at either
     host = at_home.addresses[other].removeprefix("http://")
-    for path, method in ((path, m) for path in theirs for m in METHODS):
+    for path, method in ((path, m) for path in theirs for m in METHODS if path != "/"):
         for address in known.addresses(path):
             url = at_home.addresses[door] + address
             answer = http.request(method, url, headers={"Host": host})
+            if door == "admin":  # where who is not signed in learns of no page
+                assert answer.status_code in {303, 401, 405}, (method, path)
+                continue
             assert answer.status_code == 404, (method, path)
 
 
@@ -59,7 +63,10 @@ def test_another_method_than_those_described_is_refused(
             if door == "webhooks":  # which tells strangers nothing
                 assert answer.status_code == 404
                 continue
-            assert answer.status_code == 405
+            if door == "admin" and path not in shell.OPEN:
+                assert answer.status_code in {303, 401, 405}
+                continue
+            assert answer.status_code == 405, (path, method)
             assert set(answer.headers["Allow"].split(",")) == allowed
 
 

@@ -80,10 +80,10 @@ async def admission(request: web.Request, handler: Handler) -> web.StreamRespons
     session = request.app[SHELL].sessions.find(request.cookies.get(COOKIE, ""))
     if session is not None:
         request[SESSION] = session
-    if request.method not in {"GET", "HEAD", "POST"}:
-        raise web.HTTPMethodNotAllowed(request.method, ["GET", "HEAD", "POST"])
     if request.path in OPEN:
         return await handler(request)
+    if request.method not in {"GET", "HEAD", "POST"}:
+        raise web.HTTPMethodNotAllowed(request.method, ["GET", "HEAD", "POST"])
     if session is None:
         if request.method == "POST":
             raise web.HTTPUnauthorized
@@ -101,9 +101,10 @@ async def in_words(request: web.Request, handler: Handler) -> web.StreamResponse
     except web.HTTPException as error:
         if error.status < HTTPStatus.BAD_REQUEST or request.path in OPEN - {SIGN_IN}:
             raise
-        return _wrong(
-            request, error.status, _SAID.get(error.status, HTTPStatus(error.status).phrase)
-        )
+        said = _SAID.get(error.status, HTTPStatus(error.status).phrase)
+        answer = _wrong(request, error.status, said)
+        answer.headers.extend({n: v for n, v in error.headers.items() if n == "Allow"})
+        return answer
     except (ApplianceError, web.RequestPayloadError) as error:
         status, said = _status_of(error), str(error) or getattr(error, "code", "")
         log.warning("console request failed why=%s", getattr(error, "code", type(error).__name__))
