@@ -24,7 +24,7 @@ class Collection:
     ids: frozenset[str] = frozenset()
     """Paths that hold an ObjectId on MongoDB."""
     newest: str = "createdAt"
-    """The path that orders a page, newest first."""
+    """The path that orders a page, newest first; where that is `_id`, no page has bounds."""
     owes: bool = False
     scope: str | None = None
     """The path that says which box pays what a document owes; without one, any box does."""
@@ -32,6 +32,11 @@ class Collection:
     """Paths that must not have moved either: other programs write them without our `version`."""
     ttl: tuple[str, ...] = ()
     """Paths whose documents are forgotten after `KEEP_WEBHOOKS`."""
+
+    def refuse_bounds(self) -> None:
+        """Raise where no moment orders a page, so that there is none to begin or end at."""
+        if self.newest == "_id":
+            raise KeyError(f"{self.name} are in no order of time")
 
     @property
     def debts(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.domain.errors import Conflict, Duplicate
+from appliance.domain.queries import Cursor, Moment
 from appliance.store.codec import at, put
 from appliance.store.port import Document, Shelf
 from appliance.store.schema import COLLECTIONS, Collection
@@ -87,16 +88,31 @@ class SqliteStore:
         return await self._select(collection, where, (scope, *values), column, limit)
 
     async def page(
-        self, collection: str, index: str | None, value: object, limit: int
+        self,
+        collection: str,
+        index: str | None,
+        value: object,
+        limit: int,
+        *,
+        before: Cursor | None = None,
+        since: Moment | None = None,
     ) -> list[Document]:
         """Return documents with this value, the newest first."""
-        declared = COLLECTIONS[collection]
-        order = f"{_quoted(declared.newest)} DESC"
-        if index is None:
-            return await self._select(collection, "TRUE", (), order, limit)
-        _declared([fields[0].lstrip("-") for fields in declared.indexes], index)
-        where = f"{_quoted(index)} = ?"
-        return await self._select(collection, where, (value,), order, limit)
+        declared, where = COLLECTIONS[collection], dict[str, tuple[object, ...]]()
+        newest = _quoted(declared.newest)
+        if index is not None:
+            _declared([fields[0].lstrip("-") for fields in declared.indexes], index)
+            where[f"{_quoted(index)} = ?"] = (value,)
+        if before is not None or since is not None:
+            declared.refuse_bounds()
+        if since is not None:
+            where[f"{newest} >= ?"] = (_plain(since),)
+        if before is not None:
+            at = _plain(before.at)
+            where[f"{newest} <= ? AND ({newest} < ? OR _id < ?)"] = (at, at, before.id)
+        values = tuple(value for given in where.values() for value in given)
+        order = f"{newest} DESC, _id DESC"
+        return await self._select(collection, " AND ".join(where) or "TRUE", values, order, limit)
 
     async def every(self, collection: str) -> AsyncIterator[Document]:
         """Yield every document."""
@@ -232,7 +248,7 @@ def _paths(collection: Collection) -> tuple[str, ...]:
 def _keys(collection: Collection, document: Document) -> dict[str, object]:
     """Return the columns' values, beside the document that holds them too."""
     found = {path: at(document, path) for path in _paths(collection)}
-    return {path: _ms(v) if isinstance(v, datetime) else v for path, v in found.items()}
+    return {path: _plain(value) for path, value in found.items()}
 
 
 def _quoted(path: str) -> str:
@@ -251,6 +267,11 @@ def _unique(
         connection.execute(statement, row)
     except sqlite3.IntegrityError as error:
         raise Duplicate(collection, str(error)) from error
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as a column holds it."""
+    return _ms(value) if isinstance(value, datetime) else value
 
 
 def _ms(moment: datetime) -> int:
