@@ -65,7 +65,7 @@ INITIATIONS = Collection(
 """An initiation bears its payment's id."""
 WEBHOOKS = Collection(
     name="webhook_logs",
-    indexes=(("source", "-timestamp"),),
+    indexes=(("source", "-timestamp"), ("paymentId",)),
     theirs=("source", "metadata.TransID", "metadata.BillRefNumber"),
     ids=frozenset({"paymentId"}),
     newest="timestamp",
@@ -78,14 +78,26 @@ PLANS = Collection(name="plans", indexes=(("active", "-order"),), newest="order"
 PAYMENTS = Collection(
     name="payments",
     unique=("mpesaReceiptNumber", "callbackHash", "openPhone"),
-    indexes=(("status", "-createdAt"), ("phoneNumber", "-createdAt"), ("awaits", "-createdAt")),
+    indexes=(
+        ("-createdAt",),
+        ("status", "-createdAt"),
+        ("phoneNumber", "-createdAt"),
+        ("awaits", "-createdAt"),
+        ("voucherId",),
+    ),
     ids=frozenset({"routerId", "voucherId", "planId"}),
     owes=True,
 )
 VOUCHERS = Collection(
     name="vouchers",
     unique=("code", "token"),
-    indexes=(("device.mac", "-createdAt"), ("status", "-createdAt")),
+    indexes=(
+        ("-createdAt",),
+        ("device.mac", "-createdAt"),
+        ("status", "-createdAt"),
+        ("plan.id", "-createdAt"),
+        ("paymentId",),
+    ),
     ids=frozenset({"routerId", "movedFrom", "paymentId", "plan.id"}),
     owes=True,
     scope="routerId",

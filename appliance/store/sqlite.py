@@ -16,6 +16,7 @@ from appliance.store.schema import COLLECTIONS, Collection
 from appliance.store.thread import ConnectionThread
 
 _DATE = "$date"
+_IN_DOC = "coalesce(json_extract(doc, ?), json_extract(doc, ?))"
 _BATCH = 200
 
 
@@ -224,15 +225,16 @@ def _fit_columns(connection: sqlite3.Connection, collection: Collection) -> None
     missing = [path for path in _paths(collection) if path not in there]
     for path in missing:
         connection.execute(f"ALTER TABLE {name} ADD COLUMN {_quoted(path)}")
-    if not missing:
-        return
-    names = ", ".join(f"{_quoted(path)} = ?" for path in missing)
-    query = f"SELECT _id, doc FROM {name}"  # noqa: S608 # our own names
-    for record_id, text in connection.execute(query).fetchall():
-        keys = _keys(collection, load(text))
-        values = [keys[path] for path in missing]
-        statement = f"UPDATE {name} SET {names} WHERE _id = ?"  # noqa: S608
-        connection.execute(statement, (*values, record_id))
+    if missing:
+        names = ", ".join(f"{_quoted(path)} = {_IN_DOC}" for path in missing)
+        places = [place for path in missing for place in _places(path)]
+        connection.execute(f"UPDATE {name} SET {names}", places)  # noqa: S608 # our own names
+
+
+def _places(path: str) -> tuple[str, str]:
+    """Return where JSON has a path's value: as a date, else as it is."""
+    place = "$." + ".".join(map(_quoted, path.split(".")))
+    return f"{place}.{_quoted(_DATE)}", place
 
 
 @cache

@@ -29,9 +29,14 @@ PURCHASE = {
 }
 # Many documents share these values: sorting them would cost more with every sale.
 NEVER_SORTED = (
+    "payments page",
+    "payments page on",
     "payments page status",
+    "payments page status on",
     "payments due",
+    "vouchers page",
     "vouchers page device.mac",
+    "vouchers page plan.id",
     "vouchers due",
     "stk_initiations page status",
     "stk_initiations page",
