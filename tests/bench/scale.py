@@ -22,7 +22,8 @@ from appliance.store.open import opened
 from appliance.store.port import Document, Store
 from appliance.store.records import books
 from appliance.store.schema import PAYMENTS
-from appliance.store.sqlite import _keys, _paths, dump
+from appliance.store.sqlite import dump
+from appliance.store.sqlite_tables import column_paths, column_values
 from tests.bench.figures import compared
 
 FEW = 1_000
@@ -75,10 +76,10 @@ async def fill(store: Store, file: Path, count: int) -> None:
 
 
 def _fill_file(file: Path, count: int) -> None:
-    columns = ", ".join(("_id", "doc", *(f'"{path}"' for path in _paths(PAYMENTS))))
-    marks = ", ".join("?" * (len(_paths(PAYMENTS)) + 2))
+    columns = ", ".join(("_id", "doc", *(f'"{path}"' for path in column_paths(PAYMENTS))))
+    marks = ", ".join("?" * (len(column_paths(PAYMENTS)) + 2))
     statement = f"INSERT INTO {PAYMENTS.name} ({columns}) VALUES ({marks})"  # noqa: S608
-    rows = ((d["_id"], dump(d), *_keys(PAYMENTS, d).values()) for d in documents(count))
+    rows = ((d["_id"], dump(d), *column_values(PAYMENTS, d).values()) for d in documents(count))
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA cache_size=-800000")
         with connection:
