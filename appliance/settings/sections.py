@@ -33,6 +33,8 @@ class Appliance(_Section):
     """Seal paybill secrets at rest: comma-separated, the first seals, each opens."""
     clock: Literal["checked", "trusted"] = "checked"
     """Nothing expires before a time server was heard; `trusted` where the host keeps the time."""
+    utc_offset: int = Field(default=180, ge=-720, le=840)
+    """How many minutes the operator's clocks are ahead of UTC: when a day of the reports begins."""
 
 
 class Mongodb(_Section):
