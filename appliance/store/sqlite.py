@@ -139,7 +139,7 @@ class SqliteStore:
         query, values = tally_query(declared, by, (since, until), total, slots)
 
         def work(connection: sqlite3.Connection) -> list[Tally]:
-            return [tallied(row, by, slots) for row in connection.execute(query, values)]
+            return [tallied(declared, row, by, slots) for row in connection.execute(query, values)]
 
         return await self._reader.do(work)
 
