@@ -1,9 +1,10 @@
 """What flows need from outside, each with its promise."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from appliance.domain.audit import Entry as AuditEntry
 from appliance.domain.debts import Owed
 from appliance.domain.devices import Device, Entry, HotspotUser, Seat, Session
 from appliance.domain.evidence import Evidence, Received, StatusResult
@@ -11,6 +12,7 @@ from appliance.domain.health import RouterHealth
 from appliance.domain.paybills import Paybill, RouterRecord, User
 from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
+from appliance.domain.queries import Cursor, Moment, Slots, Tally
 from appliance.domain.records import Backlog, Initiation, Spooled, WebhookLog
 from appliance.domain.vouchers import Voucher
 
@@ -69,8 +71,56 @@ class Records(Protocol[R]):
         """Return records that owe anything, whenever it is due, the soonest first."""
         ...
 
-    async def page(self, index: str, value: object, limit: int) -> list[R]:
-        """Return records with this value of a declared index, the newest first."""
+    async def page(
+        self,
+        index: str | None,
+        value: object,
+        limit: int,
+        *,
+        before: Cursor | None = None,
+        since: Moment | None = None,
+    ) -> list[R]:
+        """Return records with this value of a declared index, the newest first; fewer are all.
+
+        Without an index, of all records. The next page is what is `before` the cursor of the last
+        record, its moment and its id; nothing is twice on two pages or on none. `since` is of it.
+        """
+        ...
+
+    async def tally(
+        self,
+        by: Sequence[str],
+        since: datetime,
+        until: datetime,
+        total: str | None = None,
+        *,
+        slots: Slots | None = None,
+    ) -> list[Tally]:
+        """Count the records from `since` until before `until`, by what they hold at these paths.
+
+        A path that ends in `?` stands for whether they hold anything there. `total` is a path of
+        whole numbers to add up. In no order to rely on.
+        """
+        ...
+
+
+class Entries(Protocol):
+    """The audit log: nothing in it is ever changed."""
+
+    async def insert(self, record: AuditEntry) -> AuditEntry:
+        """Add an entry; raise `Duplicate` when its place is taken."""
+        ...
+
+    async def page(
+        self,
+        index: str | None,
+        value: object,
+        limit: int,
+        *,
+        before: Cursor | None = None,
+        since: Moment | None = None,
+    ) -> list[AuditEntry]:
+        """Return entries as `Records.page` does, the highest place first."""
         ...
 
 

@@ -1,15 +1,19 @@
 """A store in memory, held to the same contract: for tests that run thousands of stories."""
 
 import copy
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import bson
 
 from appliance.domain.errors import Conflict, Duplicate
+from appliance.domain.queries import Cursor, Moment, Slots, Tally
 from appliance.store.port import Document, Shelf
 from appliance.store.schema import COLLECTIONS, Collection
+
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class MemoryStore:
@@ -34,6 +38,7 @@ class MemoryStore:
     async def change(
         self, collection: str, record_id: str, changes: Mapping[str, Any], when: Mapping[str, Any]
     ) -> None:
+        COLLECTIONS[collection].refuse_change()
         there = self.collections[collection].get(record_id)
         if there is None or any(_at(there, path) != value for path, value in when.items()):
             raise Conflict(record_id)
@@ -59,14 +64,62 @@ class MemoryStore:
         return copy.deepcopy(found[:limit])
 
     async def page(
-        self, collection: str, index: str | None, value: object, limit: int
+        self,
+        collection: str,
+        index: str | None,
+        value: object,
+        limit: int,
+        *,
+        before: Cursor | None = None,
+        since: Moment | None = None,
     ) -> list[Document]:
         declared = COLLECTIONS[collection]
         if index not in {None, *(fields[0].lstrip("-") for fields in declared.indexes)}:
             raise KeyError(index)
+        if before is not None or since is not None:
+            declared.refuse_bounds()
+
+        def place(document: Document) -> tuple[Any, ...]:
+            moment = _at(document, declared.newest)
+            return (moment is not None, moment or 0, document["_id"])
+
         found = [d for d in self._all(collection) if index is None or _at(d, index) == value]
-        found.sort(key=lambda document: _at(document, declared.newest) or 0, reverse=True)
+        if since is not None:
+            found = [d for d in found if place(d) >= (True, since, "")]
+        if before is not None:
+            found = [d for d in found if place(d)[0] and place(d) < (True, before.at, before.id)]
+        found.sort(key=place, reverse=True)
         return copy.deepcopy(found[:limit])
+
+    async def tally(
+        self,
+        collection: str,
+        by: Sequence[str],
+        since: datetime,
+        until: datetime,
+        total: str | None = None,
+        *,
+        slots: Slots | None = None,
+    ) -> list[Tally]:
+        declared = COLLECTIONS[collection]
+        declared.refuse_times()
+        found: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+        for document in self._all(collection):
+            moment = _at(document, declared.newest)
+            if moment is None or not since <= moment < until:
+                continue
+            held = [_at(document, path.rstrip("?")) for path in by]
+            group = tuple(
+                value is not None if path.endswith("?") else value
+                for path, value in zip(by, held, strict=True)
+            )
+            slot = (
+                None if slots is None else moment - (moment + slots.offset - EPOCH) % slots.length
+            )
+            found[group, slot].append(0 if total is None else _at(document, total) or 0)
+        return [
+            Tally(group, len(every), sum(every), slot) for (group, slot), every in found.items()
+        ]
 
     async def every(self, collection: str) -> AsyncIterator[Document]:
         for document in copy.deepcopy(self._all(collection)):
@@ -76,6 +129,7 @@ class MemoryStore:
         return Shelf(len(self.collections[collection]))
 
     async def prune(self, collection: str, path: str, before: datetime) -> int:
+        COLLECTIONS[collection].refuse_change()
         old = [
             document["_id"]
             for document in self._all(collection)

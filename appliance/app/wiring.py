@@ -1,6 +1,7 @@
 """Flows and the workers that pay what they owe, joined to each other."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from appliance.domain import ids
@@ -9,6 +10,7 @@ from appliance.domain.records import WebhookLog
 from appliance.domain.vouchers import Voucher
 from appliance.flows.access import Access
 from appliance.flows.amend import Amend
+from appliance.flows.audit import Audit
 from appliance.flows.canary import Canary
 from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout
@@ -25,6 +27,7 @@ from appliance.flows.progress import Watch
 from appliance.flows.reconcile import Reconcile
 from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
+from appliance.flows.reports import Reports
 from appliance.flows.resolve import Resolve
 from appliance.flows.restraint import restrained
 from appliance.flows.settlement import Settlement
@@ -67,6 +70,8 @@ class Flows:
     usage: Usage
     drift: Drift
     canary: Canary
+    reports: Reports
+    audit: Audit
 
 
 def wired(
@@ -221,6 +226,15 @@ def wired(
             clock=clock,
             router_id=settings.router.id,
         ),
+        reports=Reports(
+            payments=kept.payments,
+            vouchers=kept.vouchers,
+            initiations=kept.initiations,
+            webhooks=kept.webhooks,
+            clock=clock,
+            offset=timedelta(minutes=settings.appliance.utc_offset),
+        ),
+        audit=Audit(entries=kept.audit, clock=clock, box=settings.router.id),
     )
     webhooks = Worker("webhook", kept.webhooks, inbox.settle, clock)
     return flows, Workers(

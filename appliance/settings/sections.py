@@ -36,7 +36,7 @@ class Appliance(_Section):
     clock: Literal["checked", "trusted"] = "checked"
     """Nothing expires before a time server was heard; `trusted` where the host keeps the time."""
     utc_offset: int = Field(default=180, ge=-720, le=840)
-    """Minutes that the clock on the wall is ahead of UTC: a day of sales begins at its midnight."""
+    """How many minutes the operator's clocks are ahead of UTC: when a day of the reports begins."""
 
 
 class Mongodb(_Section):

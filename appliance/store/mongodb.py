@@ -6,25 +6,26 @@ partial unique indexes (`facts` of each choice are in the contract tests).
 
 import asyncio
 import logging
-import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
-from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, WriteConcern
+from pymongo import ASCENDING, AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError, PyMongoError, WriteError
 
 from appliance.domain.errors import Conflict, Duplicate, StoreUnavailable, Unstorable
+from appliance.domain.queries import Cursor, Moment, Slots, Tally
 from appliance.store import mongo_indexes
+from appliance.store.mongo_pages import Pages, stored_id
+from appliance.store.mongo_tally import pipeline, tallied
 from appliance.store.port import Document, Shelf
 from appliance.store.schema import COLLECTIONS
 
 log = logging.getLogger(__name__)
 
-_HEX_ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
 _AWAY_AFTER_MS = 2500
 _GIVE_UP_AFTER_MS = 8000
 # A rule of the owner's for this collection, or too large.
@@ -66,7 +67,7 @@ class MongoStore:
         if key not in {*COLLECTIONS[collection].unique, "_id"}:
             raise KeyError(key)
         async with _translated(collection):
-            where = {key: _id(value) if key == "_id" else value}
+            where = {key: stored_id(value) if key == "_id" else value}
             found = await (await self._of(collection)).find_one(where)
         return None if found is None else _loaded(found)
 
@@ -74,13 +75,14 @@ class MongoStore:
         self, collection: str, record_id: str, changes: Mapping[str, Any], when: Mapping[str, Any]
     ) -> None:
         """Set these paths if all of `when` still holds."""
+        COLLECTIONS[collection].refuse_change()
         stored = {path: _value(collection, path, value) for path, value in changes.items()}
         gone = {path: "" for path, value in stored.items() if value is None}
         update: Document = {"$set": {p: v for p, v in stored.items() if v is not None}}
         if gone:
             update["$unset"] = gone
         async with _translated(collection):
-            target = {"_id": _id(record_id), **when}
+            target = {"_id": stored_id(record_id), **when}
             result = await (await self._of(collection)).update_one(target, update)
         if result.matched_count == 0:
             raise Conflict(f"{collection} {record_id}")
@@ -98,17 +100,43 @@ class MongoStore:
             return [_loaded(d) async for d in cursor.sort("owed.at", ASCENDING).limit(limit)]
 
     async def page(
-        self, collection: str, index: str | None, value: object, limit: int
+        self,
+        collection: str,
+        index: str | None,
+        value: object,
+        limit: int,
+        *,
+        before: Cursor | None = None,
+        since: Moment | None = None,
     ) -> list[Document]:
         """Return documents with this value, the newest first."""
         declared = COLLECTIONS[collection]
         if index not in {None, *(fields[0].lstrip("-") for fields in declared.indexes)}:
             raise KeyError(index)
+        if before is not None or since is not None:
+            declared.refuse_bounds()
         where = {} if index is None else {index: _value(collection, index, value)}
         async with _translated(collection):
-            cursor = (await self._of(collection)).find(where)
-            newest = cursor.sort(declared.newest, DESCENDING).limit(limit)
-            return [_loaded(document) async for document in newest]
+            pages = Pages(await self._of(collection), where, declared.newest)
+            return [_loaded(document) for document in await pages.page(limit, before, since)]
+
+    async def tally(
+        self,
+        collection: str,
+        by: Sequence[str],
+        since: datetime,
+        until: datetime,
+        total: str | None = None,
+        *,
+        slots: Slots | None = None,
+    ) -> list[Tally]:
+        """Count by what there is at these paths."""
+        declared = COLLECTIONS[collection]
+        declared.refuse_times()
+        stages = pipeline(declared.newest, by, (since, until), total, slots)
+        async with _translated(collection):
+            groups = await (await self._of(collection)).aggregate(stages)
+            return [tallied(_loaded(group), by, slots) async for group in groups]
 
     async def every(self, collection: str) -> AsyncIterator[Document]:
         """Yield every document."""
@@ -126,6 +154,7 @@ class MongoStore:
 
     async def prune(self, collection: str, path: str, before: datetime) -> int:
         """Remove what is older and owes nothing; the server's own TTL index does the rest."""
+        COLLECTIONS[collection].refuse_change()
         async with _translated(collection):
             stale = {path: {"$lt": before}, "owed.at": {"$exists": False}}
             result = await (await self._of(collection)).delete_many(stale)
@@ -194,22 +223,18 @@ def _pass_on_cancellation() -> None:
         raise asyncio.CancelledError
 
 
-def _id(value: str) -> str | ObjectId:
-    return ObjectId(value) if _HEX_ID.fullmatch(value) else value
-
-
 def _value(collection: str, path: str, value: Any) -> Any:
     """Return a value as stored at this path: our hex ids are ObjectIds there."""
     if isinstance(value, dict):
         return {name: _value(collection, f"{path}.{name}", inner) for name, inner in value.items()}
     if isinstance(value, str) and path in COLLECTIONS[collection].ids:
-        return _id(value)
+        return stored_id(value)
     return value
 
 
 def _stored(collection: str, document: Document) -> Document:
     made = {name: _value(collection, name, value) for name, value in document.items()}
-    return {**made, "_id": _id(document["_id"])}
+    return {**made, "_id": stored_id(document["_id"])}
 
 
 def _loaded(value: Any) -> Any:
