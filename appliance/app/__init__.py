@@ -120,7 +120,7 @@ async def started(
             cipher=cipher,
             clock=clock,
         )
-        frame = await asyncio.to_thread(console.frame, settings, clock, _record)
+        frame = await asyncio.to_thread(console.frame, settings, clock, flows.audit)
         chapters = console.chapters(parts)
         await stack.enter_async_context(doors.admin(settings, health, mpesa, frame, chapters))
         for name, door in (
@@ -167,10 +167,6 @@ async def started(
             )
         )
         yield workers
-
-
-async def _record(who: str, did: str, subject: str, **_: object) -> None:
-    log.info("by hand: %s %s %s", who, did, subject)
 
 
 def _canary_every(settings: Settings) -> timedelta | None:

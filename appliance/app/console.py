@@ -4,16 +4,19 @@ from dataclasses import dataclass
 from datetime import timedelta, timezone
 
 from appliance.app.wiring import Flows, Workers
+from appliance.flows.audit import Audit
+from appliance.flows.replay import Replay
 from appliance.mpesa import MpesaService
 from appliance.ports import Cipher, Clock, Router
 from appliance.settings import Admin, Settings
 from appliance.store.port import Store
 from appliance.store.records import Books
+from appliance.web.console.calls import Calls
 from appliance.web.console.home import Home
 from appliance.web.console.keys import Keys
 from appliance.web.console.pages import ConsolePages
 from appliance.web.console.sessions import Sessions
-from appliance.web.console.shell import Chapter, Record, Shell
+from appliance.web.console.shell import Chapter, Shell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +34,7 @@ class Parts:
     clock: Clock
 
 
-def frame(settings: Settings, clock: Clock, record: Record) -> Shell:
+def frame(settings: Settings, clock: Clock, audit: Audit) -> Shell:
     """Return what every page shares; nobody is signed in yet."""
     zone = timezone(timedelta(minutes=settings.appliance.utc_offset))
     return Shell(
@@ -39,14 +42,18 @@ def frame(settings: Settings, clock: Clock, record: Record) -> Shell:
         sessions=Sessions(clock),
         keys=_keys(settings.admin, clock),
         clock=clock,
-        record=record,
+        record=audit.write,
         secure=(settings.admin.public_url or "").startswith("https://"),
     )
 
 
 def chapters(parts: Parts) -> list[Chapter]:
     """Return the chapters of the console in the order of its menu."""
-    return [Home(parts.clock)]
+    kept, clock = parts.kept, parts.clock
+    return [
+        Home(clock),
+        Calls(webhooks=kept.webhooks, replay=Replay(webhooks=kept.webhooks, clock=clock)),
+    ]
 
 
 def _keys(admin: Admin, clock: Clock) -> Keys:

@@ -21,8 +21,13 @@ def build_admin(
     )
     shown = (*chapters, SignIn())
     app[SHELL] = replace(frame, menu=tuple((chapter.title, chapter.path) for chapter in shown))
+    app.on_shutdown.append(_closing)
     app.add_routes(health.routes())
     app.add_routes(cron.routes())
     for chapter in shown:
         app.add_routes(chapter.routes())
     return app
+
+
+async def _closing(app: web.Application) -> None:
+    app[SHELL].closing.set()

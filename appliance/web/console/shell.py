@@ -1,10 +1,11 @@
 """What every page for the operator shares: who comes in, the form, the frame, what went wrong."""
 
+import asyncio
 import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import quote, urlsplit
@@ -33,7 +34,7 @@ _POLICY = (
     "img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 )
 
-Record = Callable[..., Awaitable[None]]
+Record = Callable[..., Awaitable[object]]
 
 
 class Chapter(Protocol):
@@ -66,6 +67,8 @@ class Shell:
     """Write down what is about to be done, as `record(who, did, subject, **detail)`."""
     menu: tuple[tuple[str, str], ...] = ()
     """The chapters' titles and addresses."""
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the door is about to close: what streams comes to an end."""
     secure: bool = False
     """Whether the operator's browser comes by https alone, as behind a proxy of his own."""
 
