@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,14 +22,17 @@ from appliance.app.backup import DailyBackup
 from appliance.app.canary import CanaryRound, latest
 from appliance.app.clock import SystemClock as SystemClock
 from appliance.app.measuring import Measuring
+from appliance.app.messenger import open_messenger
 from appliance.app.notify import Supervisor
 from appliance.app.router import open_pool as open_pool
 from appliance.app.router import open_router as open_router
 from appliance.app.watchdog import Watchdog
-from appliance.app.wiring import Flows, Workers, wired
+from appliance.app.wiring import Flows, Outside, Workers, wired
 from appliance.domain.errors import StoreUnavailable
 from appliance.domain.secrets import InClear
 from appliance.flows.alarms import Alarms
+from appliance.flows.alerts import Alerts
+from appliance.flows.messages import Outbox
 from appliance.flows.upkeep import Upkeep
 from appliance.mpesa import MpesaService
 from appliance.mpesa.gateway import MpesaGateway
@@ -41,7 +44,7 @@ from appliance.store.hold import shared
 from appliance.store.open import opened, opened_spool
 from appliance.store.port import Store
 from appliance.store.records import Books, books
-from appliance.store.schema import INITIATIONS, KEEP_WEBHOOKS, WEBHOOKS
+from appliance.store.schema import INITIATIONS, KEEP_WEBHOOKS, MESSAGES, WEBHOOKS
 from appliance.store.spool import FileSpool
 from appliance.web.health import Health
 
@@ -81,6 +84,8 @@ async def _loops(workers: Workers, watchdog: Watchdog) -> None:
         group.create_task(workers.webhooks.run(watchdog.loop))
         group.create_task(workers.payments.run(watchdog.loop))
         group.create_task(workers.vouchers.run(watchdog.loop))
+        if workers.messages is not None:
+            group.create_task(workers.messages.run(watchdog.loop))
         group.create_task(workers.clerk.run(watchdog.loop))
         group.create_task(workers.asker.run(watchdog.loop))
         group.create_task(watchdog.run())
@@ -102,7 +107,14 @@ async def started(
         kept = replace(books(store, settings.router.id, metrics.observe), spool=spool)
         cipher = await open_cipher(settings)
         mpesa = _mpesa(settings, kept, http, clock, cipher)
-        flows, workers = wired(settings, kept, _gateway(settings, mpesa), router, clock, cipher)
+        outside = Outside(
+            gateway=_gateway(settings, mpesa),
+            router=router,
+            messenger=await stack.enter_async_context(open_messenger(settings)),
+            clock=clock,
+            cipher=cipher,
+        )
+        flows, workers = wired(settings, kept, outside)
         opened_doors = doors.Opened(("portal", "webhooks"))
         health = Health(
             checks={"database": store.ping, **opened_doors.checks()},
@@ -116,6 +128,12 @@ async def started(
         ):
             await stack.enter_async_context(opened_doors.door(name, door))
         alarms = Alarms(router=router, told=lambda health: metrics.router(health, clock.now()))
+        alerts = Alerts(
+            outbox=flows.outbox,
+            payments=kept.payments,
+            router_answers=lambda: alarms.answers,
+            clock=clock,
+        )
         measuring = Measuring(
             metrics=metrics,
             ping=store.ping,
@@ -127,11 +145,12 @@ async def started(
             canary=partial(latest, settings.appliance.data_dir),
         )
         upkeep = Upkeep(
-            prune_webhooks=lambda before: store.prune(WEBHOOKS.name, "timestamp", before),
-            keep_webhooks=KEEP_WEBHOOKS,
+            prune_old=partial(_prune, store),
+            keep=KEEP_WEBHOOKS,
             webhooks=kept.webhooks,
             payments=kept.payments,
             vouchers=kept.vouchers,
+            messages=kept.messages,
             clock=clock,
             look=clock.look,
         )
@@ -144,6 +163,7 @@ async def started(
                     usage=flows.usage,
                     drift=flows.drift,
                     alarms=alarms,
+                    messages=partial(_tell, flows.outbox, alerts),
                     back_up=DailyBackup(settings, config, clock).look,
                     measure=measuring.look,
                     canary=CanaryRound(flows.canary.send, settings.appliance.data_dir).go,
@@ -154,6 +174,18 @@ async def started(
             )
         )
         yield workers
+
+
+async def _tell(outbox: Outbox, alerts: Alerts) -> None:
+    """Queue the messages that the clock brings."""
+    await outbox.remind_ending()
+    await alerts.look()
+
+
+async def _prune(store: Store, before: datetime) -> int:
+    return await store.prune(WEBHOOKS.name, "timestamp", before) + await store.prune(
+        MESSAGES.name, "createdAt", before
+    )
 
 
 def _canary_every(settings: Settings) -> timedelta | None:
@@ -209,8 +241,14 @@ async def open_flows(settings: Settings) -> AsyncIterator[Flows]:
         await _set(clock, store)
         kept, cipher = books(store, settings.router.id), await open_cipher(settings)
         gateway = _gateway(settings, _mpesa(settings, kept, http, clock, cipher))
-        async with open_router(settings.router) as router:
-            yield wired(settings, kept, gateway, router, clock, cipher)[0]
+        async with (
+            open_router(settings.router) as router,
+            open_messenger(settings) as messenger,
+        ):
+            outside = Outside(
+                gateway=gateway, router=router, messenger=messenger, clock=clock, cipher=cipher
+            )
+            yield wired(settings, kept, outside)[0]
 
 
 async def open_cipher(settings: Settings) -> Cipher:

@@ -132,6 +132,7 @@ async def _everything(
         click.echo(f"Your M-Pesa                      http://{HOST}:{ports.daraja}/phone")
         click.echo(f"The portal itself                {_portal_url(ports)}/")
         click.echo(f"What can go wrong (PUT JSON)     http://{HOST}:{ports.daraja}/faults")
+        click.echo(f"                                 http://{HOST}:{ports.daraja}/sms/faults")
         click.echo(f"                                 http://{HOST}:{ports.router_web}/faults")
         await app.run(loaded, on_ready=lambda: click.echo("ready"))
 

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from appliance.domain.devices import Seat
 from appliance.domain.errors import Conflict, Unreadable
+from appliance.domain.messages import Message
 from appliance.domain.paybills import Paybill, RouterRecord, User
 from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
@@ -186,11 +187,12 @@ class Books:
     plans: StoredRecords[Plan]
     users: StoredRecords[User]
     routers: StoredRecords[RouterRecord]
+    messages: StoredRecords[Message]
     spool: Spool | None = None
 
 
 def books(store: Store, router_id: str | None = None, observe: Observer | None = None) -> Books:
-    """Open every collection on this store; only this router's vouchers ever fall due."""
+    """Open every collection on this store; only what this router owes ever falls due."""
     return Books(
         payments=StoredRecords(store, schema.PAYMENTS, Payment, observe=observe),
         vouchers=StoredRecords(store, schema.VOUCHERS, Voucher, router_id, observe),
@@ -201,4 +203,5 @@ def books(store: Store, router_id: str | None = None, observe: Observer | None =
         plans=StoredRecords(store, schema.PLANS, Plan),
         users=StoredRecords(store, schema.USERS, User),
         routers=StoredRecords(store, schema.ROUTERS, RouterRecord),
+        messages=StoredRecords(store, schema.MESSAGES, Message, router_id),
     )

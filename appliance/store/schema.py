@@ -86,6 +86,15 @@ VOUCHERS = Collection(
     scope="routerId",
 )
 SEATS = Collection(name="seats", ids=frozenset({"voucherId"}), newest="_id")
+MESSAGES = Collection(
+    name="messages",
+    unique=("about",),
+    indexes=(("routerId", "-createdAt"), ("kind", "-createdAt"), ("status", "-createdAt")),
+    ids=frozenset({"routerId", "voucherId", "paymentId"}),
+    owes=True,
+    scope="routerId",
+    ttl=("-createdAt",),
+)
 MIGRATIONS = Collection(name="migrations", newest="appliedAt")
 """What has been done to the documents of earlier versions and other programs."""
 
@@ -101,6 +110,7 @@ COLLECTIONS = {
         PAYMENTS,
         VOUCHERS,
         SEATS,
+        MESSAGES,
         MIGRATIONS,
     )
 }
