@@ -36,7 +36,7 @@ from appliance.flows.usage import Usage
 from appliance.flows.validation import Validation
 from appliance.ports import Cipher, Clock, Gateway, Messenger, Router
 from appliance.settings import Settings
-from appliance.sms.wording import Catalogues
+from appliance.sms.wording import CATALOGUES
 from appliance.store.records import Books
 from appliance.worker import Clerk, Worker
 
@@ -269,7 +269,7 @@ def _messages(settings: Settings, kept: Books, outside: Outside) -> tuple[Outbox
         payments=kept.payments,
         vouchers=kept.vouchers,
         messenger=outside.messenger,
-        wording=Catalogues(),
+        wording=CATALOGUES,
         bounds=Bounds(clock=outside.clock, each=rate, everybody=rate),
         clock=outside.clock,
         router_id=settings.router.id,

@@ -67,7 +67,8 @@ class AfricasTalking:
         if not isinstance(recipients, list) or not isinstance(recipients[0], dict):
             raise OutcomeUnknown("unreadable", answered=True)
         one = recipients[0]
-        code = one.get("statusCode")
+        said_code = one.get("statusCode")
+        code = said_code if isinstance(said_code, int) else -1
         if code in _ACCEPTED:
             cost = _shillings(one.get("cost"))
             name = one.get("messageId")

@@ -62,3 +62,7 @@ def _flat(table: Mapping[str, object], prefix: str) -> Iterator[tuple[str, str]]
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", str(value)
+
+
+# Read while importing: nothing may block once the loop runs.
+CATALOGUES = Catalogues()
