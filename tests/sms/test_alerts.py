@@ -77,6 +77,7 @@ async def test_a_short_absence_is_nobodys_business(watch: Watch) -> None:
 
 
 async def test_a_router_that_comes_and_goes_is_told_of_once_an_hour(watch: Watch) -> None:
+    heard = list[str]()
     for _ in range(10):
         watch.answers = False
         await watch.minutes(8)

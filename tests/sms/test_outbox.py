@@ -36,7 +36,7 @@ async def test_a_paid_code_reaches_the_phone_that_paid_once() -> None:
     await desk.work()
     ((to, text),) = desk.provider.sent
     assert to == PHONE
-    assert f"vocha yako ni {voucher.code}. One hour, saa 1, KSh 10." in text
+    assert f"vocha yako ni {voucher.code}. Inakupa saa 1 mtandaoni (One hour, KSh 10)." in text
     message = await desk.only()
     assert (message.state, message.attempts, message.cost_cents) == (State.SENT, 1, 80)
     assert message.owed is None

@@ -155,7 +155,8 @@ async def test_the_pretend_provider_is_as_strict_as_the_real_one(
 
 async def test_the_menu_says_what_it_has(daraja: PretendDaraja, http: httpx.AsyncClient) -> None:
     url = f"http://127.0.0.1:{daraja.port}/sms/faults"
-    for menu in ([], {"nonsense": 1}, {"send": "never"}, {"slow_seconds": -1}, {"refuses": ["x"]}):
+    wrong: tuple[object, ...] = ([], {"nonsense": 1}, {"send": "never"}, {"refuses": ["x"]})
+    for menu in (*wrong, {"slow_seconds": -1}):
         with pytest.raises(WrongFault):
             daraja.sms_faults.set(menu)
         assert (await http.put(url, json=menu)).status_code == 400
