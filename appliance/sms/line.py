@@ -26,8 +26,10 @@ async def call(http: httpx.AsyncClient, method: str, url: str, **more: Any) -> h
         answer = await http.request(method, url, **more)
     except _NOT_SENT as error:
         raise SmsUnavailable("unreachable") from error
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise OutcomeUnknown(type(error).__name__) from None
+    except httpx.InvalidURL as error:
+        raise SmsUnavailable("address") from error
+    except httpx.HTTPError as error:
+        raise OutcomeUnknown(type(error).__name__) from error
     reason = _AWAY.get(answer.status_code)
     if reason is not None:
         raise SmsUnavailable(reason)

@@ -99,7 +99,7 @@ async def test_a_restart_repeats_nothing(watch: Watch) -> None:
 async def test_money_that_waits_for_a_person_is_told_of(watch: Watch) -> None:
     money = await watch.unmatched()
     (text,) = await watch.minutes(3)
-    assert "1 payment" in text
+    assert "decide: 1." in text
     await watch.desk.kept.payments.change(money, replace(money, state=State.REFUNDED))
     assert "no payment waits" in (await watch.minutes(1))[1]
 
