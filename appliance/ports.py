@@ -9,6 +9,7 @@ from appliance.domain.debts import Owed
 from appliance.domain.devices import Device, Entry, HotspotUser, Seat, Session
 from appliance.domain.evidence import Evidence, Received, StatusResult
 from appliance.domain.health import RouterHealth
+from appliance.domain.messages import Message, Sent
 from appliance.domain.paybills import Paybill, RouterRecord, User
 from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
@@ -133,6 +134,7 @@ Paybills = Records[Paybill]
 Plans = Records[Plan]
 Users = Records[User]
 Routers = Records[RouterRecord]
+Messages = Records[Message]
 
 
 class Spool(Protocol):
@@ -294,6 +296,29 @@ class Router(Protocol):
 
     async def health(self) -> RouterHealth:
         """Return what the router says of itself."""
+        ...
+
+
+class Messenger(Protocol):
+    """Who carries messages to phones."""
+
+    async def send(self, to: str, text: str) -> Sent:
+        """Send one message, once, to a number of 12 digits.
+
+        Raise `SmsRefused` where it will never be sent, `SmsUnavailable` where nothing was sent
+        now, and `OutcomeUnknown` on silence.
+        """
+        ...
+
+
+class Wording(Protocol):
+    """What messages say, in every language of the customers."""
+
+    def text(self, language: str, key: str, **values: object) -> str:
+        """Return a sentence with its blanks filled, no longer than one SMS where it can be.
+
+        A `timedelta` and a `datetime` are said as people say them.
+        """
         ...
 
 

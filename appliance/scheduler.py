@@ -25,6 +25,7 @@ EVERY = {
     "clock": timedelta(seconds=30),
     "usage": timedelta(seconds=60),
     "alarms": timedelta(seconds=60),
+    "messages": timedelta(seconds=60),
     "drift": timedelta(minutes=5),
     # Often enough that a box which is switched off every night has a backup of every day.
     "backup": timedelta(minutes=30),
@@ -55,6 +56,7 @@ class Jobs:
     usage: Usage
     drift: Drift
     alarms: Alarms
+    messages: Callable[[], Awaitable[object]]
     back_up: Callable[[], Awaitable[object]]
     measure: Callable[[], Awaitable[object]]
     canary: Callable[[], Awaitable[object]]
@@ -113,6 +115,7 @@ def _work(jobs: Jobs) -> dict[str, Callable[[], Awaitable[object]]]:
         "clock": jobs.upkeep.look_at_clock,
         "usage": jobs.usage.poll,
         "alarms": jobs.alarms.look,
+        "messages": jobs.messages,
         "drift": jobs.drift.repair,
         "backup": jobs.back_up,
         "measure": jobs.measure,

@@ -9,39 +9,34 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 
 from appliance import scheduler
-from appliance.app import console, doors
-from appliance.app.backup import DailyBackup
-from appliance.app.canary import CanaryRound, latest
+from appliance.app import doors
 from appliance.app.clock import SystemClock as SystemClock
-from appliance.app.measuring import Measuring
+from appliance.app.jobs import jobs
+from appliance.app.messenger import open_messenger
 from appliance.app.notify import Supervisor
+from appliance.app.parts import Parts
 from appliance.app.router import open_pool as open_pool
 from appliance.app.router import open_router as open_router
 from appliance.app.watchdog import Watchdog
-from appliance.app.wiring import Flows, Workers, wired
+from appliance.app.wiring import Flows, Outside, Workers, wired
 from appliance.domain.errors import StoreUnavailable
 from appliance.domain.secrets import InClear
-from appliance.flows.alarms import Alarms
-from appliance.flows.upkeep import Upkeep
 from appliance.mpesa import MpesaService
 from appliance.mpesa.gateway import MpesaGateway
 from appliance.ports import Cipher, Clock, Gateway
 from appliance.settings import Settings
 from appliance.settings.values import parts
-from appliance.store.debts import Debts
 from appliance.store.hold import shared
 from appliance.store.open import opened, opened_spool
 from appliance.store.port import Store
 from appliance.store.records import Books, books
-from appliance.store.schema import INITIATIONS, KEEP_WEBHOOKS, WEBHOOKS
+from appliance.store.schema import INITIATIONS, WEBHOOKS
 from appliance.store.spool import FileSpool
 from appliance.web.health import Health
 
@@ -81,6 +76,8 @@ async def _loops(workers: Workers, watchdog: Watchdog) -> None:
         group.create_task(workers.webhooks.run(watchdog.loop))
         group.create_task(workers.payments.run(watchdog.loop))
         group.create_task(workers.vouchers.run(watchdog.loop))
+        if workers.messages is not None:
+            group.create_task(workers.messages.run(watchdog.loop))
         group.create_task(workers.clerk.run(watchdog.loop))
         group.create_task(workers.asker.run(watchdog.loop))
         group.create_task(watchdog.run())
@@ -94,84 +91,57 @@ async def started(
     clock, metrics = _clock(settings), _metrics(settings)
     metrics.live(certain=clock.certain, lag=lambda: watchdog.lag, late=watchdog.late)
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_store(settings))
-        spool = await stack.enter_async_context(open_spool(settings))
-        await _set(clock, store)
-        http = await stack.enter_async_context(_http(settings))
-        router = await stack.enter_async_context(open_router(settings.router))
-        kept = replace(books(store, settings.router.id, metrics.observe), spool=spool)
-        cipher = await open_cipher(settings)
-        mpesa = _mpesa(settings, kept, http, clock, cipher)
-        flows, workers = wired(settings, kept, _gateway(settings, mpesa), router, clock, cipher)
+        parts = await _parts(stack, settings, metrics, clock)
         opened_doors = doors.Opened(("portal", "webhooks"))
         health = Health(
-            checks={"database": store.ping, **opened_doors.checks()},
+            checks={"database": parts.store.ping, **opened_doors.checks()},
             late=watchdog.late,
             scrape=metrics.scrape,
         )
-        parts = console.Parts(
-            settings=settings,
-            store=store,
-            kept=kept,
-            flows=flows,
-            workers=workers,
-            router=router,
-            mpesa=mpesa,
-            cipher=cipher,
-            clock=clock,
-        )
-        frame = await asyncio.to_thread(console.frame, settings, clock, flows.audit)
-        chapters = console.chapters(parts)
-        await stack.enter_async_context(doors.admin(settings, health, mpesa, frame, chapters))
-        for name, door in (
-            ("portal", doors.portal(settings, kept, flows, router, clock)),
-            ("webhooks", doors.webhooks(settings, kept, flows, workers, clock)),
-        ):
+        await stack.enter_async_context(doors.admin(parts, health))
+        for name, door in (("portal", doors.portal(parts)), ("webhooks", doors.webhooks(parts))):
             await stack.enter_async_context(opened_doors.door(name, door))
-        alarms = Alarms(router=router, told=lambda health: metrics.router(health, clock.now()))
-        measuring = Measuring(
-            metrics=metrics,
-            ping=store.ping,
-            debts=Debts(store, settings.router.id),
-            kept=kept,
-            cashier=flows.cashier,
-            clock=clock,
-            wal=settings.appliance.data_dir / "appliance.sqlite3-wal",
-            canary=partial(latest, settings.appliance.data_dir),
+        turned = scheduler.scheduled(
+            jobs(parts, config),
+            watchdog.loop,
+            lambda job, well: metrics.ran(job, clock.now() if well else None),
         )
-        upkeep = Upkeep(
-            prune_webhooks=lambda before: store.prune(WEBHOOKS.name, "timestamp", before),
-            keep_webhooks=KEEP_WEBHOOKS,
-            webhooks=kept.webhooks,
-            payments=kept.payments,
-            vouchers=kept.vouchers,
-            clock=clock,
-            look=clock.look,
-        )
-        await stack.enter_async_context(
-            scheduler.scheduled(
-                scheduler.Jobs(
-                    upkeep=upkeep,
-                    refresh_tokens=mpesa.refresh_access_tokens,
-                    reconcile=flows.reconcile,
-                    usage=flows.usage,
-                    drift=flows.drift,
-                    alarms=alarms,
-                    back_up=DailyBackup(settings, config, clock).look,
-                    measure=measuring.look,
-                    canary=CanaryRound(flows.canary.send, settings.appliance.data_dir).go,
-                    canary_every=_canary_every(settings),
-                ),
-                watchdog.loop,
-                lambda job, well: metrics.ran(job, clock.now() if well else None),
-            )
-        )
-        yield workers
+        await stack.enter_async_context(turned)
+        yield parts.workers
 
 
-def _canary_every(settings: Settings) -> timedelta | None:
-    every = settings.canary.every
-    return None if every is None else timedelta(minutes=every)
+async def _parts(
+    stack: AsyncExitStack, settings: Settings, metrics: "Metrics", clock: SystemClock
+) -> Parts:
+    """Open what the daemon is made of until the stack ends."""
+    store = await stack.enter_async_context(open_store(settings))
+    spool = await stack.enter_async_context(open_spool(settings))
+    await _set(clock, store)
+    http = await stack.enter_async_context(_http(settings))
+    router = await stack.enter_async_context(open_router(settings.router))
+    kept = replace(books(store, settings.router.id, metrics.observe), spool=spool)
+    cipher = await open_cipher(settings)
+    mpesa = _mpesa(settings, kept, http, clock, cipher)
+    outside = Outside(
+        gateway=_gateway(settings, mpesa),
+        router=router,
+        messenger=await stack.enter_async_context(open_messenger(settings)),
+        clock=clock,
+        cipher=cipher,
+    )
+    flows, workers = wired(settings, kept, outside)
+    return Parts(
+        settings=settings,
+        store=store,
+        kept=kept,
+        flows=flows,
+        workers=workers,
+        router=router,
+        mpesa=mpesa,
+        cipher=cipher,
+        clock=clock,
+        metrics=metrics,
+    )
 
 
 def _metrics(settings: Settings) -> "Metrics":
@@ -222,8 +192,14 @@ async def open_flows(settings: Settings) -> AsyncIterator[Flows]:
         await _set(clock, store)
         kept, cipher = books(store, settings.router.id), await open_cipher(settings)
         gateway = _gateway(settings, _mpesa(settings, kept, http, clock, cipher))
-        async with open_router(settings.router) as router:
-            yield wired(settings, kept, gateway, router, clock, cipher)[0]
+        async with (
+            open_router(settings.router) as router,
+            open_messenger(settings) as messenger,
+        ):
+            outside = Outside(
+                gateway=gateway, router=router, messenger=messenger, clock=clock, cipher=cipher
+            )
+            yield wired(settings, kept, outside)[0]
 
 
 async def open_cipher(settings: Settings) -> Cipher:

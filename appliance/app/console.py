@@ -1,37 +1,18 @@
 """The operator's console: its frame and its chapters, joined to what they need."""
 
-from dataclasses import dataclass
 from datetime import timedelta, timezone
 
-from appliance.app.wiring import Flows, Workers
+from appliance.app.parts import Parts
 from appliance.flows.audit import Audit
 from appliance.flows.replay import Replay
-from appliance.mpesa import MpesaService
-from appliance.ports import Cipher, Clock, Router
+from appliance.ports import Clock
 from appliance.settings import Admin, Settings
-from appliance.store.port import Store
-from appliance.store.records import Books
 from appliance.web.console.calls import Calls
 from appliance.web.console.home import Home
 from appliance.web.console.keys import Keys
 from appliance.web.console.pages import ConsolePages
 from appliance.web.console.sessions import Sessions
 from appliance.web.console.shell import Chapter, Shell
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What chapters are made of."""
-
-    settings: Settings
-    store: Store
-    kept: Books
-    flows: Flows
-    workers: Workers
-    router: Router
-    mpesa: MpesaService
-    cipher: Cipher
-    clock: Clock
 
 
 def frame(settings: Settings, clock: Clock, audit: Audit) -> Shell:

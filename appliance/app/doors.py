@@ -6,16 +6,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from ipaddress import ip_network
 
-from appliance.app.wiring import Flows, Workers
-from appliance.mpesa import MpesaService
-from appliance.ports import Clock, Router
-from appliance.settings import Settings, Webhooks
+from appliance.app import console
+from appliance.app.parts import Parts
+from appliance.settings import Webhooks
 from appliance.settings.values import parts
-from appliance.store.records import Books
 from appliance.web import portal_api
 from appliance.web.admin import build_admin
 from appliance.web.callers import SAFARICOM, Callers
-from appliance.web.console.shell import Chapter, Shell
 from appliance.web.cron import Cron
 from appliance.web.customers import PortalDoor
 from appliance.web.health import Check, Closed, Health
@@ -33,10 +30,9 @@ _MOST_CUSTOMERS = 512
 
 
 @asynccontextmanager
-async def portal(
-    settings: Settings, kept: Books, flows: Flows, router: Router, clock: Clock
-) -> AsyncIterator[None]:
+async def portal(parts: Parts) -> AsyncIterator[None]:
     """Serve customers; a prompt that is being sent when we stop is waited for."""
+    settings, flows = parts.settings, parts.flows
     look = Look(brand=settings.portal.brand, support_phone=settings.portal.support_phone)
     door = PortalDoor(
         checkout=flows.checkout,
@@ -45,10 +41,10 @@ async def portal(
         recover=flows.recover,
         guesses=flows.guesses,
         watch=flows.watch,
-        shelf=Shelf(kept.plans),
-        visitors=Visitors(router),
+        shelf=Shelf(parts.kept.plans),
+        visitors=Visitors(parts.router),
         pages=await asyncio.to_thread(Pages, look, overlay=settings.portal.templates_dir),
-        clock=clock,
+        clock=parts.clock,
         language=settings.portal.default_language,
     )
     app, grace = build_portal(door, portal_api.routes), settings.daraja.read_timeout + 2
@@ -59,31 +55,33 @@ async def portal(
 
 
 @asynccontextmanager
-async def webhooks(
-    settings: Settings, kept: Books, flows: Flows, workers: Workers, clock: Clock
-) -> AsyncIterator[None]:
+async def webhooks(parts: Parts) -> AsyncIterator[None]:
     """Serve Safaricom."""
+    settings = parts.settings.webhooks
     door = WebhooksDoor(
-        intake=workers.intake,
-        webhooks=kept.webhooks,
-        clock=clock,
-        expecting=flows.inbox.expecting,
-        path_secret=settings.webhooks.path_secret.get_secret_value(),
-        callers=_callers(settings.webhooks),
-        seed_paths=settings.webhooks.seed_paths,
+        intake=parts.workers.intake,
+        webhooks=parts.kept.webhooks,
+        clock=parts.clock,
+        expecting=parts.flows.inbox.expecting,
+        path_secret=settings.path_secret.get_secret_value(),
+        callers=_callers(settings),
+        seed_paths=settings.seed_paths,
     )
-    async with listening(build_webhooks(door), settings.webhooks.listen):
+    async with listening(build_webhooks(door), settings.listen):
         yield
 
 
 @asynccontextmanager
-async def admin(
-    settings: Settings, health: Health, mpesa: MpesaService, frame: Shell, chapters: list[Chapter]
-) -> AsyncIterator[None]:
+async def admin(parts: Parts, health: Health) -> AsyncIterator[None]:
     """Serve the operator."""
-    secret = settings.admin.cron_secret
-    cron = Cron(mpesa.refresh_access_tokens, None if secret is None else secret.get_secret_value())
-    async with listening(build_admin(health, cron, frame, chapters), settings.admin.listen):
+    settings = parts.settings.admin
+    secret = settings.cron_secret
+    refresh = parts.mpesa.refresh_access_tokens
+    cron = Cron(refresh, None if secret is None else secret.get_secret_value())
+    frame = await asyncio.to_thread(console.frame, parts.settings, parts.clock, parts.flows.audit)
+    async with listening(
+        build_admin(health, cron, frame, console.chapters(parts)), settings.listen
+    ):
         yield
 
 

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+from appliance.app.messenger import wanted
 from appliance.domain import ids
+from appliance.domain.messages import Message
 from appliance.domain.payments import Payment
 from appliance.domain.records import WebhookLog
 from appliance.domain.vouchers import Voucher
 from appliance.flows.access import Access
 from appliance.flows.amend import Amend
 from appliance.flows.audit import Audit
+from appliance.flows.bounds import Bounds, Rate
 from appliance.flows.canary import Canary
 from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout
@@ -23,6 +26,7 @@ from appliance.flows.inquiry import Inquiry, bounds
 from appliance.flows.intake import Intake
 from appliance.flows.lookup import Lookup
 from appliance.flows.matching import Matching
+from appliance.flows.messages import Outbox
 from appliance.flows.progress import Watch
 from appliance.flows.reconcile import Reconcile
 from appliance.flows.recover import Recover
@@ -33,8 +37,9 @@ from appliance.flows.restraint import restrained
 from appliance.flows.settlement import Settlement
 from appliance.flows.usage import Usage
 from appliance.flows.validation import Validation
-from appliance.ports import Cipher, Clock, Gateway, Router
+from appliance.ports import Cipher, Clock, Gateway, Messenger, Router
 from appliance.settings import Settings
+from appliance.sms.wording import CATALOGUES
 from appliance.store.records import Books
 from appliance.worker import Clerk, Worker
 
@@ -47,6 +52,8 @@ class Workers:
     webhooks: Worker[WebhookLog]
     payments: Worker[Payment]
     vouchers: Worker[Voucher]
+    messages: Worker[Message] | None
+    """None where there is no provider: nobody looks for what nobody writes."""
     clerk: Clerk
     asker: Clerk
     """Waits for Safaricom where nobody else should."""
@@ -72,18 +79,31 @@ class Flows:
     canary: Canary
     reports: Reports
     audit: Audit
+    outbox: Outbox
 
 
-def wired(
-    settings: Settings,
-    kept: Books,
-    gateway: Gateway,
-    router: Router,
-    clock: Clock,
-    cipher: Cipher,
-) -> tuple[Flows, Workers]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """Everybody that flows reach through their ports."""
+
+    gateway: Gateway
+    router: Router
+    messenger: Messenger
+    clock: Clock
+    cipher: Cipher
+
+
+def wired(settings: Settings, kept: Books, outside: Outside) -> tuple[Flows, Workers]:
     """Join flows and workers: what a flow owes, its worker pays."""
-    usage = Usage(vouchers=kept.vouchers, router=router, clock=clock, router_id=settings.router.id)
+    gateway, router, clock = outside.gateway, outside.router, outside.clock
+    outbox, messages = _messages(settings, kept, outside)
+    usage = Usage(
+        vouchers=kept.vouchers,
+        router=router,
+        clock=clock,
+        router_id=settings.router.id,
+        tell=outbox.remind_low,
+    )
     access = Access(
         vouchers=kept.vouchers, seats=kept.seats, router=router, usage=usage, clock=clock
     )
@@ -98,6 +118,7 @@ def wired(
         router_id=settings.router.id,
         hand_over=vouchers.hand,
         later=clerk.later,
+        tell=outbox.receipt,
     )
     lookup = Lookup(
         payments=kept.payments,
@@ -121,7 +142,7 @@ def wired(
         kept.users,
         router_id=settings.router.id,
         environment=settings.daraja.environment,
-        cipher=cipher,
+        cipher=outside.cipher,
     )
     reconcile = Reconcile(
         payments=kept.payments,
@@ -235,6 +256,7 @@ def wired(
             offset=timedelta(minutes=settings.appliance.utc_offset),
         ),
         audit=Audit(entries=kept.audit, clock=clock, box=settings.router.id),
+        outbox=outbox,
     )
     webhooks = Worker("webhook", kept.webhooks, inbox.settle, clock)
     return flows, Workers(
@@ -248,6 +270,25 @@ def wired(
         webhooks=webhooks,
         payments=Worker("payment", kept.payments, settlement.pay, clock),
         vouchers=vouchers,
+        messages=None if settings.sms.provider == "none" else messages,
         clerk=clerk,
         asker=asker,
     )
+
+
+def _messages(settings: Settings, kept: Books, outside: Outside) -> tuple[Outbox, Worker[Message]]:
+    rate = Rate(settings.sms.per_minute, 60)
+    outbox = Outbox(
+        messages=kept.messages,
+        payments=kept.payments,
+        vouchers=kept.vouchers,
+        messenger=outside.messenger,
+        wording=CATALOGUES,
+        bounds=Bounds(clock=outside.clock, each=rate, everybody=rate),
+        clock=outside.clock,
+        router_id=settings.router.id,
+        wanted=wanted(settings),
+        hand_over=lambda message: worker.hand(message),  # noqa: PLW0108 # made below
+    )
+    worker = Worker("message", kept.messages, outbox.pay, outside.clock)
+    return outbox, worker

@@ -134,6 +134,7 @@ async def _everything(
         click.echo(f"You are the owner                http://{HOST}:{ports.admin}/")
         click.echo(f"  with the password              {sandbox_config.PASSWORD}")
         click.echo(f"What can go wrong (PUT JSON)     http://{HOST}:{ports.daraja}/faults")
+        click.echo(f"                                 http://{HOST}:{ports.daraja}/sms/faults")
         click.echo(f"                                 http://{HOST}:{ports.router_web}/faults")
         await app.run(loaded, on_ready=lambda: click.echo("ready"))
 

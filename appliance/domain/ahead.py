@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from appliance.domain.debts import LONGEST_PUT_OFF, Kind
+from appliance.domain.messages import HELPS_FOR, Message
 from appliance.domain.payments import BETWEEN_BOXES, LATE_ASKS, Payment
 from appliance.domain.records import WebhookLog
 from appliance.domain.vouchers import Voucher
@@ -25,6 +26,15 @@ def voucher(voucher: Voucher, now: datetime) -> Voucher:
     if voucher.owed is None or voucher.owed.kind is Kind.END:
         return voucher
     return replace(voucher, owed=voucher.owed.brought_back(now, now + LONGEST_PUT_OFF))
+
+
+def message(message: Message, now: datetime) -> Message:
+    """Return the message as written by now, so that it is sent in time or not at all."""
+    if message.created_at > now + BETWEEN_BOXES:
+        message = replace(message, created_at=now, until=now + HELPS_FOR[message.kind])
+    if message.owed is None:
+        return message
+    return replace(message, owed=message.owed.brought_back(now, now + LONGEST_PUT_OFF))
 
 
 def payment(payment: Payment, now: datetime) -> Payment:

@@ -23,6 +23,8 @@ class Kind(StrEnum):
     """A paid voucher's device must be let through the router."""
     END = "end"
     """A voucher's time runs out: whoever is in with it must be cut off."""
+    SEND = "send"
+    """A message must reach its phone."""
 
 
 @dataclass(frozen=True, slots=True)

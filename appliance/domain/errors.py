@@ -113,6 +113,26 @@ class OutcomeUnknown(ApplianceError):
         self.answered = answered
 
 
+class SmsRefused(ApplianceError):
+    """The provider will never send this message; nothing was sent, `reason` says why."""
+
+    code = "sms_refused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class SmsUnavailable(ApplianceError):
+    """Nothing was sent, and the same may be taken later; `reason` says why not now."""
+
+    code = "sms_not_taken"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class RouterUnreachable(ApplianceError):
     """The router did not answer; a change may or may not have been made: look before adding."""
 

@@ -18,6 +18,8 @@ class Alarms:
     router: Router
     standing: tuple[str, ...] = ()
     """What was wrong at the last look."""
+    answers: bool = True
+    """Whether the router said anything at the last look."""
     told: Callable[[RouterHealth | None], None] = lambda _: None
     """Is told what each look found; None where the router said nothing."""
 
@@ -35,11 +37,14 @@ class Alarms:
         try:
             health = await self.router.health()
         except RouterUnreachable as error:
+            self.answers = False
             self.told(None)
             return (f"it does not answer, {error}",)
         except RouterRefused as error:
+            self.answers = True
             self.told(None)
             return (f"it does not say how it is, {error}",)
         log.debug("router %s", health)
+        self.answers = True
         self.told(health)
         return tuple(health.alarms())

@@ -1,6 +1,7 @@
 """Evidence completes a payment, and a completed payment reaches its voucher."""
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,6 +24,10 @@ from appliance.ports import (
 log = logging.getLogger(__name__)
 
 
+async def _nobody(_: Payment) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
     """One function for every kind of evidence; all of it is safe to repeat."""
@@ -36,6 +41,8 @@ class Settlement:
     hand_over: Handover[Voucher]
     """Who opens the gate here: told the moment the voucher is stored as paid."""
     later: Later
+    tell: Callable[[Payment], Awaitable[None]] = _nobody
+    """Is told of every paid purchase, after its gate; what goes wrong there stays there."""
 
     async def pay(self, payment: Payment) -> None:
         """Pay what a payment owes: its outcome to its voucher, or a question to Safaricom."""
@@ -113,6 +120,8 @@ class Settlement:
         if payment.state is State.PAID:
             payment = await self._delivered(payment)
         await self._tell_initiation(payment)
+        if payment.state is State.PAID:  # before the debt is gone: a crash repeats it
+            await self.tell(payment)
         await evolve(self.payments, payment, lambda p: p.concluded(payment))
 
     async def _delivered(self, payment: Payment) -> Payment:

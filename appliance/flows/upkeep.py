@@ -9,7 +9,7 @@ from typing import TypeVar
 from appliance.domain import ahead
 from appliance.domain.errors import ApplianceError
 from appliance.flows.evolve import evolve
-from appliance.ports import Clock, Owing, Payments, Records, Vouchers, WebhookLogs
+from appliance.ports import Clock, Messages, Owing, Payments, Records, Vouchers, WebhookLogs
 
 log = logging.getLogger(__name__)
 
@@ -23,11 +23,12 @@ _MOST = 20_000
 class Upkeep:
     """Regular chores."""
 
-    prune_webhooks: Callable[[datetime], Awaitable[int]]
-    keep_webhooks: timedelta
+    prune_old: Callable[[datetime], Awaitable[int]]
+    keep: timedelta
     webhooks: WebhookLogs
     payments: Payments
     vouchers: Vouchers
+    messages: Messages
     clock: Clock
     look: Callable[[], Awaitable[object]]
     """Has the clock look for a time server."""
@@ -35,16 +36,16 @@ class Upkeep:
     """Whether what was dated ahead has been put right since the time became certain."""
 
     async def prune(self) -> None:
-        """Forget webhooks that are old and owe nothing, as a shared MongoDB does by itself.
+        """Forget webhooks and messages that are old and owe nothing, as MongoDB does by itself.
 
         What is old, only a clock beyond doubt can say.
         """
         now = self.clock.certain()
         if now is None:
             return
-        gone = await self.prune_webhooks(now - self.keep_webhooks)
+        gone = await self.prune_old(now - self.keep)
         if gone:
-            log.info("old webhooks removed count=%d", gone)
+            log.info("old webhooks and messages removed count=%d", gone)
 
     async def look_at_clock(self) -> None:
         """Look at the clock; the moment it is certain, put right what was dated ahead of it."""
@@ -58,6 +59,7 @@ class Upkeep:
                     await self._bring_back(self.webhooks, ahead.webhook, now),
                     await self._bring_back(self.payments, ahead.payment, now),
                     await self._bring_back(self.vouchers, ahead.voucher, now),
+                    await self._bring_back(self.messages, ahead.message, now),
                 ]
             except ApplianceError as error:
                 log.warning("dates not put right, again at the next look code=%s", error.code)
@@ -65,7 +67,9 @@ class Upkeep:
             self.put_right = True
             if any(moved):
                 log.warning(
-                    "the clock was ahead, put right webhooks=%d payments=%d vouchers=%d", *moved
+                    "the clock was ahead, put right webhooks=%d payments=%d vouchers=%d "
+                    "messages=%d",
+                    *moved,
                 )
 
     async def _bring_back(

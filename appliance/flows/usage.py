@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -16,6 +17,12 @@ log = logging.getLogger(__name__)
 
 MOST = 20_000
 """Vouchers looked at in one round; nothing is concluded from one that is not among them."""
+
+
+async def _nobody(_: list[Voucher]) -> None:
+    """Tell nobody."""
+
+
 # Two looks at one session differ by the time between them, and the router rounds to seconds.
 _BETWEEN_LOOKS = timedelta(minutes=1)
 
@@ -43,6 +50,8 @@ class Usage:
     clock: Clock
     router_id: str
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    tell: Callable[[list[Voucher]], Awaitable[None]] = _nobody
+    """Is told what each round counted."""
 
     async def poll(self) -> int:
         """Count what running vouchers have used; return how many are over now.
@@ -59,6 +68,7 @@ class Usage:
         except (RouterUnreachable, RouterRefused) as error:
             log.warning("usage not read code=%s", error.code)
             return 0
+        await self.tell(after)
         return sum(voucher.ended for voucher in after)
 
     async def survey(self) -> Counted:

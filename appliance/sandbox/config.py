@@ -10,6 +10,7 @@ from argon2 import PasswordHasher
 from appliance.sandbox.addresses import HOST, Ports
 from appliance.sandbox.daraja.accounts import MERCHANTS, Merchant
 from appliance.sandbox.routeros.hostkeys import fingerprint, well_known
+from appliance.sandbox.sms import gateway
 
 ROUTER_ID = "sandbox-router"
 PASSWORD = "sandbox"  # noqa: S105
@@ -66,6 +67,15 @@ def _settings(data_dir: Path, ports: Ports, mongodb: str | None) -> str:
             "password_hash": PasswordHasher(1, 8, 1).hash(PASSWORD),
         },
         "daraja": {"environment": "sandbox", "base_url": f"http://{HOST}:{ports.daraja}"},
+        "sms": {
+            "provider": "africastalking",
+            "username": gateway.USERNAME,
+            "api_key": gateway.API_KEY,
+            "sender_id": "MWANGAZA",
+            "base_url": f"http://{HOST}:{ports.daraja}",
+            "reminders": 10,
+            "alerts_to": "0700 000 000",
+        },
         "router": {
             "id": ROUTER_ID,
             "host": HOST,

@@ -19,6 +19,7 @@ from appliance.settings.sections import (
     Mongodb,
     Portal,
     Router,
+    Sms,
     Webhooks,
 )
 from appliance.settings.tunnel import NoTunnel, Tunnel, check
@@ -35,6 +36,7 @@ __all__ = [
     "Portal",
     "Router",
     "Settings",
+    "Sms",
     "WayIn",
     "Webhooks",
     "WrongSettings",
@@ -79,12 +81,15 @@ class Settings(WayIn):
     router: Router
     backup: Backup = Backup()
     canary: Canary = Canary()
+    sms: Sms = Sms()
 
     def secrets(self) -> list[str]:
         """Return every word of it that must never be written anywhere."""
         sections = (getattr(self, name) for name in type(self).model_fields)
         values = [value for section in sections for _, value in section]
-        found = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        tables = [inner for value in values if isinstance(value, dict) for inner in value.values()]
+        secrets = [value for value in (*values, *tables) if isinstance(value, SecretStr)]
+        found = [secret.get_secret_value() for secret in secrets]
         uri = self.mongodb.uri
         known = None if uri is None else urlsplit(uri.get_secret_value()).password
         return [part for text in (*found, known or "") for part in parts(text)]

@@ -1,5 +1,6 @@
 """The sections that an operator can set."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -7,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, mo
 
 from appliance.settings.values import (
     Addresses,
+    Headers,
     Listen,
     WebAddress,
     argon2_hash,
@@ -17,8 +19,10 @@ from appliance.settings.values import (
     hex_secret,
     hex_secrets,
     host_key,
+    numbers,
     private_key,
 )
+from appliance.sms import template
 
 
 class _Section(BaseModel):
@@ -169,3 +173,44 @@ class Canary(_Section):
 
     every: int | None = Field(default=None, ge=5, le=1440)
     """Minutes; without it none is sent by itself."""
+
+
+class Sms(_Section):
+    """Messages to customers and to the operator; without a provider none is ever written."""
+
+    provider: Literal["none", "africastalking", "http"] = "none"
+    username: str = Field(default="", max_length=64)
+    """Of Africa's Talking; `sandbox` is their trial account."""
+    api_key: SecretStr | None = Field(default=None, min_length=8)
+    sender_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9 ._-]{1,15}$")
+    base_url: WebAddress | None = None
+    """For a pretend Africa's Talking."""
+    url: SecretStr | None = None
+    """Of any other provider; here and in `body`, {to} and {text} are filled in."""
+    method: Literal["POST", "GET", "PUT"] = "POST"
+    headers: Headers = {}
+    body: SecretStr | None = None
+    """JSON, XML or a form, by how it begins."""
+    receipts: bool = True
+    """Send the code after a payment."""
+    reminders: int | None = Field(default=None, ge=1, le=240)
+    """Minutes before the end of a customer's time; without it nobody is reminded."""
+    alerts_to: Annotated[SecretStr, AfterValidator(numbers)] | None = None
+    """The operator's phones, comma-separated."""
+    cost_per_message: Decimal = Field(default=Decimal("0.8"), ge=0, le=100)
+    """KES, where the provider does not say."""
+    per_minute: int = Field(default=60, ge=1, le=6000)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.provider == "africastalking" and not (self.username and self.api_key):
+            raise ValueError("username and api_key must be set for africastalking")
+        if self.provider == "http":
+            if self.url is None:
+                raise ValueError("url must be set for http")
+            address = self.url.get_secret_value()
+            if not address.startswith(("https://", "http://")):
+                raise ValueError("url must be an http:// or https:// address")
+            body = self.body
+            template.check(address, None if body is None else body.get_secret_value())
+        return self

@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
+from appliance.domain import phones
+from appliance.domain.errors import Invalid
+
 _FORBIDDEN_IN_CALLBACKS = re.compile("m-?pesa|safaricom|exec?|cmd|sql|query", re.IGNORECASE)
 _UNFIT = frozenset("\"'<>$() \\")  # the router's pages cannot escape them
 _FERNET_KEY = re.compile("[A-Za-z0-9_-]{43}=", re.ASCII)
@@ -17,6 +20,7 @@ _ARGON2 = re.compile(
     r"\$argon2id?\$v=19\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+", re.ASCII
 )
 _BASE32 = re.compile("[A-Z2-7]{24,128}")
+_HEADER = re.compile("[A-Za-z0-9-]+", re.ASCII)
 _SECRET_PATH = re.compile("[0-9a-f]{32,128}")
 
 
@@ -109,6 +113,31 @@ def fernet_keys(value: SecretStr) -> SecretStr:
     return value
 
 
+def numbers(value: SecretStr) -> SecretStr:
+    """Return phone numbers in the form that is dialled, comma-separated."""
+    try:
+        return SecretStr(",".join(map(phones.normalise, parts(value.get_secret_value()))))
+    except Invalid:
+        raise ValueError("must be Kenyan mobile numbers, comma-separated: 0712345678") from None
+
+
+def headers(value: Any) -> Any:
+    """Return a table of headers that an environment variable can hold too, one a line."""
+    if not isinstance(value, str):
+        return value
+    named = (line.partition(":") for line in value.splitlines() if line.strip())
+    return {name.strip(): content.strip() for name, _, content in named}
+
+
+def sendable(value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    """Return headers that can be sent."""
+    for name, content in value.items():
+        shown = content.get_secret_value()
+        if not _HEADER.fullmatch(name) or not (shown.isascii() and shown.isprintable()):
+            raise ValueError("must be names and values in plain characters")
+    return value
+
+
 def certificate(value: str) -> str:
     """Return a fingerprint in lower case, without colons."""
     shown = value.lower().replace(":", "").replace(" ", "")
@@ -144,4 +173,5 @@ def private_key(value: SecretStr) -> SecretStr:
 
 Listen = Annotated[str, AfterValidator(listen)]
 Addresses = Annotated[tuple[str, ...], BeforeValidator(listed), AfterValidator(addresses)]
+Headers = Annotated[dict[str, SecretStr], BeforeValidator(headers), AfterValidator(sendable)]
 WebAddress = Annotated[str, AfterValidator(web_address)]

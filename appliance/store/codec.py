@@ -8,6 +8,7 @@ from functools import cache
 from types import UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from appliance.domain.messages import Message
 from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
 from appliance.domain.records import Initiation, WebhookMetadata
@@ -24,6 +25,7 @@ _PLAIN = frozenset({str, int, bool, datetime})
 _NAMES: dict[type, dict[str, str]] = {
     Plan: {"duration": "durationSeconds"},
     Voucher: {"state": "status"},
+    Message: {"state": "status"},
     Payment: {
         "state": "status",
         "receipt": "mpesaReceiptNumber",

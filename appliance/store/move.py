@@ -33,6 +33,7 @@ _ORDER = (
     schema.PAYMENTS,
     schema.WEBHOOKS,
     schema.AUDIT,
+    schema.MESSAGES,
 )
 _OURS_OR_THEIRS = frozenset({schema.PAYBILLS.name, schema.PLANS.name})
 """What several boxes may have of one name, each as it was set up."""

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar, cast
 from appliance.domain.audit import Entry
 from appliance.domain.devices import Seat
 from appliance.domain.errors import Conflict, Unreadable
+from appliance.domain.messages import Message
 from appliance.domain.paybills import Paybill, RouterRecord, User
 from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
@@ -220,11 +221,12 @@ class Books:
     users: StoredRecords[User]
     routers: StoredRecords[RouterRecord]
     audit: StoredRecords[Entry]
+    messages: StoredRecords[Message]
     spool: Spool | None = None
 
 
 def books(store: Store, router_id: str | None = None, observe: Observer | None = None) -> Books:
-    """Open every collection on this store; only this router's vouchers ever fall due."""
+    """Open every collection on this store; only what this router owes ever falls due."""
     return Books(
         payments=StoredRecords(store, schema.PAYMENTS, Payment, observe=observe),
         vouchers=StoredRecords(store, schema.VOUCHERS, Voucher, router_id, observe),
@@ -236,4 +238,5 @@ def books(store: Store, router_id: str | None = None, observe: Observer | None =
         users=StoredRecords(store, schema.USERS, User),
         routers=StoredRecords(store, schema.ROUTERS, RouterRecord),
         audit=StoredRecords(store, schema.AUDIT, Entry),
+        messages=StoredRecords(store, schema.MESSAGES, Message, router_id),
     )

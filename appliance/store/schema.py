@@ -117,6 +117,15 @@ VOUCHERS = Collection(
 SEATS = Collection(name="seats", ids=frozenset({"voucherId"}), newest="_id")
 AUDIT = Collection(name="audit", indexes=(("box", "-place"),), newest="place", append_only=True)
 """Who did what; an entry's id is its box and its place there, so no two can be in one place."""
+MESSAGES = Collection(
+    name="messages",
+    unique=("about",),
+    indexes=(("routerId", "-createdAt"), ("kind", "-createdAt"), ("status", "-createdAt")),
+    ids=frozenset({"routerId", "voucherId", "paymentId"}),
+    owes=True,
+    scope="routerId",
+    ttl=("-createdAt",),
+)
 MIGRATIONS = Collection(name="migrations", newest="appliedAt")
 """What has been done to the documents of earlier versions and other programs."""
 
@@ -133,6 +142,7 @@ COLLECTIONS = {
         VOUCHERS,
         SEATS,
         AUDIT,
+        MESSAGES,
         MIGRATIONS,
     )
 }

@@ -15,6 +15,7 @@ from appliance.domain.errors import (
     DeviceAbsent,
     RouterRefused,
     RouterUnreachable,
+    SmsUnavailable,
     StoreUnavailable,
     Unreadable,
 )
@@ -147,8 +148,8 @@ class Worker(Generic[R]):
                 await self._park(record, f"{code} {error}")
             case DeviceAbsent() | ClockInDoubt():
                 await self._put_off(record, _wait(record, _LONGEST_ABSENCE), code)
-            case RouterUnreachable():
-                await self._wait_for_router(record, code)
+            case RouterUnreachable() | SmsUnavailable():
+                await self._wait_for_all(record, code)
             case _:
                 log.warning("debt put off %s=%s code=%s", self._name, record.id, code)
                 await self._put_off(record, _wait(record, _LONGEST_WAIT), code)
@@ -163,7 +164,7 @@ class Worker(Generic[R]):
         self._outage.is_over(record.id)
 
     async def _next(self, limit: int) -> list[R]:
-        """Return what is due; from a router that is away one after the other tries for all."""
+        """Return what is due; from whoever is away, one after the other tries for all."""
         now = self._clock.now()
         if not self._outage.lasts:
             return await self._records.due(now, limit) if limit > 0 else []
@@ -171,10 +172,10 @@ class Worker(Generic[R]):
             return []
         return self._outage.one_of(await self._records.due(now, _BATCH))
 
-    async def _wait_for_router(self, record: R, why: str) -> None:
+    async def _wait_for_all(self, record: R, why: str) -> None:
         """Put a debt off for itself alone, or in its place where all must wait."""
         if not self._outage.lasts:  # of an outage, one line
-            log.warning("router away, debt put off %s=%s", self._name, record.id)
+            log.warning("nobody there, debt put off %s=%s code=%s", self._name, record.id, why)
         now = self._clock.now()
         alone = self._outage.missed(record.id)
         until = now + _wait(record, _LONGEST_WAIT) if alone else _place(record, now)

@@ -47,11 +47,12 @@ def upkeep(kept: Books, clock: HandClock) -> Upkeep:
         return 0
 
     return Upkeep(
-        prune_webhooks=nothing,
-        keep_webhooks=timedelta(days=90),
+        prune_old=nothing,
+        keep=timedelta(days=90),
         webhooks=kept.webhooks,
         payments=kept.payments,
         vouchers=kept.vouchers,
+        messages=kept.messages,
         clock=clock,
         look=never,
     )
@@ -181,13 +182,13 @@ async def test_no_webhook_is_called_old_by_a_clock_in_doubt(clock: HandClock) ->
         return 0
 
     chores = upkeep(books(MemoryStore()), clock)
-    chores.prune_webhooks = prune
+    chores.prune_old = prune
     clock.sure = False
     await chores.prune()
     assert asked == []
     clock.sure = True
     await chores.prune()
-    assert asked == [clock.now() - chores.keep_webhooks]
+    assert asked == [clock.now() - chores.keep]
 
 
 async def test_who_was_faster_with_a_debt_keeps_it(clock: HandClock) -> None:

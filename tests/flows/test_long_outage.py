@@ -157,7 +157,7 @@ def test_after_a_day_without_any_way_everybody_is_served_in_order_and_has_all_th
     assert began == sorted(began)
     lines = told(caplog)
     assert lines.pop("online voucher=%s way=%s") == CUSTOMERS
-    assert lines.pop("router away, debt put off %s=%s") == 1
+    assert lines.pop("nobody there, debt put off %s=%s code=%s") == 1
     assert sum(lines.values()) <= 4, lines
     for knocks in shop.ways.knocks.values():
         assert 1_000 <= knocks <= 6_000, knocks

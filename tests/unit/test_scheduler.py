@@ -80,6 +80,7 @@ async def test_a_canary_is_sent_by_the_clock_where_that_is_switched_on() -> None
         usage=flow,
         drift=flow,
         alarms=flow,
+        messages=nothing,
         back_up=nothing,
         measure=nothing,
         canary=canary,

@@ -78,6 +78,14 @@ def test_an_unknown_key_is_named(file: Path) -> None:
         ('[appliance]\nlog_level = "loud"\n', "appliance.log_level"),
         ('[appliance]\nencryption_keys = "AAAA"\n', "appliance.encryption_keys: must be keys"),
         ('[admin]\ncron_secret = "short"\n', "admin.cron_secret"),
+        ('[sms]\nprovider = "pigeon"\n', "sms.provider"),
+        ('[sms]\nprovider = "africastalking"\n', "sms: username and api_key must be set"),
+        ('[sms]\nprovider = "http"\n', "sms: url must be set"),
+        ('[sms]\nprovider = "http"\nurl = "https://x/{to}"\n', "sms: url or body must hold {text}"),
+        ('[sms]\nprovider = "http"\nurl = "ftp://x/{to}{text}"\n', "sms: url must be an http"),
+        ('[sms]\nalerts_to = "0712345678, 12"\n', "sms.alerts_to: must be Kenyan mobile"),
+        ('[sms]\nheaders = {"X Y" = "z"}\n', "sms.headers: must be names"),
+        ("[sms]\nper_minute = 0\n", "sms.per_minute"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(file: Path, more: str, key: str) -> None:
@@ -200,3 +208,20 @@ def test_addresses_may_come_from_the_environment(file: Path) -> None:
     assert load(file, listed).webhooks.allowed_ips == ("196.201.212.0/24", "2001:db8::1")
     exposed = {"APPLIANCE_WEBHOOKS__LISTEN": "0.0.0.0:443", "APPLIANCE_WEBHOOKS__ENFORCE_IPS": "1"}
     assert load(file, exposed).webhooks.enforce_ips
+
+
+def test_what_messages_are_sent_with_is_known_as_secret(file: Path) -> None:
+    more = """[sms]
+provider = "http"
+url = "https://sms.example/send?key=in-the-address&to={to}"
+body = "text={text}"
+alerts_to = "0712 345 678,0110000000"
+"""
+    file.write_text(GOOD + more, encoding="utf-8")
+    loaded = load(file, {"APPLIANCE_SMS__HEADERS": "Authorization: Bearer abcdefgh\nX-Shop: one"})
+    assert set(loaded.sms.headers) == {"Authorization", "X-Shop"}
+    secrets = loaded.secrets()
+    assert {"254712345678", "254110000000", "Bearer abcdefgh"} <= set(secrets)
+    assert any("in-the-address" in secret for secret in secrets)
+    assert "in-the-address" not in repr(loaded)
+    assert "abcdefgh" not in repr(loaded)

@@ -83,6 +83,7 @@ class Sms:
     phone: str = field(repr=False)
     text: str = field(repr=False)
     at: datetime
+    sender: str = "MPESA"
 
 
 Entry = Push | Paid | Reversed | Callback | Confirmation | Validation | Result | Sms

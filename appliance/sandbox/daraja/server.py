@@ -1,4 +1,4 @@
-"""The pretend Safaricom put together: every door on one port."""
+"""The pretend Safaricom and the phone's messages put together: every door on one port."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -25,6 +25,8 @@ from appliance.sandbox.daraja.pull import Pull
 from appliance.sandbox.daraja.screen import Screen
 from appliance.sandbox.daraja.stk import Stk
 from appliance.sandbox.daraja.urls import Urls
+from appliance.sandbox.sms.faults import Menu as SmsMenu
+from appliance.sandbox.sms.gateway import SmsGateway
 
 # Whoever still waits for an answer when the block ends has waited enough.
 _GRACE = 0.1
@@ -48,6 +50,7 @@ class PretendDaraja:
     merchants: Sequence[Merchant]
     ledger: Ledger
     faults: Menu
+    sms_faults: SmsMenu
     _express: Express = field(repr=False)
     _lipa: LipaNaMpesa = field(repr=False)
 
@@ -76,7 +79,9 @@ async def pretend_daraja(options: DarajaOptions) -> AsyncIterator[PretendDaraja]
         try:
             await web.TCPSite(runner, options.host, options.port).start()
             port: int = runner.addresses[0][1]
-            yield PretendDaraja(port, MERCHANTS, ledger, menu, house.express, house.lipa)
+            yield PretendDaraja(
+                port, MERCHANTS, ledger, menu, house.sms.menu, house.express, house.lipa
+            )
         finally:
             await runner.cleanup()
 
@@ -90,6 +95,7 @@ class _House:
     lipa: LipaNaMpesa
     pull: Pull
     office: BackOffice
+    sms: SmsGateway
     desk: "_Desk"
 
 
@@ -109,6 +115,7 @@ def _furnished(
         lipa=LipaNaMpesa(MERCHANTS, menu, money, c2b, work),
         pull=Pull(doors, menu, ledger),
         office=BackOffice(doors, menu, money, carrier, work),
+        sms=SmsGateway(ledger),
         desk=_Desk(menu, ledger),
     )
 
@@ -131,6 +138,10 @@ def _application(house: _House) -> web.Application:
             web.post("/phone/pay", screen.pay),
             web.get("/phone/prompts", screen.prompts),
             web.post("/phone/prompts/{prompt}", screen.answer),
+            web.get("/phone/messages", house.sms.inbox),
+            web.post("/version1/messaging", house.sms.send),
+            web.get("/sms/faults", house.sms.faults),
+            web.put("/sms/faults", house.sms.change_faults),
             web.get("/faults", house.desk.faults),
             web.put("/faults", house.desk.change_faults),
             web.get("/ledger", house.desk.ledger_so_far),

@@ -1,0 +1,1 @@
+"""A pretend Africa's Talking, whose messages arrive on the pretend phone."""

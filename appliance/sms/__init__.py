@@ -1,0 +1,1 @@
+"""Messages to phones: what they say, and the providers that carry them."""
