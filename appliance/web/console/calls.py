@@ -69,6 +69,8 @@ class Calls:
             await stream.prepare(request)
             await stream.write(b"retry: 2000\n\n")
             await self._send(request, stream)
+        except ConnectionResetError:
+            pass  # who looked has gone
         finally:
             self._watching.discard(id(request))
         return stream
