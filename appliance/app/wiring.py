@@ -9,6 +9,7 @@ from appliance.domain.records import WebhookLog
 from appliance.domain.vouchers import Voucher
 from appliance.flows.access import Access
 from appliance.flows.amend import Amend
+from appliance.flows.batches import Batches
 from appliance.flows.canary import Canary
 from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout
@@ -63,6 +64,7 @@ class Flows:
     reconcile: Reconcile
     resolve: Resolve
     amend: Amend
+    batches: Batches
     give_up: GiveUp
     usage: Usage
     drift: Drift
@@ -203,6 +205,12 @@ def wired(
             router_id=settings.router.id,
         ),
         amend=Amend(vouchers=kept.vouchers, router=router, clock=clock),
+        batches=Batches(
+            vouchers=kept.vouchers,
+            plans=kept.plans,
+            clock=clock,
+            router_id=settings.router.id,
+        ),
         give_up=GiveUp(webhooks=kept.webhooks, payments=kept.payments, vouchers=kept.vouchers),
         usage=usage,
         drift=Drift(

@@ -80,7 +80,11 @@ PAYMENTS = Collection(
 VOUCHERS = Collection(
     name="vouchers",
     unique=("code", "token"),
-    indexes=(("device.mac", "-createdAt"), ("status", "-createdAt")),
+    indexes=(
+        ("device.mac", "-createdAt"),
+        ("status", "-createdAt"),
+        ("batch.number", "-createdAt"),
+    ),
     ids=frozenset({"routerId", "movedFrom", "paymentId", "plan.id"}),
     owes=True,
     scope="routerId",
