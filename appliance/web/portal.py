@@ -45,7 +45,7 @@ async def home(request: web.Request) -> web.Response:
         if standing is not None:
             raise web.HTTPSeeOther(f"/wait/{standing.token}")
     notice = _notice(door, here, request.query.get("error", ""))
-    return await _home(request, here, notice=notice, known=known, scanned=scanned)
+    return await _home(request, here, form={"code": scanned}, notice=notice, known=known)
 
 
 @routes.post("/purchase")
@@ -115,14 +115,14 @@ async def _home(
     notice: str | None = None,
     error: Invalid | Locked | TooMany | SalesClosed | None = None,
     known: list[Voucher] | None = None,
-    scanned: str = "",
 ) -> web.Response:
     door = request.app[DOOR]
     status, problem, closed = errors.on_home(door.pages, here.language, error)
     if closed is None and not await door.shelf.open(door.cashier):
         closed = door.pages.text(here.language, "problem.sales_closed")
     device = await door.visitors.device(request)
-    typed = form or {"code": scanned}
+    typed = form or {}
+    scanned = typed.get("code", "") if request.method == "GET" else ""
     return page(
         request,
         here,
