@@ -166,7 +166,6 @@ def _print_to_files(
 
 
 def _write(file: Path, content: bytes) -> None:
-    """Write a file that only its owner reads: whoever has a code has its time."""
-    file.unlink(missing_ok=True)
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as written:  # noqa: PTH123
+    """Write a file that, where it is new, only its owner reads: who has a code has its time."""
+    with open(file, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as written:
         written.write(content)

@@ -9,12 +9,14 @@ from pathlib import Path
 import segno
 from fpdf import FPDF
 
-_DEJAVU = Path("/usr/share/fonts/truetype/dejavu")
+DEJAVU = Path("/usr/share/fonts/truetype/dejavu")
 POINT = 25.4 / 72
 _PIXELS = 4
 """Of a QR module: enough that a viewer that smooths blurs only its edge."""
 # To find the one that looks best takes longer than all the rest, and any can be read.
 _MASK = 3
+# What has no parts, and is likely in a name.
+_PLAINLY = dict(zip("‘’“”–—•ŁłĐđ", "''\"\"--·LlDd", strict=True))  # noqa: RUF001
 _MORE = "..."
 _LITTLE = 0.8
 _ROUNDING = 0.05
@@ -40,16 +42,16 @@ class Line:
 class Drawing:
     """A document in millimetres."""
 
-    def __init__(self, title: str, fonts: Path = _DEJAVU) -> None:
-        """Take where the fonts are; without them, only Western letters keep their marks."""
+    def __init__(self, title: str) -> None:
+        """Take what it is called; without its fonts, only Western letters keep their marks."""
         self.pdf = FPDF(unit="mm")
         self.pdf.set_auto_page_break(auto=False)
         self.pdf.set_margin(0)
         self.pdf.c_margin = 0
-        self._own = all((fonts / face.value[0]).is_file() for face in Face)
+        self._own = all((DEJAVU / face.value[0]).is_file() for face in Face)
         if self._own:
             for face in Face:
-                self.pdf.add_font(face.name, "", fonts / face.value[0])
+                self.pdf.add_font(face.name, "", DEJAVU / face.value[0])
         self.use(Face.PLAIN, 10)
         self.pdf.set_title(self.known(title))
 
@@ -123,7 +125,7 @@ class Drawing:
             return letter
         if letter.isspace():
             return " "
-        parts = unicodedata.normalize("NFKD", letter)
+        parts = unicodedata.normalize("NFKD", _PLAINLY.get(letter, letter))
         return "".join(part for part in parts if part != letter and self._has(part))
 
     def _has(self, letter: str) -> bool:
