@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -81,13 +82,16 @@ async def test_what_cannot_be_a_batch_makes_none(plan: str, size: int, note: str
 def test_wherever_it_dies_what_is_there_is_whole_and_asking_again_completes_it(
     tmp_path: Path,
 ) -> None:
-    async def ask(folder: Path, boundary: int = 0) -> list[Voucher]:
+    async def ask(folder: Path, boundary: int) -> list[Voucher]:
         async with opened(uri=None, database="", data_dir=folder) as store:
             flow = await made_by(store)
             if boundary:
                 inserted = crossing(store.insert, Countdown(boundary).cross)
                 setattr(store, "insert", inserted)  # noqa: B010 # mypy
             return await flow.make(HOUR.id, SIZE, key="k")
+
+    def asked(folder: Path, boundary: int) -> list[Voucher]:
+        return asyncio.run(ask(folder, boundary))
 
     async def there(folder: Path) -> list[Voucher]:
         async with opened(uri=None, database="", data_dir=folder) as store:
@@ -98,11 +102,11 @@ def test_wherever_it_dies_what_is_there_is_whole_and_asking_again_completes_it(
     for boundary in (1, 3, 40, 2 * SIZE):
         folder = tmp_path / str(boundary)
         folder.mkdir()
-        assert dies(lambda folder=folder, at=boundary: asyncio.run(ask(folder, at)))
+        assert dies(partial(asked, folder, boundary))
         found = asyncio.run(there(folder))
         assert all(v.state is State.PAID and v.plan == HOUR for v in found)
         left.add(len(found))
-        whole = asyncio.run(ask(folder))
+        whole = asked(folder, 0)
         assert numbers(whole) == list(range(1, SIZE + 1))
         assert [v for v in whole if v in found] == found
         assert asyncio.run(there(folder)) == whole
