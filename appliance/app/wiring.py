@@ -13,6 +13,7 @@ from appliance.domain.vouchers import Voucher
 from appliance.flows.access import Access
 from appliance.flows.amend import Amend
 from appliance.flows.audit import Audit
+from appliance.flows.batches import Batches
 from appliance.flows.bounds import Bounds, Rate
 from appliance.flows.canary import Canary
 from appliance.flows.cashier import Cashier
@@ -73,6 +74,7 @@ class Flows:
     reconcile: Reconcile
     resolve: Resolve
     amend: Amend
+    batches: Batches
     give_up: GiveUp
     usage: Usage
     drift: Drift
@@ -229,6 +231,12 @@ def wired(settings: Settings, kept: Books, outside: Outside) -> tuple[Flows, Wor
             router_id=settings.router.id,
         ),
         amend=Amend(vouchers=kept.vouchers, router=router, clock=clock),
+        batches=Batches(
+            vouchers=kept.vouchers,
+            plans=kept.plans,
+            clock=clock,
+            router_id=settings.router.id,
+        ),
         give_up=GiveUp(webhooks=kept.webhooks, payments=kept.payments, vouchers=kept.vouchers),
         usage=usage,
         drift=Drift(

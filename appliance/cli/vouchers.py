@@ -1,22 +1,20 @@
 """`appliance vouchers`: what was sold, how much of it is left, and an operator's word about it."""
 
-import json
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import click
 
 from appliance import app, settings
+from appliance.cli.batches import batches, create, found_batch, print_batch
 from appliance.cli.running import config_option, json_option, once, operator
+from appliance.cli.voucher_lines import print_all, print_one
 from appliance.domain import ids
 from appliance.domain.vouchers import State, Voucher
 from appliance.flows.amend import Amend
 from appliance.store.records import books
-
-_COLUMNS = ("code", "createdAt", "state", "plan", "secondsLeft", "expiresAt")
 
 
 @click.group()
@@ -24,14 +22,26 @@ def vouchers() -> None:
     """Look at vouchers, take them away or make them last longer."""
 
 
+vouchers.add_command(create)
+vouchers.add_command(batches)
+vouchers.add_command(print_batch)
+
+
 @vouchers.command("list")
 @config_option
 @click.option("--state", type=click.Choice([str(state) for state in State]))
+@click.option("--batch", help="Only those of this batch, in its order.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000))
 @json_option
-def list_vouchers(config: Path | None, state: str | None, limit: int, *, as_json: bool) -> None:
-    """List vouchers, the newest first."""
+def list_vouchers(
+    config: Path | None, state: str | None, batch: str | None, limit: int, *, as_json: bool
+) -> None:
+    """List vouchers, the newest first; of a batch all of them."""
     loaded = settings.load(config)
+    if batch is not None:
+        found = found_batch(loaded, batch)
+        print_all([one for one in found if state in {None, str(one.state)}], as_json=as_json)
+        return
     states = [state] if state else [str(one) for one in State]
 
     async def work() -> list[Voucher]:
@@ -39,13 +49,8 @@ def list_vouchers(config: Path | None, state: str | None, limit: int, *, as_json
             kept = books(store).vouchers
             return [found for one in states for found in await kept.page("status", one, limit)]
 
-    found = sorted(once(work()), key=lambda voucher: voucher.created_at, reverse=True)[:limit]
-    if as_json:
-        click.echo(json.dumps([_shown(voucher) for voucher in found]))
-        return
-    for voucher in found:
-        shown = _shown(voucher)
-        click.echo("  ".join(_cell(shown[name]) for name in _COLUMNS))
+    newest = sorted(once(work()), key=lambda voucher: voucher.created_at, reverse=True)
+    print_all(newest[:limit], as_json=as_json)
 
 
 @vouchers.command("show")
@@ -64,7 +69,7 @@ def show(code: str, config: Path | None, *, as_json: bool) -> None:
     if voucher is None:
         click.echo(f"there is no voucher {code}", err=True)
         sys.exit(1)
-    _print(voucher, as_json=as_json)
+    print_one(voucher, as_json=as_json)
 
 
 @vouchers.command("revoke")
@@ -73,7 +78,7 @@ def show(code: str, config: Path | None, *, as_json: bool) -> None:
 @json_option
 def revoke(code: str, config: Path | None, *, as_json: bool) -> None:
     """Take a voucher away; the running daemon cuts its devices off at once."""
-    _print(
+    print_one(
         _amended(config, "revoke voucher", code, lambda amend: amend.revoke(code)), as_json=as_json
     )
 
@@ -97,7 +102,7 @@ def extend(code: str, config: Path | None, hours: float, megabytes: int, *, as_j
         seconds=int(time.total_seconds()),
         megabytes=megabytes,
     )
-    _print(changed, as_json=as_json)
+    print_one(changed, as_json=as_json)
 
 
 def _amended(
@@ -117,37 +122,3 @@ def _amended(
             return await change(flows.amend)
 
     return once(work())
-
-
-def _print(voucher: Voucher, *, as_json: bool) -> None:
-    shown = _shown(voucher)
-    if as_json:
-        click.echo(json.dumps(shown))
-        return
-    for name, value in shown.items():
-        click.echo(f"{name:12} {_cell(value)}")
-
-
-def _cell(value: object) -> str:
-    return "-" if value is None else str(value)
-
-
-def _shown(voucher: Voucher) -> dict[str, Any]:
-    """Return what an operator needs; a buyer's number is with the payment, and stays there."""
-    owed = voucher.owed
-    owes = f"{owed.kind} {owed.at.isoformat()} {owed.last_error or ''}".strip() if owed else None
-    return {
-        "code": voucher.code,
-        "createdAt": voucher.created_at.isoformat(),
-        "state": str(voucher.state),
-        "plan": voucher.plan.id,
-        "secondsLeft": voucher.seconds_left(datetime.now(UTC)),
-        "expiresAt": voucher.expires_at.isoformat() if voucher.expires_at else None,
-        "usedSeconds": voucher.used_seconds,
-        "usedBytes": voucher.used_bytes,
-        "devices": voucher.plan.devices,
-        "mac": voucher.device.mac if voucher.device else None,
-        "router": voucher.router_id,
-        "paymentId": voucher.payment_id,
-        "owes": owes,
-    }

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from appliance.domain import ids
+from appliance.domain import batches, ids
+from appliance.domain.batches import Batch
 from appliance.domain.debts import LEASE, Kind, Owed, owing
 from appliance.domain.devices import Device, Reading
 from appliance.domain.plans import ClockKind, Plan
@@ -64,6 +65,8 @@ class Voucher:
     extra_bytes: int = 0
     moved_from: str | None = None
     """The hotspot where it was before, which may still know its code; see `homing`."""
+    batch: Batch | None = None
+    """Made to be sold on paper: no payment of ours belongs to it."""
     owed: Owed | None = None
     version: int = 0
 
@@ -151,6 +154,15 @@ class Voucher:
     def seen(self, device: Device) -> "Voucher":
         """Return the voucher after its device was seen at another address."""
         return replace(self, device=device) if _mac(self.device) == device.mac else self
+
+    @property
+    def in_stock(self) -> bool:
+        """Say whether it is of a batch and nobody has used it, or been let in with it, yet."""
+        return self.batch is not None and self.device is None and self.state in USABLE
+
+    def stocked(self) -> "Voucher":
+        """Return a voucher that is nobody's yet as known to the router."""
+        return self.on_router() if self.in_stock and self.owed is None else self
 
     def on_router(self) -> "Voucher":
         """Return the voucher as known to the router; its time still has not started."""
@@ -309,6 +321,19 @@ def drawn_up(
         created_at=now,
         payment_id=payment_id,
         device=device,
+    )
+
+
+def drawn_up_for_cash(plan: Plan, batch: Batch, *, router_id: str, now: datetime) -> Voucher:
+    """Return a new voucher of a batch, good for whoever types its code first.
+
+    Nothing is owed: nobody waits for it, and the next pass over the router puts it there.
+    """
+    return replace(
+        drawn_up(plan, router_id=router_id, payment_id=None, now=now),
+        id=batches.voucher_id(batch.id, batch.number),
+        state=State.PAID,
+        batch=batch,
     )
 
 

@@ -35,6 +35,8 @@ _HANDS = 2
 class Repairs:
     """What one pass did."""
 
+    stocked: int = 0
+    """Printed vouchers that the router knows now; nothing had drifted."""
     put_back: int = 0
     limits: int = 0
     cut: int = 0
@@ -77,16 +79,22 @@ class Drift:
             batch = [_tried(repairs, step) for step in steps[start : start + _HANDS]]
             if not all(await asyncio.gather(*batch)):
                 break  # the router went away: what is left waits for the next pass
-        if repairs != Repairs():
+        if repairs.stocked:
+            log.info("printed vouchers on the router count=%d", repairs.stocked)
+        if repairs != Repairs(stocked=repairs.stocked):
             log.warning("router put right %s", repairs)
         return repairs
 
     async def _usable(self) -> dict[str, Voucher]:
-        """Return by code what the router must know."""
+        """Return by code what the router must know; what nobody has bought yet comes last.
+
+        What owes access is for who pays debts.
+        """
         found = [
             voucher
-            for state in (State.ACTIVE, State.READY)
+            for state in (State.ACTIVE, State.READY, State.PAID)
             for voucher in await self.vouchers.page("status", state.value, MOST)
+            if state is not State.PAID or (voucher.in_stock and voucher.owed is None)
         ]
         return {voucher.code: voucher for voucher in found if voucher.router_id == self.router_id}
 
@@ -97,6 +105,8 @@ class Drift:
         now, voucher = self.clock.now(), listed
         if voucher.owed is None:  # as an earlier version left it
             voucher = await evolve(self.vouchers, voucher, lambda v: v.with_end(now))
+        if entry is not None:
+            voucher = await evolve(self.vouchers, voucher, Voucher.stocked)
         sessions = counted.sessions.get(listed.code)
         if voucher.state is State.READY and sessions and not _under_way(voucher, now):
             voucher = await self._found(voucher, sessions)
@@ -131,7 +141,11 @@ class Drift:
         if not voucher.usable(self.clock.certain()):
             return
         await self.router.ensure_user(accounts.fresh(voucher, self.clock.now()))
-        repairs.put_back += 1
+        if voucher.stocked() == voucher:
+            repairs.put_back += 1
+        else:
+            repairs.stocked += 1
+            await evolve(self.vouchers, voucher, Voucher.stocked)
         again = await load(self.vouchers, voucher.id)
         if again.router_id != self.router_id:
             await self.router.cut(again.code)

@@ -109,6 +109,7 @@ VOUCHERS = Collection(
         ("status", "-createdAt"),
         ("plan.id", "-createdAt"),
         ("paymentId",),
+        ("batch.number", "-createdAt"),
     ),
     ids=frozenset({"routerId", "movedFrom", "paymentId", "plan.id"}),
     owes=True,

@@ -68,12 +68,16 @@ def page(
     *,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
+    keep: Mapping[str, str] | None = None,
     **context: object,
 ) -> web.Response:
-    """Return a page in the visitor's language, with links to itself in the others."""
+    """Return a page in the visitor's language, with links to itself in the others.
+
+    `keep` is what those links say too, beside what the router handed over.
+    """
     pages = request.app[DOOR].pages
     nonce = secrets.token_hex(12)
-    links = here.links(request.path if request.method == "GET" else "/", pages.languages)
+    links = here.links(request.path if request.method == "GET" else "/", pages.languages, keep)
     body = pages.render(template, here.language, nonce=nonce, self_links=links, **context)
     own = errors.page_headers(nonce) | dict(headers or {})
     return web.Response(body=body, status=status, headers=own)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from appliance.domain import ids
 from appliance.domain.devices import Device
 from appliance.domain.errors import Invalid, Locked, SalesClosed, TooMany
 from appliance.domain.vouchers import Voucher
@@ -13,6 +14,7 @@ from appliance.web.customers import DOOR, PortalDoor, form_of, page, visit
 from appliance.web.visitors import Arrival
 
 LARGEST_BODY = 16 * 1024
+_LONGEST_CODE = 32
 
 
 def build_portal(door: PortalDoor, api: web.RouteTableDef) -> web.Application:
@@ -36,13 +38,14 @@ async def home(request: web.Request) -> web.Response:
     door, here = visit(request, request.query)
     device = await door.visitors.device(request)
     known = [] if device is None else await _known(request, door, device)
-    stays = "buy" in request.query or "error" in request.query
+    scanned = _scanned(request.query.get("code", ""))
+    stays = bool(scanned) or "buy" in request.query or "error" in request.query
     if device is not None and known and not stays:
         standing = await door.redeem.returning(known, device) or await door.watch.undecided(known)
         if standing is not None:
             raise web.HTTPSeeOther(f"/wait/{standing.token}")
     notice = _notice(door, here, request.query.get("error", ""))
-    return await _home(request, here, notice=notice, known=known)
+    return await _home(request, here, form={"code": scanned}, notice=notice, known=known)
 
 
 @routes.post("/purchase")
@@ -119,10 +122,12 @@ async def _home(
         closed = door.pages.text(here.language, "problem.sales_closed")
     device = await door.visitors.device(request)
     typed = form or {}
+    scanned = typed.get("code", "") if request.method == "GET" else ""
     return page(
         request,
         here,
         "home.html",
+        keep={"code": scanned} if scanned else {},
         status=status,
         headers=errors.headers_of(error),
         plans=await door.shelf.plans(),
@@ -134,7 +139,14 @@ async def _home(
         device_known=device is not None,
         ready=_ready(door, known or []),
         closed=closed,
+        scanned=bool(scanned),
     )
+
+
+def _scanned(text: str) -> str:
+    """Return the code of a printed voucher that was scanned; nothing else is shown as one."""
+    code = ids.typed_voucher_code(text)
+    return code if code.isascii() and code.isalnum() and len(code) <= _LONGEST_CODE else ""
 
 
 async def _known(request: web.Request, door: PortalDoor, device: Device) -> list[Voucher]:

@@ -28,7 +28,7 @@ class Shelf:
         if now >= self._plans_until:
             found = await self._records.page("active", value=True, limit=_MOST_PLANS)
             ordered = sorted(found, key=lambda plan: (plan.order, plan.price))
-            self._plans = [_shown(plan) for plan in ordered]
+            self._plans = [shown(plan) for plan in ordered]
             self._plans_until = now + _KEEP_SECONDS
         return self._plans
 
@@ -45,7 +45,8 @@ class Shelf:
         return self._open
 
 
-def _shown(plan: Plan) -> dict[str, object]:
+def shown(plan: Plan) -> dict[str, object]:
+    """Return a plan as the pages know it."""
     return {
         "plan_id": plan.id,
         "name": plan.name,

@@ -94,9 +94,12 @@ class Arrival:
         query = urlencode(self.carry | more)
         return f"/?{query}" if query else "/"
 
-    def links(self, path: str, languages: tuple[str, ...]) -> dict[str, str]:
+    def links(
+        self, path: str, languages: tuple[str, ...], keep: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
         """Return this page's address in every language."""
         rest = {name: value for name, value in self.carry.items() if name != "lang"}
+        rest |= keep or {}
         query = f"{urlencode(rest)}&" if rest else ""
         return {language: f"{path}?{query}lang={language}" for language in languages}
 

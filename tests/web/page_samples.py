@@ -53,6 +53,7 @@ def home(**more: object) -> Context:
         "device_known": True,
         "ready": [],
         "closed": None,
+        "scanned": False,
         **more,
     }
 
@@ -123,6 +124,7 @@ SAMPLES: dict[str, Context] = {
     "home-plans": home(),
     "home-chosen": home(form=EMPTY_FORM | {"plan": "day", "phone": "0712 345 678"}),
     "home-single": home(plans=PLANS[:1], device_known=False),
+    "home-scanned": home(scanned=True, form=EMPTY_FORM | {"code": CODE}),
     "home-ready": home(ready=READY, notice_key="router.uptime_limit"),
     "home-closed": home(closed_key="problem.sales_closed"),
     "home-empty": home(plans=[]),

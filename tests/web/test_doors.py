@@ -189,3 +189,30 @@ def said_raw(at_home: House, door: str, request: bytes, enough: bytes = b"\r\n\r
         while enough not in answer and (more := line.recv(65_536)):
             answer += more
     return answer
+
+
+def test_a_scanned_code_is_shown_and_only_its_button_uses_it(
+    at_home: House, http: httpx.Client
+) -> None:
+    portal = at_home.addresses["portal"]
+    answer = http.get(f"{portal}/?code=abc3-def%204gh&dst=http%3A%2F%2Fexample.com%2F")
+    assert answer.status_code == 200  # though this device is online already
+    voucher, _, plans = answer.text.partition('action="/purchase"')
+    assert plans  # they come after it
+    assert "<details open>" in voucher
+    assert 'name="code" autocomplete="off"' in voucher
+    assert 'value="ABC3DEF4GH"' in voucher
+    assert "code=ABC3DEF4GH&amp;lang=sw" in answer.text  # it stays in the other language
+    assert "referrer" in str(answer.headers).lower()
+    again = http.get(f"{portal}/?code=abc3def4gh")
+    assert "set-cookie" not in again.headers
+
+
+@pytest.mark.parametrize(
+    "code", ["", "%22%3E%3Cscript%3E", "x" * 33, "%00", "%F0%9F%8E%89", "%ED%B3%BF", "{{7*7}}"]
+)
+def test_what_is_no_code_is_not_shown_as_one(at_home: House, http: httpx.Client, code: str) -> None:
+    answer = http.get(f"{at_home.addresses['portal']}/?buy=1&code={code}")
+    assert answer.status_code == 200
+    assert "<details open>" not in answer.text
+    assert 'maxlength="32" value=""' in answer.text

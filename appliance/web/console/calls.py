@@ -63,9 +63,9 @@ class Calls:
         """Send each call as a row of the list, again where its decision has come."""
         if len(self._watching) >= _MOST_WATCHERS:
             raise web.HTTPServiceUnavailable
+        stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         self._watching.add(id(request))
         try:
-            stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
             await stream.prepare(request)
             await stream.write(b"retry: 2000\n\n")
             await self._send(request, stream)

@@ -1,0 +1,24 @@
+"""Rows for a spreadsheet, in which no cell is taken for a formula."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from io import StringIO
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
+_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
+"""By it a spreadsheet knows that this is UTF-8."""
+
+
+def table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return the rows under their names; text that would be reckoned with is marked as text."""
+    written = StringIO()
+    writer = csv.writer(written)
+    writer.writerow(names)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return _MARK + written.getvalue()
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA):
+        return f"'{value}"
+    return "" if value is None else value
