@@ -23,19 +23,25 @@ async def test_a_sweep_reaches_back_to_the_last_one_that_worked(
 
     monkeypatch.setattr(Reconcile, "sweep", sweep)
     reconcile = story.inquiry.reconcile
-    await reconcile.sweep_quietly()
+    with pytest.raises(GatewayUnavailable):
+        await reconcile.catch_up()
     away = False
-    await reconcile.sweep_quietly()
+    await reconcile.catch_up()
     story.clock.pass_by(timedelta(minutes=15))
-    await reconcile.sweep_quietly()
+    await reconcile.catch_up()
     away = True
     story.clock.pass_by(timedelta(hours=5))
-    await reconcile.sweep_quietly()
+    with pytest.raises(GatewayUnavailable):
+        await reconcile.catch_up()
     away = False
     story.clock.pass_by(timedelta(hours=5))
-    await reconcile.sweep_quietly()
+    await reconcile.catch_up()
     story.clock.pass_by(timedelta(days=9))
-    await reconcile.sweep_quietly()
+    await reconcile.catch_up()
     hours = [back / timedelta(hours=1) for back in backs]
     furthest = FURTHEST / timedelta(hours=1)
     assert hours == [furthest, furthest, 2.25, 7, 12, furthest]
+
+
+async def test_a_box_without_an_account_to_sell_through_has_nothing_to_sweep() -> None:
+    assert await Story("paybill").inquiry.reconcile.sweep() is None
