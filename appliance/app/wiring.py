@@ -198,6 +198,7 @@ def wired(
             payments=kept.payments,
             vouchers=kept.vouchers,
             plans=kept.plans,
+            lookup=lookup,
             settlement=settlement,
             clock=clock,
             router_id=settings.router.id,
