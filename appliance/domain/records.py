@@ -126,6 +126,15 @@ class Spooled:
 
 
 @dataclass(frozen=True, slots=True)
+class PutAside:
+    """A call in the spool that the database would not take; it is tried again every hour."""
+
+    place: int
+    arrived: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Backlog:
     """What there is in the spool."""
 

@@ -67,7 +67,7 @@ async def spool(about: Patient) -> list[Finding]:
     if backlog.parked:
         return fail(
             f"{backlog.parked} calls are kept here that the database refuses",
-            "appliance db status, and journalctl -u hotspot-appliance | grep spool",
+            "appliance debts list --parked says why; mended, appliance debts retry ID",
         )
     return warn(
         f"{backlog.waiting} calls wait for the database",
