@@ -30,6 +30,7 @@ CHECKS: tuple[Check[Patient], ...] = (
     Check("spool", records.spool),
     Check("debts", records.debts),
     Check("people", records.people),
+    Check("moved codes", records.moved),
     Check("router", hotspot.api),
     Check("router ssh", hotspot.ssh),
     Check("router state", hotspot.preflight),
