@@ -1,7 +1,7 @@
 """What else is written down: the push as the owner's programs know it, and every webhook."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from appliance.domain import payments
@@ -95,6 +95,8 @@ class WebhookLog:
     type: str
     timestamp: datetime
     raw_body: str
+    undated: bool | None = None
+    """Whether the clock was in doubt when it came: then its date does not tell its age."""
     payment_id: str | None = None
     asked: str | None = None
     """The account and the receipt of the question that this answers."""
@@ -112,6 +114,11 @@ class WebhookLog:
     """Milliseconds from arrival to decision."""
     owed: Owed | None = None
     version: int = 0
+
+    def dated(self, now: datetime, keep: timedelta) -> "WebhookLog":
+        """Return the call with a date: its own, unless that lies ahead or makes it old already."""
+        possible = now - keep < self.timestamp <= now
+        return replace(self, undated=None, timestamp=self.timestamp if possible else now)
 
 
 @dataclass(frozen=True, slots=True)

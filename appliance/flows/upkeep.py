@@ -37,11 +37,13 @@ class Upkeep:
     async def prune(self) -> None:
         """Forget webhooks that are old and owe nothing, as a shared MongoDB does by itself.
 
-        What is old, only a clock beyond doubt can say.
+        What is old, only a clock beyond doubt can say, when it came as well as now.
         """
         now = self.clock.certain()
         if now is None:
             return
+        for webhook in await self.webhooks.page("undated", value=True, limit=_MOST):
+            await evolve(self.webhooks, webhook, lambda w: w.dated(now, self.keep_webhooks))
         gone = await self.prune_webhooks(now - self.keep_webhooks)
         if gone:
             log.info("old webhooks removed count=%d", gone)

@@ -127,7 +127,8 @@ class MongoStore:
     async def prune(self, collection: str, path: str, before: datetime) -> int:
         """Remove what is older and owes nothing; the server's own TTL index does the rest."""
         async with _translated(collection):
-            stale = {path: {"$lt": before}, "owed.at": {"$exists": False}}
+            absent = {"$exists": False}
+            stale = {path: {"$lt": before}, "owed.at": absent, "undated": absent}
             result = await (await self._of(collection)).delete_many(stale)
         return result.deleted_count
 

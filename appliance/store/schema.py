@@ -60,7 +60,7 @@ INITIATIONS = Collection(
 """An initiation bears its payment's id."""
 WEBHOOKS = Collection(
     name="webhook_logs",
-    indexes=(("source", "-timestamp"),),
+    indexes=(("source", "-timestamp"), ("undated", "-timestamp")),
     theirs=("source", "metadata.TransID", "metadata.BillRefNumber"),
     ids=frozenset({"paymentId"}),
     newest="timestamp",

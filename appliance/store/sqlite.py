@@ -120,12 +120,12 @@ class SqliteStore:
         return await self._reader.do(work)
 
     async def prune(self, collection: str, path: str, before: datetime) -> int:
-        """Remove what is older and owes nothing."""
+        """Remove what is older, owes nothing and is not undated."""
 
         def work(connection: sqlite3.Connection) -> int:
             statement = (
                 f"DELETE FROM {collection} WHERE {_quoted(path)} < ? "  # noqa: S608
-                f"AND {_quoted('owed.at')} IS NULL"
+                f"AND {_quoted('owed.at')} IS NULL AND undated IS NULL"
             )
             return connection.execute(statement, (_ms(before),)).rowcount
 
