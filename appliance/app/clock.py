@@ -86,6 +86,9 @@ class SystemClock:
         self._notice_jump()
         jumped = self._jumped_at
         heard = await asyncio.to_thread(self._synchronised, jumped=jumped is not None)
+        self._notice_jump()
+        if self._jumped_at != jumped:
+            return  # what was heard is of the time before
         if heard:
             self._floor = None  # a box whose clock was ahead has stored what never was
         settled = jumped is None or self._monotonic() - jumped > _SETTLE

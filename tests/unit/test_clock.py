@@ -102,6 +102,21 @@ async def test_a_jump_is_noticed_at_the_next_question(jump: timedelta) -> None:
     assert box.clock.certain() is None
 
 
+async def test_what_was_heard_just_before_a_jump_does_not_vouch_for_the_time_after_it() -> None:
+    box = Machine(NOON)
+    box.heard = True
+    await box.clock.look()
+
+    def jumps(*, jumped: bool) -> bool:
+        box.date += timedelta(days=463)
+        assert box.clock.certain() is None  # as somebody else asks meanwhile
+        return not jumped
+
+    box.clock._synchronised = jumps
+    await box.clock.look()
+    assert box.clock.certain() is None
+
+
 async def test_a_date_that_was_certain_and_is_set_back_goes_on_until_a_time_server_is_heard() -> (
     None
 ):
