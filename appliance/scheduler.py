@@ -97,7 +97,7 @@ async def scheduled(jobs: Jobs, watched: Watched, ran: Ran) -> AsyncIterator[Non
         trigger = Every(seconds=interval.total_seconds(), jitter=jitter)
         scheduler.add_job(work[name], trigger, id=name, **first)
     # Once at start too: the box may have been off for long.
-    scheduler.add_job(jobs.reconcile.sweep_quietly, id="first_sweep")
+    scheduler.add_job(jobs.reconcile.catch_up, id="first_sweep")
     scheduler.start()
     waking = asyncio.create_task(_wake_for_ever(scheduler, watched("wake")), name="wake")
     try:
@@ -111,7 +111,7 @@ def _work(jobs: Jobs) -> dict[str, Callable[[], Awaitable[object]]]:
     return {
         "prune": jobs.upkeep.prune,
         "refresh_tokens": jobs.refresh_tokens,
-        "sweep": jobs.reconcile.sweep_quietly,
+        "sweep": jobs.reconcile.catch_up,
         "clock": jobs.upkeep.look_at_clock,
         "usage": jobs.usage.poll,
         "alarms": jobs.alarms.look,

@@ -133,7 +133,9 @@ class MemoryStore:
         old = [
             document["_id"]
             for document in self._all(collection)
-            if _at(document, path) < before and _at(document, "owed.at") is None
+            if _at(document, path) < before
+            and _at(document, "owed.at") is None
+            and _at(document, "undated") is None
         ]
         for record_id in old:
             del self.collections[collection][record_id]

@@ -147,6 +147,7 @@ class Story:
             payments=self.books.payments,
             vouchers=self.books.vouchers,
             plans=self.books.plans,
+            lookup=lookup,
             settlement=self.settlement,
             clock=self.clock,
             router_id=router_id,
@@ -229,9 +230,9 @@ class Story:
     async def daraja(self, how: str) -> None:
         self.mpesa.away = how == "away"
 
-    async def ambush(self, name: str, *arguments: Any) -> None:
+    async def ambush(self, name: str, *arguments: Any, **more: Any) -> None:
         """Have this happen right before the next write."""
-        self.store.ambush = lambda: getattr(self, name)(*arguments)
+        self.store.ambush = lambda: getattr(self, name)(*arguments, **more)
 
     async def by_hand(self, who: int, amount: int, word: str) -> None:
         reference = word
@@ -280,7 +281,7 @@ class Story:
         for money in await self.mpesa.pull(self.mpesa.short_code, now, now, payer):
             await self.matching.arrived(money)
 
-    async def resolve(self, which: int, how: str) -> None:
+    async def resolve(self, which: int, how: str, *, again: bool = False) -> None:
         """Let a person decide about money that waits."""
         waiting = [
             payment
@@ -295,9 +296,9 @@ class Story:
             if how == "refunded":
                 await self.person.as_refunded(payment.id, "by hand")
             elif how == "voucher":
-                await self.person.with_voucher(payment.id, payment.voucher_code)
+                await self.person.with_voucher(payment.id, payment.voucher_code, again=again)
             else:
-                await self.person.with_plan(payment.id, "hour")
+                await self.person.with_plan(payment.id, "hour", again=again)
 
     async def work(self) -> None:
         """Let the box do everything it owes, now."""
@@ -396,6 +397,8 @@ class Story:
             assert voucher["status"] in {*USABLE, "expired"}
             assert "owed" not in payment
         sold = {payment["voucherId"] for payment in paid}
+        if all(p.moved in {0, p.amount} for p in self.mpesa.prompts):
+            assert len(sold) <= len(self.mpesa.money)  # whoever decided, in whatever order
         assert len(sold) == len(paid)
         for voucher in self.store.collections["vouchers"].values():
             assert (voucher["status"] != "unpaid") == (voucher["_id"] in sold)

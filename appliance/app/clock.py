@@ -55,7 +55,12 @@ class SystemClock:
         self._floor_at = 0.0
 
     def now(self) -> datetime:
-        """Return the time as every store keeps it, never earlier than what was stored before."""
+        """Return the time as every store keeps it, never earlier than what was stored before.
+
+        A date that was certain and is set back goes on by the seconds since start, until a time
+        server is heard.
+        """
+        self._notice_jump()
         now = datetime.fromtimestamp(self._wall(), UTC)
         floor = self._least()
         return whole_milliseconds(now if floor is None or floor <= now else floor)
@@ -81,6 +86,9 @@ class SystemClock:
         self._notice_jump()
         jumped = self._jumped_at
         heard = await asyncio.to_thread(self._synchronised, jumped=jumped is not None)
+        self._notice_jump()
+        if self._jumped_at != jumped:
+            return  # what was heard is of the time before
         if heard:
             self._floor = None  # a box whose clock was ahead has stored what never was
         settled = jumped is None or self._monotonic() - jumped > _SETTLE
@@ -88,9 +96,11 @@ class SystemClock:
 
     def _notice_jump(self) -> None:
         wall, since_start = self._wall(), self._monotonic()
-        passed = (wall - self._last[0]) - (since_start - self._last[1])
+        expected = self._last[0] + since_start - self._last[1]
         self._last = (wall, since_start)
-        if abs(passed) > _JUMP:
+        if abs(wall - expected) > _JUMP:
+            if wall < expected and self._sure and not self._always:
+                self.not_before(datetime.fromtimestamp(expected, UTC))
             self._jumped_at = since_start
             self._sure = False
 

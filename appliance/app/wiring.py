@@ -226,6 +226,7 @@ def wired(settings: Settings, kept: Books, outside: Outside) -> tuple[Flows, Wor
             payments=kept.payments,
             vouchers=kept.vouchers,
             plans=kept.plans,
+            lookup=lookup,
             settlement=settlement,
             clock=clock,
             router_id=settings.router.id,

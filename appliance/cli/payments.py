@@ -85,7 +85,7 @@ def show(payment_id: str, config: Path | None, *, as_json: bool) -> None:
 @click.argument("payment_id")
 @config_option
 @click.option("--plan", help="Give a new voucher of this plan.")
-@click.option("--again", is_flag=True, help="With --plan: though its buyer may have the time.")
+@click.option("--again", is_flag=True, help="Though its buyer may have the time.")
 @click.option("--voucher", help="Pay the unpaid voucher with this code.")
 @click.option("--refunded", metavar="NOTE", help="Write down that the money went back, and how.")
 @json_option
@@ -102,8 +102,8 @@ def resolve(  # noqa: PLR0913 # one option for each decision
     """Decide about money that is unmatched or disputed; once done, it is done."""
     if sum(choice is not None for choice in (plan, voucher, refunded)) != 1:
         raise click.UsageError("say one of --plan, --voucher and --refunded")
-    if again and plan is None:
-        raise click.UsageError("--again goes with --plan")
+    if again and refunded is not None:
+        raise click.UsageError("--again goes with --plan and --voucher")
     loaded = settings.load(config)
 
     detail: dict[str, str | bool] = {"plan": plan or "", "voucher": voucher or "", "again": again}
@@ -119,7 +119,9 @@ def resolve(  # noqa: PLR0913 # one option for each decision
             if plan is not None:
                 payment, given = await flows.resolve.with_plan(payment_id, plan, again=again)
             else:
-                payment, given = await flows.resolve.with_voucher(payment_id, voucher or "")
+                payment, given = await flows.resolve.with_voucher(
+                    payment_id, voucher or "", again=again
+                )
             return payment, given.code
 
     payment, code = once(work())

@@ -1,7 +1,9 @@
 """A voucher sold by hand belongs where its holder turns up: unused, it moves there, once.
 
-Its code may be in use at the router's own page of the hotspot that it left, until that one's box
-has taken it off there. What was used until then counts.
+It moves at once: who paid stands at the second hotspot, and the box of the first may be off for
+long. Until that box has taken it off, its code is good at that router's own page too, for as much
+as was sold and no more: each router holds that limit. So one voucher gives at most twice its time,
+and only where that box is away. What was used there counts when it is back, and is warned about.
 """
 
 from dataclasses import replace
@@ -35,18 +37,30 @@ def moved(voucher: Voucher, router_id: str, device: Device, now: datetime) -> Vo
 
 
 def used_elsewhere(voucher: Voucher, reading: Reading, now: datetime) -> Voucher:
-    """Return the voucher after what was used of it where it had left; over, when that is all."""
-    if voucher.ended:
-        return voucher
+    """Return the voucher after the counters of the router that it left; over, when that is all.
+
+    What they showed before counts once; of one that has ended it is only written down.
+    """
+    seconds = max(0, reading.seconds - voucher.left_seconds)
+    moved_bytes = max(0, reading.moved - voucher.left_bytes)
     used = replace(
         voucher,
-        used_seconds=voucher.used_seconds + reading.seconds,
-        used_bytes=voucher.used_bytes + reading.moved,
+        used_seconds=voucher.used_seconds + seconds,
+        used_bytes=voucher.used_bytes + moved_bytes,
+        left_seconds=voucher.left_seconds + seconds,
+        left_bytes=voucher.left_bytes + moved_bytes,
     )
+    if used.ended:
+        return used
     if used.expires_at is not None:
-        share = timedelta(seconds=reading.seconds // max(1, used.plan.devices))
+        share = timedelta(seconds=seconds // max(1, used.plan.devices))
         used = replace(used, expires_at=used.expires_at - share)
     if used.used_up:
         return used.over(now).due_at(now)
     ends = used.owed is not None and used.owed.kind is Kind.END
     return replace(used, owed=used.end_owed(now)) if ends else used
+
+
+def taken_off(voucher: Voucher, now: datetime) -> Voucher:
+    """Return the voucher as no longer known to the router that it left."""
+    return voucher if voucher.left_at is not None else replace(voucher, left_at=now)

@@ -51,7 +51,7 @@ UNDECIDED = frozenset({State.INITIATING, State.PENDING, State.UNKNOWN})
 MONEY_CAME = frozenset({State.PAID, State.DISPUTED, State.UNMATCHED, State.REFUNDED})
 NEEDS_A_PERSON = frozenset({State.DISPUTED, State.UNMATCHED})
 PERHAPS_KNOWN = "perhaps_known"
-"""The reason of money that may be of a paid purchase, whose buyer has the time already."""
+"""The reason of money that came when its buyer perhaps had the time already."""
 
 
 class NotOurs(Exception):
@@ -123,6 +123,15 @@ class Payment:
     def asked_for(self) -> bool:
         """Say whether this is a purchase, not money that came by itself."""
         return self.callback_hash is not None
+
+    @property
+    def lacks_receipt(self) -> bool:
+        """Say whether its buyer has the time, or may still be found to have paid, without one.
+
+        No question to Safaricom names a receipt.
+        """
+        asked_about = self.state in UNDECIDED and self.owed is not None
+        return self.receipt is None and (self.state is State.PAID or asked_about)
 
     @property
     def awaits(self) -> str | None:

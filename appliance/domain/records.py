@@ -1,7 +1,7 @@
 """What else is written down: the push as the owner's programs know it, and every webhook."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from appliance.domain import payments
@@ -95,6 +95,8 @@ class WebhookLog:
     type: str
     timestamp: datetime
     raw_body: str
+    undated: bool | None = None
+    """Whether the clock was in doubt when it came: then its date does not tell its age."""
     payment_id: str | None = None
     asked: str | None = None
     """The account and the receipt of the question that this answers."""
@@ -113,6 +115,11 @@ class WebhookLog:
     owed: Owed | None = None
     version: int = 0
 
+    def dated(self, now: datetime, keep: timedelta) -> "WebhookLog":
+        """Return the call with a date: its own, unless that lies ahead or makes it old already."""
+        possible = now - keep < self.timestamp <= now
+        return replace(self, undated=None, timestamp=self.timestamp if possible else now)
+
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
@@ -123,6 +130,15 @@ class Spooled:
     webhook: WebhookLog
     token_hash: str | None = None
     """Of the token it came with, where nobody could say yet whose that is."""
+
+
+@dataclass(frozen=True, slots=True)
+class PutAside:
+    """A call in the spool that the database would not take; it is tried again every hour."""
+
+    place: int
+    arrived: datetime
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

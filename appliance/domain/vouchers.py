@@ -67,6 +67,11 @@ class Voucher:
     """The hotspot where it was before, which may still know its code; see `homing`."""
     batch: Batch | None = None
     """Made to be sold on paper: no payment of ours belongs to it."""
+    left_at: datetime | None = None
+    """When it was first known to be off the router there."""
+    left_seconds: int = 0
+    left_bytes: int = 0
+    """What that router's counters have added to what was used."""
     owed: Owed | None = None
     version: int = 0
 

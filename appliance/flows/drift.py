@@ -18,7 +18,7 @@ from appliance.domain.errors import (
     StoreUnavailable,
     Unreadable,
 )
-from appliance.domain.homing import used_elsewhere
+from appliance.domain.homing import taken_off, used_elsewhere
 from appliance.domain.vouchers import State, Voucher
 from appliance.flows.access import Access
 from appliance.flows.evolve import evolve, load
@@ -69,8 +69,16 @@ class Drift:
             return None
         if self.clock.certain() is None:
             log.warning("the time is not certain: nothing expires until it is")
-        repairs, ours = Repairs(), await self._usable()
+        repairs, listed = Repairs(), await self._usable()
+        ours = {v.code: v for v in listed if v.router_id == self.router_id}
         steps = [partial(self._there, repairs, counted, voucher) for voucher in ours.values()]
+        steps += [
+            partial(self._known_to_be_off, voucher)
+            for voucher in listed
+            if voucher.moved_from == self.router_id
+            and voucher.left_at is None
+            and voucher.code not in counted.entries
+        ]
         steps += [
             partial(self._gone, repairs, counted, name)
             for name in counted.entries.keys() - ours.keys()
@@ -85,18 +93,17 @@ class Drift:
             log.warning("router put right %s", repairs)
         return repairs
 
-    async def _usable(self) -> dict[str, Voucher]:
-        """Return by code what the router must know; what nobody has bought yet comes last.
+    async def _usable(self) -> list[Voucher]:
+        """Return what the routers of all boxes must know; what nobody has bought comes last.
 
         What owes access is for who pays debts.
         """
-        found = [
+        return [
             voucher
             for state in (State.ACTIVE, State.READY, State.PAID)
             for voucher in await self.vouchers.page("status", state.value, MOST)
             if state is not State.PAID or (voucher.in_stock and voucher.owed is None)
         ]
-        return {voucher.code: voucher for voucher in found if voucher.router_id == self.router_id}
 
     async def _there(self, repairs: Repairs, counted: Counted, listed: Voucher) -> None:
         """Have a voucher that buys time on the router, with what is left of it."""
@@ -172,16 +179,26 @@ class Drift:
     async def _left(self, repairs: Repairs, counted: Counted, voucher: Voucher) -> None:
         """Have the user of a voucher that moved away off the router; what was used here counts.
 
-        A death after the cut gives that away: to count first could count it twice.
+        It is counted before the cut takes the counters with it; a death in between counts on.
         """
-        were_in = await self.router.sessions(user=voucher.code)
+        entry, now = counted.entries.get(voucher.code), self.clock.now()
+        if entry is not None:
+            used = Reading.of(entry, await self.router.sessions(user=voucher.code))
+            voucher = await evolve(self.vouchers, voucher, lambda v: used_elsewhere(v, used, now))
+            if used != Reading(0, 0):
+                log.warning(
+                    "used at the hotspot that it had left voucher=%s seconds=%d state=%s",
+                    voucher.id,
+                    used.seconds,
+                    voucher.state,
+                )
         await self.router.cut(voucher.code)
         repairs.cut += 1
-        entry, now = counted.entries.get(voucher.code), self.clock.now()
-        used = Reading(0, 0) if entry is None else Reading.of(entry, were_in)
-        if used != Reading(0, 0):
-            log.info("used before it moved voucher=%s seconds=%d", voucher.id, used.seconds)
-            await evolve(self.vouchers, voucher, lambda v: used_elsewhere(v, used, now))
+        await self._known_to_be_off(voucher)
+
+    async def _known_to_be_off(self, voucher: Voucher) -> None:
+        now = self.clock.now()
+        await evolve(self.vouchers, voucher, lambda v: taken_off(v, now))
 
     async def _end(self, repairs: Repairs, voucher: Voucher) -> None:
         if not _under_way(voucher, self.clock.now()):

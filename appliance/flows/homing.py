@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Homing:
-    """Brings such a voucher to this hotspot; the other box takes it off its own router."""
+    """Brings such a voucher to this hotspot at once; the other box takes it off its own router."""
 
     payments: Payments
     vouchers: Vouchers

@@ -13,7 +13,7 @@ from appliance.domain.payments import UNDECIDED
 from appliance.domain.records import WebhookLog, WebhookMetadata
 from appliance.flows.bounds import Bounds, Rate
 from appliance.flows.cashier import Cashier
-from appliance.flows.lookup import Lookup
+from appliance.flows.lookup import UNTOLD, Lookup
 from appliance.flows.matching import Matching
 from appliance.flows.reconcile import Reconcile
 from appliance.flows.settlement import Settlement
@@ -26,7 +26,6 @@ _MINUTE = 60.0
 _MOST_BY_DEVICE = 6
 _MOST = 60
 _MOST_PURCHASES = 10
-_UNTOLD = "?"
 
 
 def bounds(clock: Clock) -> tuple[Bounds, Bounds]:
@@ -140,4 +139,4 @@ class Inquiry:
         ours names its own; whatever else was paid is for a person to find out.
         """
         purchase = (await self.lookup.purchases(money)).only
-        return _UNTOLD if purchase is None else purchase.voucher_code
+        return UNTOLD if purchase is None else purchase.voucher_code

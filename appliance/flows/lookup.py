@@ -18,6 +18,8 @@ _WINDOW = timedelta(minutes=10)
 _LONG_WINDOW = timedelta(hours=48)
 _MOST_CANDIDATES = 200
 _MOST_PLANS = 50
+UNTOLD = "?"
+"""The account of money to a paybill where nobody could tell us what was typed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,27 @@ class Lookup:
                 mine = voucher.payment_id
                 return None if mine is None else await self.payments.get(mine)
         return None
+
+    async def perhaps_known(self, money: Payment, apart_from: str | None = None) -> bool:
+        """Say whether a purchase that lacks a receipt may be what this money paid for.
+
+        It is looked up when somebody decides, so it is true whatever order the news came in.
+        """
+        named = await self.named(money.voucher_code)
+        if named is not None:
+            return named.lacks_receipt and named.id != apart_from
+        if money.voucher_code not in {"", UNTOLD} or money.received is not None:
+            return False
+        at, msisdn = money.paid_at or money.created_at, money.msisdn or ""
+        key = awaiting(money.paybill_number, money.amount)
+        listed = await self.payments.page("awaits", key, _MOST_CANDIDATES)
+        return len(listed) == _MOST_CANDIDATES or any(
+            other.lacks_receipt
+            and other.id != apart_from
+            and abs(at - other.created_at) <= _LONG_WINDOW
+            and (not phones.readable(msisdn) or phones.fits(other.phone, msisdn))
+            for other in listed
+        )
 
     async def unpaid_voucher(self, reference: str) -> Voucher | None:
         """Return the unpaid voucher that this reference names."""

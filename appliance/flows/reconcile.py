@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from appliance.domain.errors import ApplianceError, StoreUnavailable
+from appliance.domain.errors import ApplianceError, SalesClosed, StoreUnavailable
 from appliance.domain.evidence import Received
 from appliance.domain.payments import Payment, State
 from appliance.flows.cashier import Cashier
@@ -56,9 +56,12 @@ class Reconcile:
     async def sweep(self, back: timedelta = _OVERLAP) -> int | None:
         """Settle what came in lately and was never told of; return how much was news.
 
-        None where the account this box sells through has no right to such lists.
+        None where this box sells through no account that has a right to such lists.
         """
-        number = await self.cashier.paybill_number()
+        try:
+            number = await self.cashier.paybill_number()
+        except SalesClosed:
+            return None
         paybill = await self.paybills.find("paybillInfo.number", number)
         if paybill is None or not paybill.config.pull:
             return None
@@ -67,20 +70,17 @@ class Reconcile:
             news += await self._is_news(money)
         return news
 
-    async def sweep_quietly(self) -> None:
-        """Sweep by the clock, back beyond the last time it worked; at first as far as there is.
+    async def catch_up(self) -> None:
+        """Sweep back beyond the last time it worked; at first as far as there is.
 
-        What goes wrong is said and tried again at the next time.
+        Raises what `sweep` raises, so that a list nobody gets shows as a job that fails; the next
+        time reaches back for both.
         """
         now, back = self.clock.monotonic(), FURTHEST
         if self._swept is not None:
             back = min(FURTHEST, _OVERLAP + timedelta(seconds=now - self._swept))
-        try:
-            await self.sweep(back)
-        except ApplianceError as error:
-            log.warning("pull sweep put off code=%s", error.code)
-        else:
-            self._swept = now
+        await self.sweep(back)
+        self._swept = now
 
     async def _is_news(self, money: Received) -> bool:
         """Settle one row; a row that cannot be settled now never keeps the others waiting."""

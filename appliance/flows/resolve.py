@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from appliance.domain import ids, vouchers
-from appliance.domain.errors import Invalid
-from appliance.domain.payments import NEEDS_A_PERSON, PERHAPS_KNOWN, Payment
+from appliance.domain.errors import Invalid, Unreadable
+from appliance.domain.payments import NEEDS_A_PERSON, Payment
 from appliance.domain.payments import State as Paid
 from appliance.domain.vouchers import State, Voucher
 from appliance.flows.evolve import evolve, load
+from appliance.flows.lookup import Lookup
 from appliance.flows.settlement import Settlement
 from appliance.ports import Clock, Payments, Plans, Vouchers
 
@@ -23,6 +24,7 @@ class Resolve:
     payments: Payments
     vouchers: Vouchers
     plans: Plans
+    lookup: Lookup
     settlement: Settlement
     clock: Clock
     router_id: str
@@ -35,11 +37,8 @@ class Resolve:
         Who may have the time already gets it only `again`.
         """
         payment = await self._waiting(payment_id)
-        if payment.reason == PERHAPS_KNOWN and not again:
-            raise Invalid(
-                "this may be the money of a paid purchase without a receipt, whose buyer has the "
-                "time already: look at those of this amount first, then --again gives it anyway"
-            )
+        if not again:
+            await self._check_not_known(payment)
         plan = await self.plans.get(plan_id)
         if plan is None:
             raise Invalid(f"there is no plan {plan_id}")
@@ -54,8 +53,13 @@ class Resolve:
         )
         return await self._given(payment, voucher)
 
-    async def with_voucher(self, payment_id: str, code: str) -> tuple[Payment, Voucher]:
-        """Pay an unpaid voucher with it, such as the one that was underpaid."""
+    async def with_voucher(
+        self, payment_id: str, code: str, *, again: bool = False
+    ) -> tuple[Payment, Voucher]:
+        """Pay an unpaid voucher with it, such as the one that was underpaid.
+
+        `again` is as for a plan.
+        """
         payment = await self._waiting(payment_id)
         voucher = await self.vouchers.find("code", ids.typed_voucher_code(code))
         if voucher is None or voucher.state is not State.UNPAID:
@@ -63,12 +67,27 @@ class Resolve:
         other = None if voucher.payment_id in {None, payment.id} else voucher.payment_id
         if other is not None and (await load(self.payments, other)).receipt is not None:
             raise Invalid(f"this voucher has its own payment {other}: decide about that one")
+        if not again:
+            await self._check_not_known(payment, other)
         return await self._given(payment, voucher)
 
     async def as_refunded(self, payment_id: str, note: str) -> Payment:
         """Write down that a person gave the money back."""
         payment = await self._waiting(payment_id)
         return await self._decided(payment, lambda p: p.returned(note))
+
+    async def _check_not_known(self, money: Payment, apart_from: str | None = None) -> None:
+        """Raise `Invalid` where this may be the receipt of time that somebody has without one."""
+        try:
+            known = not money.asked_for and await self.lookup.perhaps_known(money, apart_from)
+        except Unreadable:
+            known = True
+        if known:
+            raise Invalid(
+                "this may be the money of a purchase without a receipt, whose buyer has the time "
+                "already or may get it yet: look at those of this amount first, then --again "
+                "gives it anyway"
+            )
 
     async def _waiting(self, payment_id: str) -> Payment:
         payment = await self.payments.get(payment_id)

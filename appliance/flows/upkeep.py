@@ -38,11 +38,13 @@ class Upkeep:
     async def prune(self) -> None:
         """Forget webhooks and messages that are old and owe nothing, as MongoDB does by itself.
 
-        What is old, only a clock beyond doubt can say.
+        What is old, only a clock beyond doubt can say, when it came as well as now.
         """
         now = self.clock.certain()
         if now is None:
             return
+        for webhook in await self.webhooks.page("undated", value=True, limit=_MOST):
+            await evolve(self.webhooks, webhook, lambda w: w.dated(now, self.keep))
         gone = await self.prune_old(now - self.keep)
         if gone:
             log.info("old webhooks and messages removed count=%d", gone)

@@ -156,7 +156,8 @@ class MongoStore:
         """Remove what is older and owes nothing; the server's own TTL index does the rest."""
         COLLECTIONS[collection].refuse_change()
         async with _translated(collection):
-            stale = {path: {"$lt": before}, "owed.at": {"$exists": False}}
+            absent = {"$exists": False}
+            stale = {path: {"$lt": before}, "owed.at": absent, "undated": absent}
             result = await (await self._of(collection)).delete_many(stale)
         return result.deleted_count
 

@@ -93,7 +93,10 @@ class Store(Protocol):
         ...
 
     async def prune(self, collection: str, path: str, before: datetime) -> int:
-        """Remove documents older than this that owe nothing; return how many."""
+        """Remove documents older than this that owe nothing; return how many.
+
+        One that is `undated` stays: nobody knows its age.
+        """
         ...
 
     async def ping(self) -> None:

@@ -77,7 +77,7 @@ INITIATIONS = Collection(
 """An initiation bears its payment's id."""
 WEBHOOKS = Collection(
     name="webhook_logs",
-    indexes=(("source", "-timestamp"), ("paymentId",)),
+    indexes=(("source", "-timestamp"), ("paymentId",), ("undated", "-timestamp")),
     theirs=("source", "metadata.TransID", "metadata.BillRefNumber"),
     ids=frozenset({"paymentId"}),
     newest="timestamp",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from appliance.domain.errors import StoreUnavailable
-from appliance.domain.records import Backlog, Spooled, WebhookLog
+from appliance.domain.records import Backlog, PutAside, Spooled, WebhookLog
 from appliance.store import codec
 from appliance.store.sqlite import dump, load
 from appliance.store.thread import ConnectionThread
@@ -91,14 +91,21 @@ class FileSpool:
         statement, row = "UPDATE spooled SET parked = ? WHERE place = ?", (reason[:200], place)
         await self._do(lambda connection: connection.execute(statement, row))
 
-    async def unpark(self) -> None:
-        """Have every call that was put aside tried again."""
+    async def parked(self) -> list[PutAside]:
+        """Return the calls that were put aside; what they say is not looked at."""
+        query = "SELECT place, arrived, parked FROM spooled WHERE parked IS NOT NULL ORDER BY place"
+        found = await self._do(lambda connection: connection.execute(query).fetchall())
+        return [PutAside(place, _time(arrived), reason) for place, arrived, reason in found]
+
+    async def unpark(self, place: int | None = None) -> None:
+        """Have every call that was put aside tried again, or this one."""
         statement = "UPDATE spooled SET parked = NULL WHERE parked IS NOT NULL"
-        await self._do(lambda connection: connection.execute(statement))
+        one, row = ("", ()) if place is None else (" AND place = ?", (place,))
+        await self._do(lambda connection: connection.execute(statement + one, row))
         self._waiting = True
 
     async def backlog(self) -> Backlog:
-        """Return how much there is."""
+        """Return how much there is; another process may have had one tried again."""
 
         def work(connection: sqlite3.Connection) -> tuple[int, int, int | None]:
             waiting, oldest = connection.execute(
@@ -108,8 +115,8 @@ class FileSpool:
             return waiting, connection.execute(query).fetchone()[0], oldest
 
         waiting, parked, oldest = await self._do(work)
-        since = None if oldest is None else datetime.fromtimestamp(oldest / 1000, UTC)
-        return Backlog(waiting, parked, since)
+        self._waiting = self._waiting or waiting > 0
+        return Backlog(waiting, parked, None if oldest is None else _time(oldest))
 
     async def close(self) -> None:
         """Finish what is queued."""
@@ -122,6 +129,10 @@ class FileSpool:
             return work(connection)
 
         return await self._thread.do(prepared)
+
+
+def _time(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _check_room(connection: sqlite3.Connection, size: int, *, proved: bool) -> None:

@@ -14,6 +14,7 @@ from appliance.store.port import Document, Shelf
 from appliance.store.schema import COLLECTIONS
 from appliance.store.sqlite_tables import (
     DATE,
+    column_paths,
     column_values,
     create_all,
     indexes,
@@ -166,14 +167,14 @@ class SqliteStore:
         return await self._reader.do(work)
 
     async def prune(self, collection: str, path: str, before: datetime) -> int:
-        """Remove what is older and owes nothing."""
-        COLLECTIONS[collection].refuse_change()
+        """Remove what is older, owes nothing and is not undated."""
+        declared = COLLECTIONS[collection]
+        declared.refuse_change()
+        known = [path for path in ("owed.at", "undated") if path in column_paths(declared)]
 
         def work(connection: sqlite3.Connection) -> int:
-            statement = (
-                f"DELETE FROM {collection} WHERE {quoted(path)} < ? "  # noqa: S608
-                f"AND {quoted('owed.at')} IS NULL"
-            )
+            absent = "".join(f" AND {quoted(path)} IS NULL" for path in known)
+            statement = f"DELETE FROM {collection} WHERE {quoted(path)} < ?{absent}"  # noqa: S608
             return connection.execute(statement, (ms(before),)).rowcount
 
         return await self._writer.do(work)

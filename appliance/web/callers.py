@@ -8,7 +8,6 @@ import hmac
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from aiohttp import web
@@ -128,7 +127,7 @@ class Admission:
         log.warning("a call was turned away why=%s address=%s", why, caller.address)
         try:
             body = await in_time(request.read())
-            await self._webhooks.insert(_refused(body, caller, why, self._clock.now()))
+            await self._webhooks.insert(_refused(body, caller, why, self._clock))
         except (web.HTTPException, StoreUnavailable) as error:
             log.warning("it could not be written down why=%s", type(error).__name__)
 
@@ -138,12 +137,13 @@ def _is_probe(request: web.Request) -> bool:
     return resource is not None and resource.canonical == PROBE
 
 
-def _refused(body: bytes, caller: Caller, why: str, now: datetime) -> WebhookLog:
+def _refused(body: bytes, caller: Caller, why: str, clock: Clock) -> WebhookLog:
     return WebhookLog(
         id=ids.new_id(),
         source=REFUSED,
         type=REFUSED,
-        timestamp=now,
+        timestamp=clock.now(),
+        undated=clock.certain() is None or None,
         raw_body=body.decode("utf-8", errors="replace")[:_KEPT_BODY],
         remote_ip=caller.address,
         listed=caller.listed,

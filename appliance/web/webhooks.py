@@ -169,12 +169,14 @@ async def _probe(request: web.Request) -> web.Response:
 
 async def _arrived(request: web.Request, kind: str) -> WebhookLog:
     """Return the call as it is to be stored."""
-    now, caller = request.app[DOOR].clock.now(), request[CALLER]
+    clock, caller = request.app[DOOR].clock, request[CALLER]
+    now = clock.now()
     return WebhookLog(
         id=ids.new_id(),
         source=_SOURCES[kind],
         type=kind,
         timestamp=now,
+        undated=clock.certain() is None or None,
         raw_body=(await in_time(request.read())).decode("utf-8", errors="replace"),
         remote_ip=caller.address,
         listed=caller.listed,

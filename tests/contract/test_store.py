@@ -323,9 +323,11 @@ async def test_pruning_spares_what_owes(store: Store) -> None:
     owing = replace(old, id=ids.new_id(), owed=Owed(Kind.SETTLE, NOON))
     await webhooks.insert(owing)
     await webhooks.insert(replace(old, id=ids.new_id(), timestamp=NOON + timedelta(days=2)))
+    undated = await webhooks.insert(replace(old, id=ids.new_id(), undated=True))
     assert await store.prune("webhook_logs", "timestamp", NOON + timedelta(days=1)) == 1
     assert await webhooks.get(old.id) is None
     assert await webhooks.get(owing.id) == owing
+    assert await webhooks.page("undated", value=True, limit=9) == [undated]
 
 
 async def test_opening_twice_changes_nothing(

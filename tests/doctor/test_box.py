@@ -16,8 +16,12 @@ from appliance.cli.doctor import patient
 from appliance.cli.doctor.checks import Status
 from appliance.domain import ids
 from appliance.domain.debts import Kind, Owed
+from appliance.domain.devices import Device
+from appliance.domain.homing import moved, taken_off
 from appliance.domain.payments import Payment, State
+from appliance.domain.plans import Plan
 from appliance.domain.records import WebhookLog
+from appliance.domain.vouchers import drawn_up
 from appliance.store.open import EMBEDDED, SPOOL_FILE
 from appliance.store.port import Shelf
 from appliance.store.records import books
@@ -194,6 +198,26 @@ async def test_money_that_waits_for_a_person_is_told(clinic: Clinic) -> None:
     assert "1 unmatched" in found.what
     assert "appliance payments list --state unmatched" in found.fix
     assert "2547" not in str(found)
+
+
+async def test_a_code_that_moved_here_and_may_still_be_good_where_it_was_is_told(
+    clinic: Clinic,
+) -> None:
+    assert (await clinic.one("moved codes")).status is Status.PASS
+    plan = Plan(id=ids.new_id(), name="One hour", price=10, duration=timedelta(hours=1))
+    now, first = datetime.now(UTC), ids.new_id()
+    made = drawn_up(plan, router_id=first, payment_id=ids.new_id(), now=now)
+    sold = made.paid(now, made.payment_id or "")
+    async with clinic.store() as store:
+        kept = books(store).vouchers
+        here = moved(sold, clinic.loaded.router.id, Device("02:00:00:00:00:05", "10.5.50.9"), now)
+        there = await kept.insert(here)
+    found = await clinic.one("moved codes")
+    assert (found.status, "1 codes" in found.what, first in found.what) == (Status.WARN, True, True)
+    assert there.code not in str(found)
+    async with clinic.store() as store:
+        await books(store).vouchers.change(there, taken_off(there, now))
+    assert (await clinic.one("moved codes")).status is Status.PASS
 
 
 async def test_what_waits_for_a_person_is_counted(clinic: Clinic) -> None:

@@ -142,6 +142,16 @@ async def test_an_address_that_safaricom_would_not_call_is_told(
     assert (await clinic.one("callbacks")).status is Status.PASS
 
 
+async def test_a_list_that_is_not_granted_is_told_with_what_stands_in_for_it(
+    clinic: Clinic,
+) -> None:
+    found = await clinic.one("pull")
+    assert found.status is Status.SKIP
+    assert "appliance payments reconcile --csv" in found.what
+    await clinic.change("paybills", lambda values: values.update({"config.pull": True}))
+    assert (await clinic.one("pull")).status is Status.PASS
+
+
 async def test_an_address_that_was_registered_elsewhere_is_told(clinic: Clinic) -> None:
     assert (await clinic.one("c2b")).status is Status.SKIP
     await clinic.change(

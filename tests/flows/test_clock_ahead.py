@@ -1,7 +1,8 @@
 """What was dated while the clock was ahead does not wait for that time to come."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -11,6 +12,7 @@ from appliance.domain.errors import StoreUnavailable
 from appliance.domain.payments import LATE_ASKS, UNDECIDED_FOR, Payment, State
 from appliance.domain.records import WebhookLog
 from appliance.domain.vouchers import Voucher
+from appliance.flows.evolve import load
 from appliance.flows.upkeep import Upkeep
 from appliance.ports import Owing
 from appliance.store.port import Store
@@ -189,6 +191,41 @@ async def test_no_webhook_is_called_old_by_a_clock_in_doubt(clock: HandClock) ->
     clock.sure = True
     await chores.prune()
     assert asked == [clock.now() - chores.keep]
+
+
+async def test_a_call_that_came_under_a_clock_in_doubt_is_old_only_by_a_date_that_can_be(
+    clock: HandClock,
+) -> None:
+    store, now = MemoryStore(), clock.now()
+    kept = books(store)
+    chores = upkeep(kept, clock)
+    chores.prune_old = partial(store.prune, "webhook_logs", "timestamp")
+    call = WebhookLog(id="", source="x", type="x", timestamp=now, raw_body="{}", undated=True)
+    dates = {
+        "boot": datetime.fromtimestamp(60, UTC),
+        "ahead": now + AHEAD,
+        "near": now - timedelta(days=1),
+    }
+    for name, date in dates.items():
+        await kept.webhooks.insert(replace(call, id=name, timestamp=date))
+    old = replace(call, id="old", timestamp=now - timedelta(days=91), undated=None)
+    await kept.webhooks.insert(old)
+    clock.sure = False
+    await chores.prune()
+    assert len(store.collections["webhook_logs"]) == 4
+    clock.sure = True
+    await chores.prune()
+    dated = {name: (await load(kept.webhooks, name)) for name in dates}
+    assert {name: found.timestamp for name, found in dated.items()} == {
+        "boot": now,
+        "ahead": now,
+        "near": dates["near"],
+    }
+    assert [found.undated for found in dated.values()] == [None] * 3
+    assert await kept.webhooks.get("old") is None
+    clock.pass_by(timedelta(days=89, hours=1))
+    await chores.prune()
+    assert set(store.collections["webhook_logs"]) == {"boot", "ahead"}
 
 
 async def test_who_was_faster_with_a_debt_keeps_it(clock: HandClock) -> None:

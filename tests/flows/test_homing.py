@@ -348,8 +348,9 @@ async def test_a_death_right_after_the_move_leaves_the_access_owed_where_it_move
     assert not box.on_router(voucher)
 
 
-async def test_a_death_between_the_cut_and_its_count_loses_the_holder_nothing(
-    box: Box, other: Box
+@pytest.mark.parametrize("write", [1, 2])
+async def test_a_death_at_any_write_of_the_first_box_counts_what_was_used_there_once(
+    box: Box, other: Box, write: int
 ) -> None:
     voucher, there, here = await sold_by_hand(box), box.device(), other.device(6)
     await box.api.login(voucher.code, there)
@@ -359,13 +360,69 @@ async def test_a_death_between_the_cut_and_its_count_loses_the_holder_nothing(
     async def dies() -> None:
         raise Killed
 
-    box.store.ambush = dies
+    async def goes_on() -> None:
+        box.store.ambush = dies
+
+    box.store.ambush = dies if write == 1 else goes_on
     with pytest.raises(Killed):
         await box.drift.repair()
+    for _ in range(2):
+        await box.drift.repair()
+        assert (box.in_with(there), other.in_with(here)) == (None, voucher.code)
+        assert not box.on_router(voucher)
+        after = await box.latest(voucher)
+        assert after.seconds_left(box.clock.now()) == pytest.approx(3_480, abs=2)
+        assert after.left_at is not None
+
+
+async def test_a_cut_that_fails_counts_what_is_used_after_it_and_nothing_twice(
+    box: Box, other: Box
+) -> None:
+    voucher, there, here = await sold_by_hand(box), box.device(), other.device(6)
+    await box.api.login(voucher.code, there)
+    await other.redeem.by_code(voucher.code, here)
+    for _ in range(2):
+        box.pass_by(minutes=5)
+        box.router.faults.set({"cut_before_command": "/ip/hotspot/user/set"})
+        await box.drift.repair()
+        assert box.in_with(there) == voucher.code
+        assert (await box.latest(voucher)).left_at is None
     await box.drift.repair()
-    assert (box.in_with(there), other.in_with(here)) == (None, voucher.code)
+    after = await box.latest(voucher)
+    assert after.used_seconds == pytest.approx(600, abs=2)
+    assert after.left_at == box.clock.now()
     assert not box.on_router(voucher)
-    assert (await box.latest(voucher)).seconds_left(box.clock.now()) == 3_600
+
+
+async def test_used_at_both_while_the_first_box_is_off_it_gives_each_what_was_sold_and_is_told(
+    box: Box, other: Box, caplog: pytest.LogCaptureFixture
+) -> None:
+    voucher, there, here = await sold_by_hand(box), box.device(), other.device(6)
+    await other.redeem.by_code(voucher.code, here)
+    await box.api.login(voucher.code, there)  # at the router's own page
+    box.router.clock.pass_by(timedelta(minutes=60))
+    other.pass_by(minutes=60)
+    await other.work()
+    assert (box.in_with(there), other.in_with(here)) == (None, None)
+    assert (await box.latest(voucher)).left_at is None
+    await box.drift.repair()
+    ended = await box.latest(voucher)
+    assert (ended.state, ended.owed) == (State.EXPIRED, None)
+    assert ended.used_seconds == pytest.approx(3_600, abs=5)
+    assert "used at the hotspot that it had left" in caplog.text
+    assert not box.on_router(voucher)
+
+
+async def test_one_that_the_first_router_never_knew_is_known_to_be_off_it(
+    box: Box, other: Box
+) -> None:
+    voucher = await sold_by_hand(box, worked=False)
+    await other.redeem.by_code(voucher.code, other.device())
+    assert (await box.latest(voucher)).left_at is None
+    assert await other.drift.repair() == Repairs()
+    assert (await box.latest(voucher)).left_at is None
+    assert await box.drift.repair() == Repairs()
+    assert (await box.latest(voucher)).left_at == box.clock.now()
 
 
 class Slow(RouterApi):

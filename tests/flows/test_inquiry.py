@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -167,6 +168,28 @@ async def test_money_to_the_paybill_for_who_knows_what_waits_for_a_person() -> N
     assert await answered(story, body) == "unmatched"
     assert sorted(states(story)) == ["pending", "unmatched"]
     assert not await typed(story, "UKN0000000", who=1)
+
+
+async def test_a_second_payment_of_one_code_that_nobody_told_of_is_found_by_statement() -> None:
+    story = await begun()
+    first = await paid(story)
+    await story.callback(0)
+    second = story.mpesa.pays(PHONES[0], 10, story.mpesa.prompts[0].reference)
+    await story.work()
+    story.clock.pass_by(timedelta(minutes=1))
+    statement = [(receipt, Decimal(10)) for receipt in (first, second)]
+    since, now = story.clock.now() - timedelta(hours=1), story.clock.now()
+    reconcile = story.inquiry.reconcile
+    held = await reconcile.held_against(SHORT_CODES["paybill"], statement, since, now)
+    assert (held.matched, held.missing_here) == ((first,), (second,))
+    assert not await typed(story, second)
+    assert (
+        await answered(story, result(story, second, CreditPartyName="174379 - Shop")) == "unmatched"
+    )
+    assert sorted(states(story)) == ["paid", "unmatched"]
+    again = await reconcile.held_against(SHORT_CODES["paybill"], statement, since, now)
+    assert again.agrees
+    story.check()
 
 
 async def test_money_to_a_till_buys_the_plan_of_its_price() -> None:

@@ -44,9 +44,22 @@ EVENTS = st.one_of(
     st.tuples(st.just("crash")),
     st.tuples(st.just("wait"), st.sampled_from([1, 30, 300, 4000])),
 )
+# A purchase that is found paid by a question, its money told of without a payer, and a person.
+DECIDED = st.permutations(
+    [
+        ("decide", 0, 0),
+        ("confirmation", 0, "unreadable"),
+        ("resolve", 0, "plan"),
+        ("wait", 30),
+        ("work",),
+    ]
+).map(lambda news: [("order", 0, "hour", "heard"), *news])
+STORIES = st.tuples(st.one_of(st.just([]), DECIDED), st.lists(EVENTS, min_size=8, max_size=32)).map(
+    lambda parts: [*parts[0], *parts[1]]
+)
 
 
-@given(st.sampled_from(sorted(SHORT_CODES)), st.lists(EVENTS, min_size=8, max_size=32))
+@given(st.sampled_from(sorted(SHORT_CODES)), STORIES)
 def test_money_and_access_agree_whatever_the_order(
     account: str, events: list[tuple[Any, ...]]
 ) -> None:

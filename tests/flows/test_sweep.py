@@ -1,5 +1,6 @@
 """The list of what came in is asked for as far back as nobody has looked yet."""
 
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
@@ -14,7 +15,7 @@ async def test_a_sweep_reaches_back_to_the_last_one_that_worked(
 ) -> None:
     story = Story("paybill")
     backs: list[timedelta] = []
-    away = True
+    away = False
 
     async def sweep(_: Reconcile, back: timedelta) -> None:
         backs.append(back)
@@ -22,20 +23,15 @@ async def test_a_sweep_reaches_back_to_the_last_one_that_worked(
             raise GatewayUnavailable("away")
 
     monkeypatch.setattr(Reconcile, "sweep", sweep)
-    reconcile = story.inquiry.reconcile
-    await reconcile.sweep_quietly()
-    away = False
-    await reconcile.sweep_quietly()
-    story.clock.pass_by(timedelta(minutes=15))
-    await reconcile.sweep_quietly()
-    away = True
-    story.clock.pass_by(timedelta(hours=5))
-    await reconcile.sweep_quietly()
-    away = False
-    story.clock.pass_by(timedelta(hours=5))
-    await reconcile.sweep_quietly()
-    story.clock.pass_by(timedelta(days=9))
-    await reconcile.sweep_quietly()
+    waits = [(0, True), (0, False), (0.25, False), (5, True), (5, False), (9 * 24, False)]
+    for hours_later, away in waits:
+        story.clock.pass_by(timedelta(hours=hours_later))
+        with pytest.raises(GatewayUnavailable) if away else nullcontext():
+            await story.inquiry.reconcile.catch_up()
     hours = [back / timedelta(hours=1) for back in backs]
     furthest = FURTHEST / timedelta(hours=1)
     assert hours == [furthest, furthest, 2.25, 7, 12, furthest]
+
+
+async def test_a_box_without_an_account_to_sell_through_has_nothing_to_sweep() -> None:
+    assert await Story("paybill").inquiry.reconcile.sweep() is None

@@ -13,8 +13,10 @@ from appliance.domain.payments import UNDECIDED_FOR, Payment, State
 from appliance.domain.vouchers import State as VoucherState
 from appliance.flows.evolve import load
 from appliance.flows.inbox import C2B_CONFIRMATION
+from appliance.flows.lookup import UNTOLD
 from appliance.flows.progress import Progress, Watch
 from appliance.store.debts import Debts
+from tests.contract.test_store import voucher
 from tests.mpesa_truth import named
 from tests.story import PHONES, Story
 
@@ -105,7 +107,7 @@ async def test_a_receipt_that_a_person_gave_away_is_not_taken_back_by_a_late_cal
         "mpesaReceiptNumber", told.mpesa.prompts[0].receipt or ""
     )
     assert waiting is not None
-    await told.ambush("resolve", 0, "plan")
+    await told.ambush("resolve", 0, "plan", again=True)
     with pytest.raises(Duplicate):
         await told.matching.believe(
             purchase,
@@ -331,3 +333,82 @@ async def test_money_that_two_paid_purchases_may_have_sent_gives_no_time_twice_u
     given, _ = await told.person.with_plan(kept.id, "hour", again=True)
     assert given.state is State.PAID
     assert len(told.store.collections["vouchers"]) == sold + 1
+
+
+async def untold(told: Story, how: str) -> str:
+    """Return the receipt of a prompt that was paid, told of without saying whose it is."""
+    purchase = await bought(told)
+    if how == "by an answer that names no account":
+        await bought(told, 1)
+    await told.decide(0, 0, 3 if how == "of another amount" else 0)
+    receipt = told.mpesa.prompts[0].receipt or ""
+    news = replace(money(told, "", receipt=receipt), reference=purchase.voucher_code)
+    match how:
+        case "before the purchase is known as paid":
+            await told.matching.arrived(money(told, "", receipt=receipt))
+            await told.settlement.ask(purchase)
+        case "while it is open":
+            await told.matching.arrived(money(told, "", receipt=receipt))
+        case "by an answer that names no account":
+            await told.settlement.ask(purchase)
+            await told.matching.arrived(replace(news, reference=UNTOLD))
+        case "of another amount":
+            await told.settlement.ask(purchase)
+            await told.matching.arrived(replace(news, amount=Decimal(13)))
+        case _:
+            await told.settlement.ask(purchase)
+            await told.matching.doubted(replace(news, receipt="FORGED0000"))
+            await told.matching.doubted(news)
+    return receipt
+
+
+@pytest.mark.parametrize(
+    ("account", "how"),
+    [
+        ("till", "before the purchase is known as paid"),
+        ("till", "while it is open"),
+        ("paybill", "by an answer that names no account"),
+        ("paybill", "in doubt, after other news in doubt"),
+        ("paybill", "of another amount"),
+    ],
+)
+async def test_money_of_a_purchase_without_a_receipt_gives_no_time_twice_in_whatever_order(
+    account: str, how: str
+) -> None:
+    told = await story(account)
+    receipt = await untold(told, how)
+    kept = await told.books.payments.find("mpesaReceiptNumber", receipt)
+    assert kept is not None
+    assert kept.state is State.UNMATCHED
+    free = await told.books.vouchers.insert(replace(voucher("AAA3AAA3AA"), payment_id=None))
+    with pytest.raises(Invalid, match="--again"):
+        await told.person.with_plan(kept.id, "hour")
+    with pytest.raises(Invalid, match="--again"):
+        await told.person.with_voucher(kept.id, free.code)
+    given, _ = await told.person.with_voucher(kept.id, free.code, again=True)
+    assert given.state is State.PAID
+
+
+async def test_money_is_free_to_give_once_the_purchase_has_its_own_receipt() -> None:
+    told = await story()
+    purchase = await bought(told)
+    await told.decide(0, 0)
+    _, kept = await told.matching.arrived(money(told, ""))
+    with pytest.raises(Invalid, match="--again"):
+        await told.person.with_plan(kept.id, "hour")
+    await told.callback(0)
+    assert (await load(told.books.payments, purchase.id)).receipt == told.mpesa.prompts[0].receipt
+    given, _ = await told.person.with_plan(kept.id, "hour")
+    assert given.state is State.PAID
+
+
+async def test_money_that_may_be_of_a_document_nobody_can_read_is_given_only_again() -> None:
+    told = await story("paybill")
+    purchase = await bought(told)
+    told.store.collections["payments"][purchase.id]["status"] = "of another program"
+    news = replace(money(told, PHONES[0]), reference=purchase.voucher_code)
+    _, kept = await told.matching.arrived(news)
+    with pytest.raises(Invalid, match="--again"):
+        await told.person.with_plan(kept.id, "hour")
+    given, _ = await told.person.with_plan(kept.id, "hour", again=True)
+    assert given.state is State.PAID

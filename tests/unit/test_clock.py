@@ -102,6 +102,48 @@ async def test_a_jump_is_noticed_at_the_next_question(jump: timedelta) -> None:
     assert box.clock.certain() is None
 
 
+async def test_what_was_heard_just_before_a_jump_does_not_vouch_for_the_time_after_it() -> None:
+    box = Machine(NOON)
+    box.heard = True
+    await box.clock.look()
+
+    def jumps(*, jumped: bool) -> bool:
+        box.date += timedelta(days=463)
+        assert box.clock.certain() is None  # as somebody else asks meanwhile
+        return not jumped
+
+    box.clock._synchronised = jumps
+    await box.clock.look()
+    assert box.clock.certain() is None
+
+
+async def test_a_date_that_was_certain_and_is_set_back_goes_on_until_a_time_server_is_heard() -> (
+    None
+):
+    box = Machine(NOON)
+    box.heard = True
+    await box.clock.look()
+    box.date, box.heard = BOOT, False
+    assert box.clock.now() == NOON
+    box.pass_by(600)
+    await box.clock.look()
+    assert box.clock.now() == NOON + timedelta(seconds=600)
+    assert box.clock.certain() is None
+    box.date, box.heard = NOON - timedelta(hours=1), True
+    await box.clock.look()
+    assert box.clock.now() == NOON - timedelta(hours=1)
+
+
+@pytest.mark.parametrize("always", [True, False])
+async def test_a_date_that_nobody_was_sure_of_or_somebody_else_keeps_goes_back_as_it_is_set(
+    *, always: bool
+) -> None:
+    box = Machine(NOON, always=always)
+    await box.clock.look()
+    box.date = NOON - timedelta(hours=3)
+    assert box.clock.now() == NOON - timedelta(hours=3)
+
+
 async def test_small_corrections_are_no_jump() -> None:
     box = Machine(NOON)
     box.heard = True

@@ -1,12 +1,14 @@
 """Jobs go on whatever the clock does."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from appliance.domain.errors import GatewayUnavailable
 from appliance.scheduler import JOB_DEFAULTS, Every, Jobs, scheduled, wake
 
 
@@ -62,18 +64,14 @@ async def test_a_clock_put_right_from_1970_makes_up_for_one_turn_of_each_job() -
         scheduler.shutdown(wait=False)
 
 
-async def test_a_canary_is_sent_by_the_clock_where_that_is_switched_on() -> None:
-    async def nothing() -> None:
-        """Do nothing."""
+async def nothing() -> None:
+    """Do nothing."""
 
-    sent = asyncio.Event()
 
-    async def canary() -> None:
-        sent.set()
-
-    names = ("prune", "look_at_clock", "sweep_quietly", "poll", "look", "repair")
-    flow: Any = SimpleNamespace(**dict.fromkeys(names, nothing))
-    jobs = Jobs(
+def jobs(catch_up: Callable[[], Awaitable[object]] = nothing, **more: Any) -> Jobs:
+    names = ("prune", "look_at_clock", "poll", "look", "repair")
+    flow: Any = SimpleNamespace(**dict.fromkeys(names, nothing), catch_up=catch_up)
+    return Jobs(
         upkeep=flow,
         refresh_tokens=nothing,
         reconcile=flow,
@@ -83,8 +81,31 @@ async def test_a_canary_is_sent_by_the_clock_where_that_is_switched_on() -> None
         messages=nothing,
         back_up=nothing,
         measure=nothing,
-        canary=canary,
-        canary_every=timedelta(seconds=0.02),
+        **more,
     )
-    async with scheduled(jobs, lambda _: lambda: None, lambda _job, _well: None):
+
+
+async def test_a_canary_is_sent_by_the_clock_where_that_is_switched_on() -> None:
+    sent = asyncio.Event()
+
+    async def canary() -> None:
+        sent.set()
+
+    every = timedelta(seconds=0.02)
+    work = jobs(canary=canary, canary_every=every)
+    async with scheduled(work, lambda _: lambda: None, lambda _job, _well: None):
         await asyncio.wait_for(sent.wait(), 10)
+
+
+async def test_a_list_that_nobody_gets_is_a_job_that_failed_and_stops_no_other() -> None:
+    ended = asyncio.Queue[tuple[str, bool]]()
+
+    async def away() -> None:
+        raise GatewayUnavailable("away")
+
+    work = jobs(away, canary=nothing, canary_every=timedelta(seconds=0.02))
+    async with scheduled(
+        work, lambda _: lambda: None, lambda job, well: ended.put_nowait((job, well))
+    ):
+        heard = {await asyncio.wait_for(ended.get(), 10) for _ in range(3)}
+    assert heard == {("first_sweep", False), ("canary", True)}

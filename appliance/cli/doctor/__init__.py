@@ -30,6 +30,7 @@ CHECKS: tuple[Check[Patient], ...] = (
     Check("spool", records.spool),
     Check("debts", records.debts),
     Check("people", records.people),
+    Check("moved codes", records.moved),
     Check("router", hotspot.api),
     Check("router ssh", hotspot.ssh),
     Check("router state", hotspot.preflight),
@@ -45,6 +46,7 @@ CHECKS: tuple[Check[Patient], ...] = (
     Check("tokens", gateway.tokens, longest=20.0),
     Check("callbacks", gateway.callbacks),
     Check("c2b", gateway.c2b),
+    Check("pull", gateway.pull),
     Check("canary", bird.canary, longest=bird.SECONDS),
 )
 """In the order in which they are shown; a new one is a function and a line here."""

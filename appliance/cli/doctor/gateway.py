@@ -43,6 +43,21 @@ async def paybills(about: Patient) -> list[Finding]:
     return found or well(f"sales go to {number}, and every active account makes sense")
 
 
+async def pull(about: Patient) -> list[Finding]:
+    """Say whether Safaricom's own list tells of money whose every message was lost."""
+    kept = about.books()
+    async with app.open_flows(about.loaded) as flows:
+        number = await flows.cashier.paybill_number()
+    paybill = await kept.paybills.find("paybillInfo.number", number)
+    if paybill is None or not paybill.config.pull:
+        raise Skipped(
+            f"{number} is not set to have the right to Safaricom's list (config.pull): a payment "
+            "at the M-Pesa menu whose message was lost shows only when its payer comes, or in a "
+            "statement held against ours: appliance payments reconcile --csv"
+        )
+    return well(f"Safaricom's list for {number} is looked at every quarter of an hour")
+
+
 def _named(paybill: Paybill) -> str:
     return f"{paybill.paybill_info.type} {paybill.paybill_info.number}"
 

@@ -7,6 +7,7 @@ from appliance.cli.doctor.checks import Finding, Skipped, fail, warn, well
 from appliance.cli.doctor.patient import Patient
 from appliance.domain.errors import StoreUnavailable
 from appliance.domain.payments import NEEDS_A_PERSON
+from appliance.domain.vouchers import USABLE
 from appliance.store.debts import Debts
 from appliance.store.migrations import Migrations
 from appliance.store.schema import COLLECTIONS
@@ -67,7 +68,7 @@ async def spool(about: Patient) -> list[Finding]:
     if backlog.parked:
         return fail(
             f"{backlog.parked} calls are kept here that the database refuses",
-            "appliance db status, and journalctl -u hotspot-appliance | grep spool",
+            "appliance debts list --parked says why; mended, appliance debts retry ID",
         )
     return warn(
         f"{backlog.waiting} calls wait for the database",
@@ -92,6 +93,24 @@ async def debts(about: Patient) -> list[Finding]:
             "appliance debts list",
         )
     return well("nothing that is owed waits")
+
+
+async def moved(about: Patient) -> list[Finding]:
+    """See whether a code that moved here may be in use at the hotspot that it left as well."""
+    kept, here = about.books().vouchers, about.loaded.router.id
+    listed = [v for state in USABLE for v in await kept.page("status", state.value, _MOST)]
+    left = [
+        voucher.moved_from
+        for voucher in listed
+        if voucher.router_id == here and voucher.moved_from and voucher.left_at is None
+    ]
+    if left:
+        return warn(
+            f"{len(left)} codes that moved here can be used at {', '.join(sorted(set(left)))} too",
+            "its box takes them off within minutes, and counts what was used there: see that it "
+            "runs and reaches its router",
+        )
+    return well("no code that moved here is good anywhere else")
 
 
 async def people(about: Patient) -> list[Finding]:
