@@ -46,7 +46,7 @@ class Guard:
 
     Of the address that has the most of them. Where none is idle, the longest busy one goes of the
     address that has the most, if that is more than its share and more than the newcomer has: who
-    opens thousands shuts out nobody else, and a crowd behind one address has what nobody else wants.
+    opens thousands shuts out nobody else, and a crowd behind one address has what is left.
     """
 
     serve: Callable[[], asyncio.Protocol] | None = None

@@ -1,12 +1,16 @@
 """Jobs go on whatever the clock does."""
 
 import asyncio
+import logging
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from appliance import scheduler as scheduler_table
 from appliance.scheduler import JOB_DEFAULTS, Every, Jobs, scheduled, wake
 
 
@@ -62,28 +66,88 @@ async def test_a_clock_put_right_from_1970_makes_up_for_one_turn_of_each_job() -
         scheduler.shutdown(wait=False)
 
 
-async def test_a_canary_is_sent_by_the_clock_where_that_is_switched_on() -> None:
-    async def nothing() -> None:
-        """Do nothing."""
+async def nothing() -> None:
+    """Do nothing."""
 
+
+def jobs(**doing: Callable[[], Awaitable[object]]) -> Jobs:
+    """Return jobs of which only these do anything."""
+    names = ("prune", "look_at_clock", "sweep_quietly", "poll", "look", "repair")
+    flow: Any = SimpleNamespace(**dict.fromkeys(names, nothing))
+    others = dict.fromkeys(("refresh_tokens", "back_up", "measure", "canary"), nothing)
+    flows = dict.fromkeys(("upkeep", "reconcile", "usage", "drift", "alarms"), flow)
+    return Jobs(**{**others, **flows, **doing, "canary_every": timedelta(seconds=0.02)})
+
+
+async def test_a_canary_is_sent_by_the_clock_where_that_is_switched_on() -> None:
     sent = asyncio.Event()
 
     async def canary() -> None:
         sent.set()
 
-    names = ("prune", "look_at_clock", "sweep_quietly", "poll", "look", "repair")
-    flow: Any = SimpleNamespace(**dict.fromkeys(names, nothing))
-    jobs = Jobs(
-        upkeep=flow,
-        refresh_tokens=nothing,
-        reconcile=flow,
-        usage=flow,
-        drift=flow,
-        alarms=flow,
-        back_up=nothing,
-        measure=nothing,
-        canary=canary,
-        canary_every=timedelta(seconds=0.02),
-    )
-    async with scheduled(jobs, lambda _: lambda: None, lambda _job, _well: None):
+    async with scheduled(jobs(canary=canary), lambda _: lambda: None, lambda _job, _well: None):
         await asyncio.wait_for(sent.wait(), 10)
+
+
+async def test_a_job_that_hangs_for_ever_is_given_up_has_failed_and_runs_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(scheduler_table, "_CANARY_WITHIN", timedelta(seconds=0.02))
+    heard, began = asyncio.Queue[bool](), 0
+
+    async def canary() -> None:
+        nonlocal began
+        began += 1
+        if began < 3:
+            await asyncio.Event().wait()
+
+    def ran(job: str, well: bool) -> None:  # noqa: FBT001 # as it is told
+        if job == "canary":
+            heard.put_nowait(well)
+
+    async with scheduled(jobs(canary=canary), lambda _: lambda: None, ran):
+        outcomes = [await asyncio.wait_for(heard.get(), 10) for _ in range(3)]
+    assert outcomes == [False, False, True]
+    assert "TimeoutError" in caplog.text
+
+
+async def test_what_is_under_way_at_the_end_is_broken_off_without_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    began, told = asyncio.Event(), list[str]()
+    cleaned = False
+
+    async def canary() -> None:
+        nonlocal cleaned
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            cleaned = True
+
+    def ran(job: str, _: bool) -> None:  # noqa: FBT001 # as it is told
+        told.append(job)
+
+    async with scheduled(jobs(canary=canary), lambda _: lambda: None, ran):
+        await asyncio.wait_for(began.wait(), 10)
+    assert cleaned
+    await asyncio.sleep(0.01)  # the library ends in turns of the loop of its own
+    assert "canary" not in told
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_a_job_whose_own_task_was_broken_off_has_failed() -> None:
+    async def canary() -> None:
+        inner = asyncio.create_task(asyncio.Event().wait())
+        inner.cancel()
+        await inner
+
+    heard = asyncio.Queue[bool]()
+
+    def ran(job: str, well: bool) -> None:  # noqa: FBT001 # as it is told
+        if job == "canary":
+            heard.put_nowait(well)
+
+    async with scheduled(jobs(canary=canary), lambda _: lambda: None, ran):
+        assert not await asyncio.wait_for(heard.get(), 10)
