@@ -265,6 +265,11 @@ def test_values_read_back_as_text_and_as_json(console: Console) -> None:
     assert json.loads(console.say(told))[0]["limit-uptime"] == "1h"
 
 
+@pytest.mark.parametrize("line", [":put [:serialize]", ":put [:serialize value=5]"])
+def test_what_is_serialized_to_nothing_is_refused(line: str) -> None:
+    assert Console("7.21").say(line).startswith("missing value(s) of argument(s) to")
+
+
 def test_only_newer_versions_serialize() -> None:
     line = ":put [:serialize to=json value=5]"
     assert Console("7.21").say(line) == "5"

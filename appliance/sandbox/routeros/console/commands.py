@@ -157,7 +157,7 @@ def _items(value: Value) -> Iterable[tuple[Value, Value]]:
 
 
 def _serialize(machine: Machine, command: Builtin, seen: Variables) -> Value:
-    form = kinds.written(machine.argument(command.named["to"], seen))
+    form = kinds.written(_named(machine, command, seen, "to"))
     if form != "json":
         raise traps.Trap("input does not match any value of to")
     options = (
