@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 from appliance.sandbox.routeros.sentences import encoded
 
 _RECORDED = Path(__file__).parents[1] / "recorded" / "daraja"
@@ -27,9 +31,6 @@ _ROWS = encoded(["!re", *_WORDS, ".tag=1"]) + encoded(["!done", ".tag=1"])
 _TRAP = encoded(["!trap", "=message=no such item", ".tag=1"]) + encoded(["!done", ".tag=1"])
 _OLD = encoded(["!done", "=ret=" + "0a" * 16])
 _TEXTS = ("1w2d3h4m5s", "02:30:00", "1w2d02:30:00", "02-00-00-00-00-05", "already have user")
-_KEY = (
-    "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA\n-----END OPENSSH PRIVATE KEY-----\n"
-)
 _PRINTED = (
     "@begins.\r\n@ends.\r\n",
     "@begins.\r\n@row.@value.*1@value.ABC3DEF4GH@value.@done.\r\n@ends.\r\n",
@@ -113,7 +114,7 @@ def seeds(target: str) -> list[bytes]:
             bytes((which | 0x80,)) + text.encode() for which in range(9) for text in _PRINTED
         ],
         "router_texts": [text.encode() for text in _TEXTS],
-        "ssh_keys": [_KEY.encode()],
+        "ssh_keys": _keys(),
         "pretend_api": [b"\0" + encoded(words) for words in _SAID],
         "pretend_grammar": [b"\0" + script for script in scripts],
         "pretend_console": [b"\0" + script for script in scripts],
@@ -122,6 +123,13 @@ def seeds(target: str) -> list[bytes]:
         "statements": [_STATEMENT.encode(), _STATEMENT.replace("\n", "\r\n").encode("utf-16")],
     }
     return found.get(target, messages)
+
+
+def _keys() -> list[bytes]:
+    """Return a key of each kind, as OpenSSH writes it; nobody's."""
+    kinds = (Ed25519PrivateKey.from_private_bytes(b"7" * 32), derive_private_key(7, SECP256R1()))
+    form = (Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    return [key.private_bytes(*form) for key in kinds]
 
 
 def dictionary(target: str) -> list[bytes]:
