@@ -3,8 +3,9 @@ SHELL := /bin/sh
 VENV := .venv-dev
 PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+FUZZER := .venv-fuzz
 
-.PHONY: sandbox test nightly chaos install-test lint bench bench-scale lock clean system
+.PHONY: sandbox test nightly fuzz chaos install-test lint bench bench-scale lock clean system
 
 sandbox:
 	./install.sh --sandbox
@@ -15,6 +16,12 @@ test: $(STAMP) system
 # A hundred times as many stories, broken messages and requests; takes more than an hour.
 nightly: $(STAMP) system
 	HYPOTHESIS_PROFILE=nightly $(PYTHON) -m pytest -n 2 --dist loadgroup --timeout 14400 tests/flows tests/web/test_described.py
+
+# Bytes that find their own way into what reads strangers' words, for so many seconds each; what
+# they break is in artifacts/fuzz. The fuzzer has no wheel for arm64, so the tests do without it.
+SECONDS := 60
+fuzz: $(STAMP) $(FUZZER)/.installed
+	PYTHONPATH=$(FUZZER) $(PYTHON) -m tests.fuzz --seconds $(SECONDS)
 
 # Random schedules of customers and faults: `make chaos N=10000 SEED=1`; prints JSON.
 N := 1000
@@ -52,12 +59,18 @@ $(STAMP): requirements-dev.lock requirements-build.lock pyproject.toml
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
+$(FUZZER)/.installed: $(STAMP) requirements-fuzz.lock
+	rm -rf $(FUZZER)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --target $(FUZZER) -r requirements-fuzz.lock
+	touch $@
+
 # Needs uv; run after a change of the dependencies in pyproject.toml.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 lock:
 	$(LOCK) pyproject.toml -o requirements.lock
 	$(LOCK) --prerelease=if-necessary-or-explicit --extra dev pyproject.toml -o requirements-dev.lock
 	echo 'hatchling>=1.27\neditables' | $(LOCK) - -o requirements-build.lock
+	echo 'atheris>=3,<3.1' | $(LOCK) - -o requirements-fuzz.lock
 
 clean:
-	rm -rf $(VENV) .venv artifacts build dist
+	rm -rf $(VENV) $(FUZZER) .venv artifacts build dist

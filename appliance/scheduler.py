@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import cast
 
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
@@ -18,28 +19,40 @@ from appliance.flows.upkeep import Upkeep
 from appliance.flows.usage import Usage
 from appliance.ports import Beat, Watched
 
-EVERY = {
-    "prune": timedelta(hours=24),
-    "refresh_tokens": timedelta(minutes=30),
-    "sweep": timedelta(minutes=15),
-    "clock": timedelta(seconds=30),
-    "usage": timedelta(seconds=60),
-    "alarms": timedelta(seconds=60),
-    "messages": timedelta(seconds=60),
-    "drift": timedelta(minutes=5),
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How often a job runs, and after how long it is given up: its peer is dead."""
+
+    every: timedelta
+    within: timedelta
+    jitter: timedelta = timedelta()
+    """Boxes that started together need not ask together: who comes second finds a new token."""
+
+
+TURNS = {
+    "prune": Turn(timedelta(hours=24), timedelta(hours=1), timedelta(minutes=10)),
+    "refresh_tokens": Turn(timedelta(minutes=30), timedelta(minutes=20), timedelta(minutes=1)),
+    "sweep": Turn(timedelta(minutes=15), timedelta(hours=1), timedelta(minutes=1)),
+    "clock": Turn(timedelta(seconds=30), timedelta(minutes=1)),
+    "usage": Turn(timedelta(seconds=60), timedelta(minutes=5)),
+    "alarms": Turn(timedelta(seconds=60), timedelta(minutes=2)),
+    "messages": Turn(timedelta(seconds=60), timedelta(minutes=2)),
+    "drift": Turn(timedelta(minutes=5), timedelta(minutes=30)),
     # Often enough that a box which is switched off every night has a backup of every day.
-    "backup": timedelta(minutes=30),
-    "measure": timedelta(seconds=30),
-    "beat": timedelta(seconds=10),
+    "backup": Turn(timedelta(minutes=30), timedelta(hours=2)),
+    "measure": Turn(timedelta(seconds=30), timedelta(minutes=1)),
+    "beat": Turn(timedelta(seconds=10), timedelta(seconds=10)),
 }
-"""How often each job runs."""
-# Boxes that started together need not ask together: who comes second finds a new token.
-_JITTER_SECONDS = {"prune": 600, "refresh_tokens": 60, "sweep": 60}
+"""Every job's times. What is given up has failed, and is tried anew at its next turn."""
+_CANARY_WITHIN = timedelta(minutes=5)
 # However late: a clock that jumps ahead must not make a job miss its turn.
 JOB_DEFAULTS = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
 # The customers who wait for a box that starts come before its housekeeping.
 _FIRST_REPAIR = timedelta(seconds=3)
 _SOON = frozenset({"drift", "measure"})
+# For what is broken off by the end of the process: longer than the router may take to answer.
+_GRACE_SECONDS = 10.0
 
 
 Ran = Callable[[str, bool], None]
@@ -79,32 +92,72 @@ class Every(IntervalTrigger):  # type: ignore[misc] # its library has no types
         return soon
 
 
+class Running:
+    """The jobs that are under way."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[object]] = set()
+
+    async def within(self, limit: timedelta, work: Callable[[], Awaitable[object]]) -> None:
+        """Do a job; raise `TimeoutError` when its time is over, and nothing when all is."""
+        task = cast("asyncio.Task[object]", asyncio.current_task())
+        self._tasks.add(task)
+        try:
+            async with asyncio.timeout(limit.total_seconds()):
+                await work()
+        except asyncio.CancelledError:
+            if not task.cancelling():  # something it waited for was: it failed
+                raise
+        finally:
+            self._tasks.discard(task)
+
+    async def stop(self) -> None:
+        """Break off what is under way, and let it clean up."""
+        await asyncio.sleep(0)  # what was about to begin begins
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_GRACE_SECONDS)
+
+
 @asynccontextmanager
 async def scheduled(jobs: Jobs, watched: Watched, ran: Ran) -> AsyncIterator[None]:
     """Run every job at its time until the block ends; one failed round never stops the next."""
-    scheduler = AsyncIOScheduler(job_defaults=JOB_DEFAULTS)
-    scheduler.add_listener(
-        lambda event: ran(event.job_id, event.exception is None),
-        EVENT_JOB_EXECUTED | EVENT_JOB_ERROR,
-    )
+    scheduler, running = AsyncIOScheduler(job_defaults=JOB_DEFAULTS), Running()
+
+    def told(event: JobExecutionEvent) -> None:
+        ran(event.job_id, event.exception is None)
+
+    scheduler.add_listener(told, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
     work = _work(jobs) | {"beat": partial(_come_round, watched("scheduler"))}
-    every = EVERY if jobs.canary_every is None else EVERY | {"canary": jobs.canary_every}
     # Some soon after start too: the router may have been reset while the box was off.
     soon = datetime.now(UTC) + _FIRST_REPAIR
-    for name, interval in every.items():
+    for name, turn in _turns(jobs).items():
         first = {"next_run_time": soon} if name in _SOON else {}
-        jitter = _JITTER_SECONDS.get(name)
-        trigger = Every(seconds=interval.total_seconds(), jitter=jitter)
-        scheduler.add_job(work[name], trigger, id=name, **first)
+        trigger = Every(
+            seconds=turn.every.total_seconds(), jitter=turn.jitter.total_seconds() or None
+        )
+        job = partial(running.within, turn.within, work[name])
+        scheduler.add_job(job, trigger, id=name, **first)
     # Once at start too: the box may have been off for long.
-    scheduler.add_job(jobs.reconcile.catch_up, id="first_sweep")
+    sweep = partial(running.within, TURNS["sweep"].within, work["sweep"])
+    scheduler.add_job(sweep, id="first_sweep")
     scheduler.start()
     waking = asyncio.create_task(_wake_for_ever(scheduler, watched("wake")), name="wake")
     try:
         yield
     finally:
         waking.cancel()
+        scheduler.pause()
+        scheduler.remove_listener(told)
+        await running.stop()
         scheduler.shutdown(wait=False)
+
+
+def _turns(jobs: Jobs) -> dict[str, Turn]:
+    if jobs.canary_every is None:
+        return TURNS
+    return TURNS | {"canary": Turn(jobs.canary_every, _CANARY_WITHIN)}
 
 
 def _work(jobs: Jobs) -> dict[str, Callable[[], Awaitable[object]]]:
@@ -148,5 +201,5 @@ async def _come_round(beat: Beat) -> None:
 async def _wake_for_ever(scheduler: AsyncIOScheduler, beat: Beat) -> None:
     while True:
         beat()
-        await asyncio.sleep(EVERY["clock"].total_seconds())
+        await asyncio.sleep(TURNS["clock"].every.total_seconds())
         wake(scheduler, datetime.now(UTC))

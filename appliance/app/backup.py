@@ -4,9 +4,10 @@ import asyncio
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from threading import Lock
 
 from pydantic import SecretStr
 
@@ -15,7 +16,7 @@ from appliance.domain.errors import ApplianceError
 from appliance.ports import Clock
 from appliance.settings import Settings
 from appliance.store.archive import Manifest
-from appliance.store.backup import Box, make
+from appliance.store.backup import BackupFailed, Box, make
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,8 @@ class DailyBackup:
     loaded: Settings
     config: Path | None
     clock: Clock
+    _hand: Lock = field(default_factory=Lock, init=False)
+    """One at a time: a disk that hangs keeps its thread, and must not get them all."""
 
     async def look(self) -> None:
         """Make one where it is time; raise where none can be made. It is tried again next time."""
@@ -60,12 +63,20 @@ class DailyBackup:
         if told.directory is None or told.key is None:
             return
         try:
-            made = await asyncio.to_thread(self._make_if_due, told.directory, told.key)
+            made = await asyncio.to_thread(self._alone, told.directory, told.key)
         except (ApplianceError, OSError) as error:
             log.error("no backup made directory=%s why=%s", told.directory, error)
             raise
         if made is not None:
             log.info("backup made directory=%s files=%d", told.directory, len(made.files))
+
+    def _alone(self, directory: Path, key: SecretStr) -> Manifest | None:
+        if not self._hand.acquire(blocking=False):
+            raise BackupFailed("the disk has not answered the attempt before")
+        try:
+            return self._make_if_due(directory, key)
+        finally:
+            self._hand.release()
 
     def _make_if_due(self, directory: Path, key: SecretStr) -> Manifest | None:
         file = directory / FILE_NAME

@@ -57,7 +57,7 @@ def json_of(answer: httpx.Response) -> dict[str, Any]:
     """Return the answer's JSON object; empty for an empty body, a list or somebody's web page."""
     try:
         found = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

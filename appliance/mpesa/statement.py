@@ -1,10 +1,12 @@
 """An M-Pesa statement as its portal exports it: CSV with a few lines above the head."""
 
 import csv
+import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from appliance.domain.errors import Invalid
 from appliance.mpesa.values import EAST_AFRICA
@@ -16,6 +18,8 @@ _RECEIPT, _TIME, _STATUS, _PAID_IN = (
     "paid in",
 )
 _FORMS = ("%Y-%m-%d %H:%M:%S", "%d-%m-%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d-%m-%Y %H:%M")
+
+_AMOUNT = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,6})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,17 @@ def text_of(file: bytes) -> str:
 
 def read(text: str) -> list[Line]:
     """Return the completed payments to us; raise `Invalid` where this is no statement."""
-    rows = csv.reader(text.lstrip("\ufeff").splitlines())
+    try:
+        return list(_read(csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""))))
+    except csv.Error as error:
+        raise Invalid(f"this is not CSV: {error}") from error
+
+
+def _read(rows: Iterator[list[str]]) -> Iterator[Line]:
     for row in rows:
         names = [cell.strip().rstrip(".").lower() for cell in row]
         if _RECEIPT in names and _PAID_IN in names:
-            return list(_lines(rows, {name: place for place, name in enumerate(names)}))
+            return _lines(rows, {name: place for place, name in enumerate(names)})
     raise Invalid("no line names Receipt No. and Paid In: this is not an M-Pesa statement")
 
 
@@ -60,19 +70,16 @@ def _lines(rows: Iterator[list[str]], places: dict[str, int]) -> Iterator[Line]:
 def _amount(text: str) -> Decimal | None:
     if not text:
         return None
-    try:
-        amount = Decimal(text.replace(",", ""))
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite():
+    plain = text.replace(",", "")
+    if _AMOUNT.fullmatch(plain) is None:
         raise Invalid(f"{text!r} in the column Paid In is not an amount")
-    return amount
+    return Decimal(plain)
 
 
 def _moment(text: str) -> datetime:
     for form in _FORMS:
         try:
             return datetime.strptime(text, form).replace(tzinfo=EAST_AFRICA).astimezone(UTC)
-        except ValueError:
+        except (ValueError, OverflowError):  # a year that no zone can shift
             continue
     raise Invalid(f"{text!r} in the column Completion Time is not a time")

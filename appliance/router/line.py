@@ -132,7 +132,8 @@ class Line:
 def private_key(text: str) -> paramiko.PKey:
     """Return the key in a file of OpenSSH's; raise `ValueError` for what is none, or is sealed."""
     for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
-        with suppress(paramiko.SSHException, ValueError, IndexError):
+        # Paramiko asserts that an Ed25519 key's two halves belong together.
+        with suppress(paramiko.SSHException, ValueError, IndexError, AssertionError):
             return kind.from_private_key(io.StringIO(f"{text.strip()}\n"))
     raise ValueError("no private key of OpenSSH's without a passphrase")
 

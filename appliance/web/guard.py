@@ -21,6 +21,8 @@ BODY_SECONDS = 30.0
 IDLE_SECONDS = 60.0
 # Longer than any push may take by the settings.
 REQUEST_SECONDS = 300.0
+SHARE = 8
+"""What one phone's browser opens at once, and more: whoever has no more is never greedy."""
 
 _END = b"\r\n\r\n"
 _TOO_SLOW = "408 Request Timeout"
@@ -42,7 +44,9 @@ async def in_time(reading: Awaitable[T]) -> T:
 class Guard:
     """The connections of one listener; where there are too many, the longest idle one goes.
 
-    Of the address that has the most of them: who opens thousands shuts out nobody else.
+    Of the address that has the most of them. Where none is idle, the longest busy one goes of the
+    address that has the most, if that is more than its share and more than the newcomer has: who
+    opens thousands shuts out nobody else, and a crowd behind one address has what is left.
     """
 
     serve: Callable[[], asyncio.Protocol] | None = None
@@ -98,18 +102,24 @@ class Guard:
             del self._by_address[connection.address]
 
     def _evict(self, newcomer: str) -> bool:
-        """End a connection that waits, else one of the address that has more than half of all."""
-        there = list(self._open.values())
-        idle = [connection for connection in there if not connection.busy]
-        greedy, count = self._by_address.most_common(1)[0]
-        if not idle and 2 * count > self._most and greedy != newcomer:
-            idle = [connection for connection in there if connection.address == greedy]
-        if not idle:
+        """End a connection that may go for this newcomer's, or say that none may."""
+        mine = self._by_address[newcomer]
+        may_go = [
+            connection for connection in self._open.values() if self._may_go(connection, mine)
+        ]
+        if not may_go:
             return False
-        worst = max(idle, key=lambda c: (self._by_address[c.address], -c.since))
+        worst = max(may_go, key=lambda c: (not c.busy, self._by_address[c.address], -c.since))
         self.gone(worst)
         worst.end()
         return True
+
+    def _may_go(self, connection: "_Connection", mine: int) -> bool:
+        """Say whether a connection may go for somebody who has so many already."""
+        theirs = self._by_address[connection.address]
+        if connection.busy:
+            return theirs > max(mine, SHARE)
+        return theirs >= mine or mine < SHARE
 
 
 class _Connection(asyncio.Protocol):
@@ -184,7 +194,11 @@ class _Connection(asyncio.Protocol):
 
     def end(self) -> None:
         """Close the connection; what it asked for is done all the same."""
-        if self._transport is not None:
+        if self._transport is None:
+            return
+        if self._transport.get_write_buffer_size():
+            self._transport.abort()  # who does not read would keep it open for ever
+        else:
             self._transport.close()
 
     def _fits(self, data: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
@@ -63,7 +64,10 @@ def hasten() -> None:
 
 def _hasten_jobs() -> None:
     often = {"drift": 0.6, "usage": 0.5, "alarms": 5, "clock": 0.2}
-    scheduler.EVERY |= {name: timedelta(seconds=seconds) for name, seconds in often.items()}
+    scheduler.TURNS |= {
+        name: replace(scheduler.TURNS[name], every=timedelta(seconds=seconds))
+        for name, seconds in often.items()
+    }
     scheduler._FIRST_REPAIR = timedelta(seconds=0.3)
     clock._SETTLE = 0.5
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from dataclasses import replace
@@ -326,6 +327,28 @@ async def test_a_daily_backup_that_cannot_be_made_is_said_and_tried_again(
     stick.mkdir()
     await daily.look()
     assert (stick / FILE_NAME).exists()
+
+
+async def test_a_disk_that_hangs_keeps_one_thread_and_no_more(
+    box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits, goes_on = threading.Event(), threading.Event()
+
+    def hangs(*_: object) -> None:
+        waits.set()
+        assert goes_on.wait(30)
+
+    told = {"directory": tmp_path, "key": KEY}
+    daily = DailyBackup(loaded_for(box, backup=told), box.settings, HandClock(datetime.now(UTC)))
+    monkeypatch.setattr(DailyBackup, "_make_if_due", hangs)
+    first = asyncio.create_task(daily.look())
+    try:
+        assert await asyncio.to_thread(waits.wait, 30)
+        first.cancel()  # given up; its thread knows nothing of it
+        with pytest.raises(BackupFailed, match="the attempt before"):
+            await daily.look()
+    finally:
+        goes_on.set()
 
 
 async def test_the_tunnels_folder_is_in_it_and_what_has_no_place_is_named(

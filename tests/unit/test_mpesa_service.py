@@ -162,6 +162,14 @@ async def test_what_proves_nothing_is_unknown(
     assert len(daraja.pushes) == 1
 
 
+async def test_an_answer_too_deep_to_be_read_proves_nothing(clock: HandClock) -> None:
+    daraja = Daraja(httpx.Response(200, content=b"[" * 10_000))
+    mpesa, http = service(daraja, clock)
+    async with http:
+        with pytest.raises(OutcomeUnknown):
+            await push(mpesa)
+
+
 @pytest.mark.parametrize(
     ("trouble", "meaning"),
     [

@@ -265,6 +265,22 @@ def test_values_read_back_as_text_and_as_json(console: Console) -> None:
     assert json.loads(console.say(told))[0]["limit-uptime"] == "1h"
 
 
+def test_what_is_returned_ends_the_script_or_the_function() -> None:
+    assert Console().say(":put 1; :return 2; :put 3") == "1"
+    told = ':local f [:parse ":put 1; :return 2; :put 3"]; :put [$f]'
+    assert Console().say(told) == "1\n2"
+    assert Console().say(":do {:return 1} on-error={:put 2}; :put 3") == ""
+
+
+def test_the_one_row_of_a_menu_that_is_not_as_asked_for_is_an_empty_list() -> None:
+    assert Console().say(":put [:len [/ip dns print as-value where servers=1.2.3.4]]") == "0"
+
+
+@pytest.mark.parametrize("line", [":put [:serialize]", ":put [:serialize value=5]"])
+def test_what_is_serialized_to_nothing_is_refused(line: str) -> None:
+    assert Console("7.21").say(line).startswith("missing value(s) of argument(s) to")
+
+
 def test_only_newer_versions_serialize() -> None:
     line = ":put [:serialize to=json value=5]"
     assert Console("7.21").say(line) == "5"

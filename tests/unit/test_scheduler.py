@@ -1,13 +1,15 @@
 """Jobs go on whatever the clock does."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import logging
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from appliance import scheduler as scheduler_table
 from appliance.domain.errors import GatewayUnavailable
 from appliance.scheduler import JOB_DEFAULTS, Every, Jobs, scheduled, wake
 
@@ -68,21 +70,13 @@ async def nothing() -> None:
     """Do nothing."""
 
 
-def jobs(catch_up: Callable[[], Awaitable[object]] = nothing, **more: Any) -> Jobs:
-    names = ("prune", "look_at_clock", "poll", "look", "repair")
-    flow: Any = SimpleNamespace(**dict.fromkeys(names, nothing), catch_up=catch_up)
-    return Jobs(
-        upkeep=flow,
-        refresh_tokens=nothing,
-        reconcile=flow,
-        usage=flow,
-        drift=flow,
-        alarms=flow,
-        messages=nothing,
-        back_up=nothing,
-        measure=nothing,
-        **more,
-    )
+def jobs(**doing: Any) -> Jobs:
+    """Return jobs of which only these do anything."""
+    names = ("prune", "look_at_clock", "catch_up", "poll", "look", "repair")
+    flow: Any = SimpleNamespace(**dict.fromkeys(names, nothing))
+    others = dict.fromkeys(("refresh_tokens", "messages", "back_up", "measure", "canary"), nothing)
+    flows = dict.fromkeys(("upkeep", "reconcile", "usage", "drift", "alarms"), flow)
+    return Jobs(**{**others, **flows, **doing, "canary_every": timedelta(seconds=0.02)})
 
 
 async def test_a_canary_is_sent_by_the_clock_where_that_is_switched_on() -> None:
@@ -91,10 +85,72 @@ async def test_a_canary_is_sent_by_the_clock_where_that_is_switched_on() -> None
     async def canary() -> None:
         sent.set()
 
-    every = timedelta(seconds=0.02)
-    work = jobs(canary=canary, canary_every=every)
-    async with scheduled(work, lambda _: lambda: None, lambda _job, _well: None):
+    async with scheduled(jobs(canary=canary), lambda _: lambda: None, lambda _job, _well: None):
         await asyncio.wait_for(sent.wait(), 10)
+
+
+async def test_a_job_that_hangs_for_ever_is_given_up_has_failed_and_runs_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(scheduler_table, "_CANARY_WITHIN", timedelta(seconds=0.02))
+    heard, began = asyncio.Queue[bool](), 0
+
+    async def canary() -> None:
+        nonlocal began
+        began += 1
+        if began < 3:
+            await asyncio.Event().wait()
+
+    def ran(job: str, well: bool) -> None:  # noqa: FBT001 # as it is told
+        if job == "canary":
+            heard.put_nowait(well)
+
+    async with scheduled(jobs(canary=canary), lambda _: lambda: None, ran):
+        outcomes = [await asyncio.wait_for(heard.get(), 10) for _ in range(3)]
+    assert outcomes == [False, False, True]
+    assert "TimeoutError" in caplog.text
+
+
+async def test_what_is_under_way_at_the_end_is_broken_off_without_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    began, told = asyncio.Event(), list[str]()
+    cleaned = False
+
+    async def canary() -> None:
+        nonlocal cleaned
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            cleaned = True
+
+    def ran(job: str, _: bool) -> None:  # noqa: FBT001 # as it is told
+        told.append(job)
+
+    async with scheduled(jobs(canary=canary), lambda _: lambda: None, ran):
+        await asyncio.wait_for(began.wait(), 10)
+    assert cleaned
+    await asyncio.sleep(0.01)  # the library ends in turns of the loop of its own
+    assert "canary" not in told
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_a_job_whose_own_task_was_broken_off_has_failed() -> None:
+    async def canary() -> None:
+        inner = asyncio.create_task(asyncio.Event().wait())
+        inner.cancel()
+        await inner
+
+    heard = asyncio.Queue[bool]()
+
+    def ran(job: str, well: bool) -> None:  # noqa: FBT001 # as it is told
+        if job == "canary":
+            heard.put_nowait(well)
+
+    async with scheduled(jobs(canary=canary), lambda _: lambda: None, ran):
+        assert not await asyncio.wait_for(heard.get(), 10)
 
 
 async def test_a_list_that_nobody_gets_is_a_job_that_failed_and_stops_no_other() -> None:
@@ -103,9 +159,10 @@ async def test_a_list_that_nobody_gets_is_a_job_that_failed_and_stops_no_other()
     async def away() -> None:
         raise GatewayUnavailable("away")
 
-    work = jobs(away, canary=nothing, canary_every=timedelta(seconds=0.02))
-    async with scheduled(
-        work, lambda _: lambda: None, lambda job, well: ended.put_nowait((job, well))
-    ):
+    def ran(job: str, well: bool) -> None:  # noqa: FBT001 # as it is told
+        ended.put_nowait((job, well))
+
+    sweeping: Any = SimpleNamespace(catch_up=away)
+    async with scheduled(jobs(reconcile=sweeping), lambda _: lambda: None, ran):
         heard = {await asyncio.wait_for(ended.get(), 10) for _ in range(3)}
     assert heard == {("first_sweep", False), ("canary", True)}

@@ -1,3 +1,4 @@
+from base64 import b64decode, b64encode
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,16 @@ def test_an_ssh_key_is_a_file_or_what_is_in_it_and_does_not_show(
     said = wrong(file, f'{SSH}ssh_key = "{key}"\n')
     assert "router.ssh_key: holds no private key" in said
     assert "rubbish" not in said
+
+
+def test_a_key_whose_halves_do_not_belong_together_is_no_key() -> None:
+    key = ed25519.Ed25519PrivateKey.generate()
+    begin, *lines, end = _written(key).strip().splitlines()
+    public = key.public_key().public_bytes_raw()
+    before, _, after = b64decode("".join(lines)).rpartition(public)
+    damaged = b64encode(before + bytes(32) + after).decode()
+    with pytest.raises(ValueError, match="no private key"):
+        private_key("\n".join((begin, damaged, end)))
 
 
 @pytest.mark.parametrize(

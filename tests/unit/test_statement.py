@@ -37,11 +37,21 @@ def test_only_completed_money_that_came_in_counts() -> None:
         (HEAD + "UKN7K2M9QX,2026-11-23 15:02:11,x,Completed,ten,,,,,\n", "Paid In"),
         (HEAD + "UKN7K2M9QX,2026-11-23 15:02:11,x,Completed,NaN,,,,,\n", "Paid In"),
         (HEAD + "UKN7K2M9QX,yesterday,x,Completed,10.00,,,,,\n", "Completion Time"),
+        (HEAD + "UKN7K2M9QX,0001-01-01 00:00:00,x,Completed,10.00,,,,,\n", "Completion Time"),
+        (HEAD + "UKN7K2M9QX,2026-11-23 15:02:11,x,Completed,1E999999,,,,,\n", "Paid In"),
+        (HEAD + "UKN7K2M9QX,2026-11-23 15:02:11,x,Completed,1_0,,,,,\n", "Paid In"),
+        (HEAD + "UKN7K2M9QX,2026-11-23 15:02:11," + "x" * 200_000 + ",Completed,1\n", "not CSV"),
     ],
 )
 def test_what_is_no_statement_is_refused_in_words(text: str, word: str) -> None:
     with pytest.raises(Invalid, match=word):
         statement.read(text)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_only_an_end_of_line_ends_a_row(end: str) -> None:
+    odd = TEXT.replace("from 2547***126", "from\u2028\x85\x0c2547***126").replace("\n", end)
+    assert statement.read(odd) == statement.read(TEXT)
 
 
 def test_a_file_that_a_spreadsheet_saved_is_read_too() -> None:

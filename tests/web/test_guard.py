@@ -13,11 +13,12 @@ from appliance.web.listening import listening
 from tests.servers import free_port
 
 MOST = 40
+DRIPPING = b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nfew"
 Peer = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Door:
-    """A listener with a page, one that takes its time, and one that reads a body."""
+    """A listener with a page, one that takes its time, a large one, and one that reads a body."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -31,6 +32,7 @@ class Door:
         app = web.Application(client_max_size=1024)
         app.router.add_get("/", self._page)
         app.router.add_get("/slow", self._slow)
+        app.router.add_get("/large", self._large)
         app.router.add_post("/body", self._body)
         async with listening(app, self.address, 0.1, MOST) as self.guard:
             try:
@@ -63,6 +65,15 @@ class Door:
             while len(self.guard) != count:
                 await asyncio.sleep(0.01)
 
+    async def busy(self, count: int, source: str = "127.0.0.1") -> list[asyncio.StreamReader]:
+        """Send so many requests whose bodies never end, and return when each is being served."""
+        before = sum(c.busy for c in self.guard._open.values())
+        sent = [await self.say(DRIPPING, source) for _ in range(count)]
+        async with asyncio.timeout(10):
+            while sum(c.busy for c in self.guard._open.values()) != before + count:
+                await asyncio.sleep(0.01)
+        return [reader for reader, _ in sent]
+
     def later(self, seconds: float) -> None:
         """Let the door look at its connections as if so much time had passed."""
         self.guard.sweep(asyncio.get_running_loop().time() + seconds)
@@ -73,6 +84,9 @@ class Door:
     async def _slow(self, _: web.Request) -> web.Response:
         await self.gate.wait()
         return web.Response(text="at last")
+
+    async def _large(self, _: web.Request) -> web.Response:
+        return web.Response(body=bytes(32 << 20))
 
     async def _body(self, request: web.Request) -> web.Response:
         return web.Response(text=str(len(await in_time(request.read()))))
@@ -130,14 +144,45 @@ async def test_where_everybody_is_being_served_the_next_one_is_told_to_come_back
 
 
 async def test_who_keeps_the_whole_door_busy_makes_room_for_the_others(door: Door) -> None:
-    for _ in range(MOST):
-        await door.say(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nfew")
-    await door.until(MOST)
-    while not all(c.busy for c in door.guard._open.values()):
-        await asyncio.sleep(0.01)
+    await door.busy(MOST)
     assert not await door.is_open_to()
     assert await door.is_open_to("127.0.0.9")
     assert len(door.guard) <= MOST
+
+
+async def test_two_who_keep_the_door_busy_together_make_room_for_the_others(door: Door) -> None:
+    for source in ("127.0.0.2", "127.0.0.3"):
+        await door.busy(MOST // 2, source)
+    assert await door.is_open_to("127.0.0.9")
+    for _ in range(guards.SHARE):
+        await door.say(DRIPPING, "127.0.0.9")
+    await door.until(MOST)
+    assert await door.is_open_to("127.0.0.8")
+    assert door.guard._by_address["127.0.0.9"] == guards.SHARE
+
+
+async def test_nobody_is_sent_away_who_has_no_more_than_a_phone_opens(door: Door) -> None:
+    for phone in range(MOST // guards.SHARE):
+        await door.busy(guards.SHARE, f"127.0.0.{phone + 2}")
+    assert not await door.is_open_to("127.0.0.9")
+    assert len(door.guard) == MOST
+
+
+async def test_a_crowd_behind_one_address_has_the_whole_door_while_nobody_else_wants_it(
+    door: Door,
+) -> None:
+    for answer in await door.busy(MOST - 1):
+        assert not answer.at_eof()
+    assert await door.is_open_to()
+    assert door.guard._by_address["127.0.0.1"] == MOST
+
+
+async def test_who_has_many_takes_no_place_of_those_who_have_few(door: Door) -> None:
+    patient, writer = await door.say(b"GET / HTTP/1.1\r\nHost: x\r\n", "127.0.0.9")
+    await door.busy(MOST - 1)
+    assert not await door.is_open_to()
+    writer.write(b"\r\n")
+    assert await status(patient) == 200
 
 
 async def test_a_head_that_drips_in_is_given_half_a_minute(door: Door) -> None:
@@ -209,6 +254,18 @@ async def test_an_idle_connection_ends_and_one_that_is_served_does_not(door: Doo
     door.gate.set()
     assert await status(used) == 200
     writer.close()
+    await door.until(0)
+
+
+async def test_who_does_not_read_a_large_answer_keeps_no_connection(door: Door) -> None:
+    await door.say(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+    await door.until(1)
+    while not any(
+        c._transport is not None and c._transport.get_write_buffer_size()
+        for c in door.guard._open.values()
+    ):
+        await asyncio.sleep(0.01)
+    door.later(guards.IDLE_SECONDS + 1)
     await door.until(0)
 
 

@@ -58,8 +58,8 @@ async def jobs(about: Patient) -> list[Finding]:
     now = about.clock.now().timestamp()
     late = [
         name
-        for name, every in scheduler.EVERY.items()
-        if name in last and now - last[name] > (every * 2 + _GRACE).total_seconds()
+        for name, turn in scheduler.TURNS.items()
+        if name in last and now - last[name] > (turn.every * 2 + _GRACE).total_seconds()
     ]
     if late:
         return fail(f"these jobs have not ended well for too long: {', '.join(late)}", _RESTART)

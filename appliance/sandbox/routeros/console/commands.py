@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from appliance.sandbox.routeros import traps
 from appliance.sandbox.routeros.console import kinds, sums
 from appliance.sandbox.routeros.console.kinds import Value
-from appliance.sandbox.routeros.console.run import Language, Machine, Variables
+from appliance.sandbox.routeros.console.run import Language, Machine, Returned, Variables
 from appliance.sandbox.routeros.console.syntax import Builtin
 
 
@@ -17,6 +17,7 @@ def language(parse: Callable[[str], Value]) -> dict[str, Language]:
         "delay": _nothing,
         "log": _log,
         "nothing": _nothing,
+        "return": _return,
         "parse": lambda machine, command, seen: parse(_text(machine, command, seen)),
         "local": _local,
         "global": _global,
@@ -57,6 +58,10 @@ def _named(machine: Machine, command: Builtin, seen: Variables, name: str) -> Va
     if name not in command.named:
         raise traps.missing(name)
     return machine.value(command.named[name], seen)
+
+
+def _return(machine: Machine, command: Builtin, seen: Variables) -> Value:
+    raise Returned(_first(machine, command, seen) if command.loose else None)
 
 
 def _put(machine: Machine, command: Builtin, seen: Variables) -> Value:
@@ -157,7 +162,7 @@ def _items(value: Value) -> Iterable[tuple[Value, Value]]:
 
 
 def _serialize(machine: Machine, command: Builtin, seen: Variables) -> Value:
-    form = kinds.written(machine.argument(command.named["to"], seen))
+    form = kinds.written(_named(machine, command, seen, "to"))
     if form != "json":
         raise traps.Trap("input does not match any value of to")
     options = (

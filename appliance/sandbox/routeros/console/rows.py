@@ -54,7 +54,7 @@ class Rows:
     def as_value(self, path: str, condition: Condition, names: str | None) -> Value:
         """Return rows as values."""
         found: list[Value] = [self._typed(row) for row in self._chosen(path, condition, names)]
-        return found[0] if self.is_single(path) else found
+        return found[0] if found and self.is_single(path) else found
 
     def perform(self, path: str, name: str, given: dict[str, Value], which: Value) -> Value:
         """Carry out a command that the API has too."""

@@ -68,6 +68,14 @@ Large = Callable[[Invocation, Mapping[str, str]], None]
 """A command about the whole device, with its arguments as text."""
 
 
+class Returned(Exception):
+    """A script or a function has said what it gives: nothing after that is carried out."""
+
+    def __init__(self, value: Value) -> None:
+        super().__init__()
+        self.value = value
+
+
 class Machine:
     """One script under way."""
 
@@ -93,6 +101,13 @@ class Machine:
         for statement in body:
             value = self._one(statement, seen)
         return value
+
+    def script(self, body: Iterable[Statement], seen: Variables) -> Value:
+        """Carry out a script, to its end or to its `:return`."""
+        try:
+            return self.run(body, seen)
+        except Returned as returned:
+            return returned.value
 
     def spend(self, value: Value) -> Value:
         """Count a value that was made as work, by its size: so nothing grows without end."""
@@ -180,7 +195,7 @@ class Machine:
 
     def _call(self, value: Value) -> Value:
         """Carry out what `:parse` read; it sees no variables but its own."""
-        return self.run(value.body, Variables()) if isinstance(value, kinds.Code) else None
+        return self.script(value.body, Variables()) if isinstance(value, kinds.Code) else None
 
     def _invoke(self, command: Invocation, seen: Variables) -> Value:
         if command.action is not None:

@@ -13,7 +13,7 @@ from appliance.sandbox.routeros.console.names import Names
 from appliance.sandbox.routeros.console.parser import Parser
 from appliance.sandbox.routeros.console.reader import Reader
 from appliance.sandbox.routeros.console.rows import Rows
-from appliance.sandbox.routeros.console.run import Large, Machine, Variables
+from appliance.sandbox.routeros.console.run import Large, Machine, Returned, Variables
 from appliance.sandbox.routeros.console.syntax import ConsoleError, Invocation
 from appliance.sandbox.routeros.device import Device
 
@@ -36,7 +36,7 @@ class Session:
         self.refused = True
         try:
             self._one_line(line)
-            self._machine().run(self._parser(line).script(), Variables())
+            self._machine().script(self._parser(line).script(), Variables())
             self.refused = False
         except ConsoleError as error:
             self.said.append(str(error))
@@ -93,7 +93,10 @@ class Session:
                 continue
             if verbose or not menu.import_keeps_locals:
                 seen = Variables()
-            machine.run([statement], seen)
+            try:
+                machine.run([statement], seen)
+            except Returned:
+                break
 
     def _one_line(self, line: str) -> None:
         """Refuse what is more than one line: there is no terminal that could ask for more."""
