@@ -38,7 +38,7 @@ def _asked(key: str, flag: str, says: str, **more: Any) -> Callable[[F], F]:
 
 
 def _variable(key: str) -> str:
-    return f"APPLIANCE_{key.upper().replace('.', '__')}"
+    return settings.variable(*key.split("."))
 
 
 @click.command()

@@ -1,11 +1,14 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from appliance.cli import cli
 from appliance.router.line import private_key
 from appliance.sandbox.routeros.hostkeys import _written
 from appliance.settings import WrongSettings, load
+from appliance.settings.reference import sections
 
 GOOD = """
 [webhooks]
@@ -200,3 +203,30 @@ def test_addresses_may_come_from_the_environment(file: Path) -> None:
     assert load(file, listed).webhooks.allowed_ips == ("196.201.212.0/24", "2001:db8::1")
     exposed = {"APPLIANCE_WEBHOOKS__LISTEN": "0.0.0.0:443", "APPLIANCE_WEBHOOKS__ENFORCE_IPS": "1"}
     assert load(file, exposed).webhooks.enforce_ips
+
+
+def test_the_page_on_the_settings_is_what_the_program_says() -> None:
+    page = Path(__file__).parents[2] / "docs/settings.md"
+    said = CliRunner().invoke(cli, ["settings"]).output
+    assert page.read_text(encoding="utf-8") == said, "appliance settings > docs/settings.md"
+
+
+def test_every_setting_says_what_it_means_and_which_are_secret() -> None:
+    told = [one for section in sections() for one in section.settings]
+    assert [f"{one.section}.{one.key}" for one in told if not one.meaning] == []
+    assert {f"{one.section}.{one.key}" for one in told if one.secret} == {
+        *("admin.cron_secret", "appliance.encryption_keys", "backup.key", "mongodb.uri"),
+        *("router.password", "router.ssh_key", "webhooks.path_secret"),
+        "webhooks.previous_path_secrets",
+    }
+
+
+def test_the_variable_that_is_told_of_a_setting_sets_it(file: Path) -> None:
+    (said,) = (
+        one
+        for section in sections()
+        for one in section.settings
+        if (one.section, one.key) == ("portal", "brand")
+    )
+    assert said.default == load(file, {}).portal.brand
+    assert load(file, {said.variable: "Mama"}).portal.brand == "Mama"
