@@ -343,8 +343,10 @@ def test_setup_asks_for_the_rest_and_what_it_writes_can_be_sold_through(
 
 
 HOST_KEY = f"ssh-ed25519 {'AAAAC3NzaC1lZDI1NTE5AAAAI' + 'A' * 43}"
-BOX = ("--router-host", "10.0.0.1", "--public-url", "https://box.example")
-BOX += ("--portal-url", "http://10.0.0.2:8080")
+BOX = (
+    *("--router-host", "10.0.0.1", "--public-url", "https://box.example"),
+    *("--portal-url", "http://10.0.0.2:8080"),
+)
 
 
 def test_setup_asks_about_the_tunnel_and_what_it_writes_keeps_one(
