@@ -2,6 +2,7 @@
 
 At rest it is watched for a minute and an hour is reckoned from that: what happens more rarely, such
 as the backup of the day, is not in it.
+Memory is of this environment: a box lacks the 3 MB of `rich`, which httpx takes where it is there.
 """
 
 import asyncio
