@@ -42,8 +42,9 @@ lint: $(STAMP) system
 	$(PYTHON) -m tests.audit
 	shellcheck install.sh appliance/installer/*.sh .ci/run tests/system.sh tests/install/systemctl
 
+# All but what a long life costs; `make bench PART=cost` for one part of it.
 bench: $(STAMP)
-	$(PYTHON) -m tests.bench
+	$(PYTHON) -m tests.bench $(if $(PART),--$(PART))
 
 bench-scale: $(STAMP)
 	$(PYTHON) -m tests.bench --scale --mongodb

@@ -17,6 +17,8 @@ What a new box has to be told, else it is asked for:
   --public-url URL               where Safaricom reaches the box: https://...
   --portal-url URL               where customers reach it: http://ADDRESS:8080
   --environment NAME             of M-Pesa: production or sandbox (production)
+  --tunnel KIND                  for its calls: none, ssh or cloudflared (none); what
+                                 else of it, see docs/settings.md, as APPLIANCE_TUNNEL__...
   --seed FILE                    paybills, owners, routers and plans, as TOML
   --restore FILE [--key-file F]  instead: everything from a backup
 
@@ -57,7 +59,7 @@ parse() {
     while [ $# -gt 0 ]; do
         case $1 in
             --router-host | --router-user | --router-password-file | --public-url | \
-                --portal-url | --environment | --seed | --restore | --key-file | --offline)
+                --portal-url | --environment | --tunnel | --seed | --restore | --key-file | --offline)
                 [ $# -ge 2 ] || wrong "$1 needs a value"
                 take "$1" "$2"
                 shift
@@ -88,6 +90,7 @@ take() {
         --public-url) export APPLIANCE_WEBHOOKS__PUBLIC_URL="$2" ;;
         --portal-url) export APPLIANCE_PORTAL__PUBLIC_URL="$2" ;;
         --environment) export APPLIANCE_DARAJA__ENVIRONMENT="$2" ;;
+        --tunnel) export APPLIANCE_TUNNEL__KIND="$2" ;;
         --seed) seed=$2 ;;
         --restore) restore=$2 ;;
         --key-file) key_file=$2 ;;

@@ -29,6 +29,7 @@ _GROUPS = {
     "ready": "ready",
     "restore": "backup",
     "sandbox": "sandbox",
+    "settings": "reference",
     "setup": "setup",
     "tokens": "tokens",
     "tunnel": "tunnel",

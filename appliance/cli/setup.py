@@ -28,6 +28,17 @@ _SECRETS: dict[str, Callable[[], str]] = {
 }
 """What is made up where neither the environment nor an earlier run has it."""
 
+_TUNNELS: dict[str, dict[str, tuple[str, str | None]]] = {
+    "ssh": {
+        "host": ("The server's name or address", None),
+        "user": ("The account on it that can do nothing else", "tunnel"),
+        "host_key": ("What `cat /etc/ssh/ssh_host_ed25519_key.pub` prints there", None),
+    },
+    "cloudflared": {"id": ("The UUID that `cloudflared tunnel create` printed", None)},
+}
+"""What a tunnel has to be told; WireGuard needs keys of both ends, and is set by hand."""
+_CALLER = {"ssh": "X-Real-IP", "cloudflared": "CF-Connecting-IP"}
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -38,7 +49,7 @@ def _asked(key: str, flag: str, says: str, **more: Any) -> Callable[[F], F]:
 
 
 def _variable(key: str) -> str:
-    return f"APPLIANCE_{key.upper().replace('.', '__')}"
+    return settings.variable(*key.split("."))
 
 
 @click.command()
@@ -55,6 +66,12 @@ def _variable(key: str) -> str:
     default="production",
     type=click.Choice(["production", "sandbox"]),
 )
+@_asked(
+    "tunnel.kind",
+    "--tunnel",
+    "How Safaricom reaches the box; the rest of [tunnel] is asked for, or in its variables.",
+    type=click.Choice(["none", *_TUNNELS]),
+)
 @_asked("appliance.data_dir", "--data-dir", "Where the data is.", type=FOLDER)
 @click.option("--router-password-file", type=FILE, help="Else one is made for the box's account.")
 @click.option("--seed", type=FILE, help="Paybills, owners, routers and plans; else it asks.")
@@ -66,6 +83,7 @@ def setup(
     *,
     yes: bool,
     appliance_data_dir: Path | None,
+    tunnel_kind: str | None,
     **told: str | None,
 ) -> None:
     """Write the settings of a new box, its secrets, and a seed file.
@@ -78,10 +96,13 @@ def setup(
         return
     ask = not yes and _somebody_is_there()
     answers = {name.replace("_", ".", 1): _answer(name, value, ask) for name, value in told.items()}
-    seeded = _seed(file, seed, answers, ask=ask)
-    tables = _tables(answers, appliance_data_dir, _router_id(seeded))
+    tables = _tables(answers, appliance_data_dir)
+    _dig(tables, tunnel_kind, ask=ask)
     folder = settings.credentials_of(file)
     made = _credentials(folder, router_password_file)
+    settings.checked(_with(tables, made))  # before the longer questions
+    seeded = _seed(file, seed, answers, ask=ask)
+    tables["appliance"]["name"] = tables["router"]["id"] = _router_id(seeded)
     settings.checked(_with(tables, made))
     folder.mkdir(exist_ok=True, mode=0o700)
     for name, secret in made.items():
@@ -92,6 +113,8 @@ def setup(
     text = "\n".join(table(f"[{name}]", values) for name, values in tables.items())
     written(file, text.encode(), 0o640)
     click.echo(f"written: {file}")
+    if "tunnel" in tables:
+        click.echo("Then the other end of the tunnel: docs/tunnel.md, and `appliance tunnel test`.")
     click.echo(f"Keep a copy of {folder / 'backup.key'} elsewhere: no backup opens without it.")
 
 
@@ -119,12 +142,10 @@ def _answer(name: str, value: str | None, ask: bool) -> str:  # noqa: FBT001
     return str(click.prompt(question, default=default()))
 
 
-def _tables(
-    answers: dict[str, str], data_dir: Path | None, router_id: str
-) -> dict[str, dict[str, Any]]:
+def _tables(answers: dict[str, str], data_dir: Path | None) -> dict[str, dict[str, Any]]:
     tables: dict[str, dict[str, Any]] = {
-        "appliance": {"name": router_id},
-        "router": {"id": router_id},
+        "appliance": {},
+        "router": {},
         "backup": {"directory": str((data_dir or settings.Appliance().data_dir) / _BACKUPS)},
     }
     if data_dir is not None:
@@ -133,6 +154,25 @@ def _tables(
         section, _, name = key.partition(".")
         tables.setdefault(section, {})[name] = value
     return tables
+
+
+def _dig(tables: dict[str, dict[str, Any]], kind: str | None, *, ask: bool) -> None:
+    """Put the tunnel's settings in, and how the door behind it knows its callers."""
+    if kind is None and ask:
+        ways = click.Choice(["none", *_TUNNELS])
+        kind = click.prompt("Tunnel for Safaricom's calls", type=ways, default="none")
+    if kind in _TUNNELS:
+        told = {key: _told(key, *asked, ask=ask) for key, asked in _TUNNELS[kind].items()}
+        tables["tunnel"] = {"kind": kind, **told}
+        tables["webhooks"]["client_ip_header"] = _CALLER[kind]
+
+
+def _told(key: str, question: str, default: str | None, *, ask: bool) -> str:
+    variable = _variable(f"tunnel.{key}")
+    value = os.environ.get(variable, None if ask else default)
+    if value is None and not ask:
+        raise click.UsageError(f"{variable} is needed: {question}")
+    return str(click.prompt(question, default=default)) if value is None else value
 
 
 def _credentials(folder: Path, password: Path | None) -> dict[str, str]:

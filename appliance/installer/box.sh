@@ -10,6 +10,7 @@ install_box() {
     make_user "$service" "$data"
     make_user "$service-tunnel" /nonexistent
     if [ -z "$root" ]; then run chgrp "$service" "$etc"; fi
+    own_folder "$etc/tunnel" 0750 "root:$service"
     own_folder "$data" 0700 "$service:$service"
     own_folder "$data/backups" 0700 "$service:$service"
     own_folder "$base" 0755 "root:root"

@@ -179,6 +179,11 @@ def _variables(environ: Mapping[str, str]) -> dict[tuple[str, str], str]:
     }
 
 
+def variable(section: str, key: str) -> str:
+    """Return the environment variable of a setting."""
+    return f"{_PREFIX}{section}__{key}".upper()
+
+
 def _pair(name: str, separator: str) -> tuple[str, str]:
     section, _, key = name.partition(separator)
     return section, key

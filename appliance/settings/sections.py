@@ -33,8 +33,11 @@ class Appliance(_Section):
     """The box itself."""
 
     name: str = "hotspot"
+    """What this box is called; a backup bears it."""
     data_dir: Path = Path("/var/lib/hotspot-appliance")
+    """Where the box keeps its data: SQLite, or what waits here for the shared database."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is written to the journal."""
     encryption_keys: Annotated[SecretStr, AfterValidator(fernet_keys)] | None = None
     """Seal paybill secrets at rest: comma-separated, the first seals, each opens."""
     clock: Literal["checked", "trusted"] = "checked"
@@ -47,18 +50,26 @@ class Mongodb(_Section):
     """The shared database; without a URI the box keeps its data in SQLite."""
 
     uri: SecretStr | None = None
+    """`mongodb://USER:PASSWORD@HOST/…`, 4.4 to 8, a replica set or a single server."""
     database: str = Field(default="mikrotik_billing", pattern=r"^[A-Za-z0-9_-]{1,63}$")
+    """The database's name; all boxes that share it name the same."""
 
 
 class Portal(_Section):
     """The customers' door."""
 
     listen: Listen = "0.0.0.0:8080"  # hotspot customers come from the LAN
+    """HOST:PORT, or unix:/path/to/socket."""
     public_url: WebAddress = "http://127.0.0.1:8080"
+    """Where customers reach the box: the router's pages lead there."""
     templates_dir: Path | None = None
+    """A folder of your own pages, laid over ours: what is not in it stays."""
     brand: str = Field(default="Wi-Fi", min_length=1, max_length=40)
+    """What customers see as the name of the hotspot."""
     support_phone: str = Field(default="", max_length=20)
+    """Whom customers may call; it is shown on the pages."""
     default_language: Literal["en", "sw"] = "en"
+    """The language of whoever's phone asks for neither: English or Swahili."""
 
 
 class Door(BaseModel):
@@ -66,9 +77,13 @@ class Door(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
     listen: Listen = "127.0.0.1:8081"
+    """HOST:PORT or unix:/path/to/socket, for the tunnel alone."""
     public_url: Annotated[str, AfterValidator(callback_address)]
+    """Where Safaricom reaches the box; after a change, `appliance c2b register` once more."""
     seed_paths: bool = False
+    """Answer at the paths without a secret too, which the owner's earlier programs registered."""
     client_ip_header: str | None = None
+    """The header in which the tunnel says who called, and that no caller can write himself."""
 
 
 class Webhooks(Door):
@@ -76,6 +91,7 @@ class Webhooks(Door):
 
     model_config = ConfigDict(extra="forbid")
     path_secret: Annotated[SecretStr, AfterValidator(hex_secret)]
+    """In the path of every address that Safaricom is given: `openssl rand -hex 16`."""
     previous_path_secrets: Annotated[SecretStr, AfterValidator(hex_secrets)] | None = None
     """Comma-separated, after a change: payments asked for before are still called back there."""
     allowed_ips: Addresses = ()
@@ -95,6 +111,7 @@ class Admin(_Section):
     """The operator's door."""
 
     listen: Listen = "127.0.0.1:8082"
+    """HOST:PORT or unix:/path/to/socket; nobody but the operator may reach it."""
     public_url: WebAddress | None = None
     """Where the operator's browser finds it, if not at `listen`: a proxy's https:// address."""
     password_hash: Annotated[SecretStr, AfterValidator(argon2_hash)] | None = None
@@ -106,16 +123,18 @@ class Admin(_Section):
 
 
 class Daraja(_Section):
-    """Safaricom's API; only paybills of this environment are sold through.
-
-    `base_url` is for a pretend Safaricom.
-    """
+    """Safaricom's API; only paybills of this environment are sold through."""
 
     environment: Literal["sandbox", "production"] = "sandbox"
+    """Whether the money is real."""
     base_url: WebAddress | None = None
+    """The address of a pretend Safaricom; never with real money."""
     c2b_version: Literal["v1", "v2"] = "v2"
+    """The C2B product that the app was granted; its addresses bear the version."""
     connect_timeout: float = Field(default=10, gt=0, le=60)
+    """Seconds until it is taken as away: nothing was sent yet."""
     read_timeout: float = Field(default=30, gt=0, le=120)
+    """Seconds until its silence is taken as an unknown outcome."""
     prompts_per_minute: int = Field(default=120, gt=0)
     """Of all customers together; Safaricom does not say how many it takes."""
 
@@ -124,17 +143,27 @@ class Router(_Section):
     """The router beside the box; SSH is used where its host key is pinned, when the API is out."""
 
     id: str = Field(default="router", min_length=1, max_length=64)
+    """Which hotspot of the database this is; what is sold belongs to it, so keep it."""
     host: str
+    """The router's address."""
     username: str = "appliance"
+    """The box's account on it, which `provision apply` makes."""
     password: SecretStr
+    """That account's password."""
     api_port: int = Field(default=8728, gt=0, lt=65536)
+    """RouterOS's API; 8729 where `api_tls` is not off."""
     api_tls: Literal["off", "pinned", "anonymous"] = "off"
+    """`pinned` knows the router's certificate again; `anonymous` only enciphers."""
     api_fingerprint: Annotated[str, AfterValidator(certificate)] | None = None
+    """The certificate's SHA-256, 64 hex digits; goes with `pinned`."""
     ssh_port: int = Field(default=22, gt=0, lt=65536)
+    """RouterOS's SSH; goes with `ssh_fingerprint`."""
     ssh_fingerprint: Annotated[str, AfterValidator(host_key)] | None = None
+    """The host key as `ssh-keyscan ROUTER | ssh-keygen -lf -` prints it; opens the way by SSH."""
     ssh_key: Annotated[SecretStr, AfterValidator(private_key)] | None = None
     """Signs in over SSH instead of the password: a file, or what is in it."""
     timeout: float = Field(default=5, gt=0, le=60)
+    """Seconds that the router may take to answer."""
 
     @model_validator(mode="before")
     @classmethod
@@ -157,7 +186,9 @@ class Backup(_Section):
     """The daily backup; without a directory there is none by itself."""
 
     directory: Path | None = None
+    """Where it goes; besides `data_dir` the daemon may write to /mnt/hotspot-backup alone."""
     keep: int = Field(default=7, ge=1, le=365)
+    """How many of them are kept."""
     key: SecretStr | None = Field(default=None, min_length=16)
     """Seals every backup; whoever loses it has none. A passphrase may be it as well."""
 
@@ -179,16 +210,21 @@ class Sms(_Section):
     """Messages to customers and to the operator; without a provider none is ever written."""
 
     provider: Literal["none", "africastalking", "http"] = "none"
+    """Who sends them; `http` is any other that takes one request for one message."""
     username: str = Field(default="", max_length=64)
     """Of Africa's Talking; `sandbox` is their trial account."""
     api_key: SecretStr | None = Field(default=None, min_length=8)
+    """Of Africa's Talking."""
     sender_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9 ._-]{1,15}$")
+    """What customers see as the sender, once it is registered; without one it is the provider's."""
     base_url: WebAddress | None = None
     """For a pretend Africa's Talking."""
     url: SecretStr | None = None
     """Of any other provider; here and in `body`, {to} and {text} are filled in."""
     method: Literal["POST", "GET", "PUT"] = "POST"
+    """How `url` is asked."""
     headers: Headers = {}
+    """Sent along to `url`; in the environment one a line, `Name: value`."""
     body: SecretStr | None = None
     """JSON, XML or a form, by how it begins."""
     receipts: bool = True
@@ -200,6 +236,7 @@ class Sms(_Section):
     cost_per_message: Decimal = Field(default=Decimal("0.8"), ge=0, le=100)
     """KES, where the provider does not say."""
     per_minute: int = Field(default=60, ge=1, le=6000)
+    """So many messages at most; what is over waits."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -104,17 +104,24 @@ class NoTunnel(_Kind):
     """The operator sees to it that calls arrive."""
 
     kind: Literal["none"] = "none"
+    """Whatever there is passes `POST /hooks/…` on to `webhooks.listen`."""
 
 
 class Ssh(_Kind):
     """A reverse forward to a server of the operator's, where nginx takes the calls."""
 
     kind: Literal["ssh"]
+    """The unit hotspot-appliance-tunnel keeps it open."""
     host: Host
+    """The server's name or IPv4 address."""
     port: Port = 22
+    """Where its SSH is."""
     user: Annotated[str, AfterValidator(_user)] = "tunnel"
+    """The account there, which can do nothing else; never root."""
     host_key: Annotated[str, AfterValidator(public_ssh_key)]
+    """The server's key as `cat /etc/ssh/ssh_host_ed25519_key.pub` prints it there."""
     key_file: KeyFile = KEY_FILE
+    """The box's key, made by `ssh-keygen`; its public half lies beside it."""
     remote_port: Annotated[int, Field(ge=1024, le=65535)] = 18081
     """On the server's loopback: nginx passes calls on to it."""
 
@@ -123,7 +130,9 @@ class Cloudflared(_Kind):
     """Cloudflare's tunnel."""
 
     kind: Literal["cloudflared"]
+    """The unit hotspot-appliance-tunnel keeps it open."""
     id: UUID
+    """The tunnel's, as `cloudflared tunnel create` prints it."""
     key_file: KeyFile = KEY_FILE
     """The JSON that `cloudflared tunnel create` made."""
 
@@ -132,14 +141,19 @@ class Wireguard(_Kind):
     """A private network with a server of the operator's; the kernel keeps it, nothing runs here."""
 
     kind: Literal["wireguard"]
+    """`wg-quick@hotspot` keeps it open."""
     host: Host
+    """The server's name or IPv4 address."""
     port: Port = 51820
+    """Where its WireGuard listens."""
     public_key: WireguardKey
     """The server's."""
     box_public_key: WireguardKey
+    """The box's own."""
     address: IPv4Address = IPv4Address("10.99.0.1")
     """The server's in the tunnel."""
     box_address: IPv4Address = IPv4Address("10.99.0.2")
+    """The box's in the tunnel, where `webhooks.listen` must be."""
 
 
 Tunnel = Annotated[NoTunnel | Ssh | Cloudflared | Wireguard, Field(discriminator="kind")]

@@ -1,4 +1,4 @@
-"""`make bench`: every figure as a ratio to the bare limit measured in the same run, as JSON."""
+"""`make bench`: rates as ratios to the bare limit of the same run, and the box's cost, as JSON."""
 
 import asyncio
 import json
@@ -8,19 +8,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.bench import gate, plans, portal, sales, scale
+from tests.bench import cost, gate, plans, portal, sales, scale
 from tests.servers import Secantus
+
+PARTS = {"plans": plans, "sales": sales, "portal": portal, "cost": cost, "scale": scale}
 
 
 async def measure(mongodb: str | None, folder: Path) -> dict[str, Any]:
-    """Return every figure for one store, or with `--scale` those of a long life alone."""
-    if "--scale" in sys.argv:
-        return {"scale": await scale.measure(mongodb, folder / "scale")}
-    return {
-        "plans": await plans.measure(mongodb, folder / "plans"),
-        "sales": await sales.measure(mongodb, folder / "sales"),
-        "portal": await portal.measure(mongodb, folder / "portal"),
-    }
+    """Return the figures for one store: of the parts that are named, else of all but `scale`."""
+    named = [name for name in PARTS if f"--{name}" in sys.argv]
+    parts = named or [name for name in PARTS if name != "scale"]
+    return {name: await PARTS[name].measure(mongodb, folder / name) for name in parts}
 
 
 def main() -> None:
@@ -30,7 +28,7 @@ def main() -> None:
         found: dict[str, Any] = {"python": platform.python_version(), "machine": platform.machine()}
         if "--no-sqlite" not in sys.argv:
             found["sqlite"] = asyncio.run(measure(None, folder / "sqlite"))
-            if "--scale" not in sys.argv:
+            if not any(f"--{name}" in sys.argv for name in PARTS):
                 found["router"] = asyncio.run(gate.measure(folder / "router"))
         if "--mongodb" in sys.argv:
             server = Secantus(folder / "secantus")

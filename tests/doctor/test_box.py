@@ -12,21 +12,25 @@ import pytest
 from pydantic import SecretStr
 
 from appliance.app.backup import FILE_NAME
-from appliance.cli.doctor import patient
+from appliance.cli.doctor import patient, records
 from appliance.cli.doctor.checks import Status
 from appliance.domain import ids
 from appliance.domain.debts import Kind, Owed
 from appliance.domain.devices import Device
 from appliance.domain.homing import moved, taken_off
+from appliance.domain.paybills import RouterRecord
 from appliance.domain.payments import Payment, State
 from appliance.domain.plans import Plan
 from appliance.domain.records import WebhookLog
+from appliance.domain.vouchers import State as VoucherState
 from appliance.domain.vouchers import drawn_up
 from appliance.store.open import EMBEDDED, SPOOL_FILE
 from appliance.store.port import Shelf
 from appliance.store.records import books
 from appliance.store.sqlite import SqliteStore
 from tests.doctor.conftest import Clinic
+from tests.memory_store import MemoryStore
+from tests.unit.test_vouchers import VOUCHER
 
 
 class Usage(NamedTuple):
@@ -177,6 +181,42 @@ async def test_a_pending_migration_is_told(clinic: Clinic) -> None:
     found = await clinic.one("migrations")
     assert found.status is Status.WARN
     assert found.fix == "appliance db migrate"
+
+
+async def test_vouchers_of_a_router_that_was_renamed_are_told_with_its_name(
+    clinic: Clinic,
+) -> None:
+    now = datetime.now(UTC)
+    running = replace(VOUCHER, state=VoucherState.ACTIVE, owed=Owed(Kind.END, now, since=now))
+    ours = replace(running, router_id=clinic.loaded.router.id)
+    async with clinic.store() as store:
+        await books(store).vouchers.insert(ours)
+    assert (await clinic.one("homes")).status is Status.PASS
+    clinic.set("router", id="new-name")
+    found = await clinic.one("homes")
+    assert found.status is Status.WARN
+    assert f'router.id = "{ours.router_id}"' in found.fix
+    assert str(clinic.world.settings) in found.fix
+
+
+async def test_of_several_boxes_only_one_that_nobody_has_or_that_is_long_off_is_told(
+    clinic: Clinic,
+) -> None:
+    clinic.set("mongodb", uri=SecretStr("mongodb://shared.example"))
+    store, now = MemoryStore(), datetime.now(UTC)
+    kept, patient = books(store), clinic.patient(database=store)
+
+    async def says() -> str:
+        return " ".join(finding.what for finding in await records.homes(patient))
+
+    await kept.vouchers.insert(replace(VOUCHER, router_id="next-door", owed=Owed(Kind.GRANT, now)))
+    assert "1 vouchers belong to the router next-door" in await says()
+    await kept.routers.insert(RouterRecord(id="next-door"))
+    assert "next-door" not in await says()
+    long_ago = Owed(Kind.GRANT, now - timedelta(hours=2))
+    other = replace(VOUCHER, id=ids.new_id(), code="ABC123DEF5", token=ids.new_token())
+    await kept.vouchers.insert(replace(other, router_id="next-door", owed=long_ago))
+    assert "2 vouchers belong to the router next-door" in await says()
 
 
 async def test_money_that_waits_for_a_person_is_told(clinic: Clinic) -> None:

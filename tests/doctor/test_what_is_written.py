@@ -1,4 +1,4 @@
-"""Every command that the doctor or the page on trouble tells to run is there, with its options."""
+"""Every command that the doctor or a page on what to do tells to run is there, with its options."""
 
 import re
 from pathlib import Path
@@ -12,8 +12,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def told() -> set[str]:
-    """Return what follows `appliance` in the page's code and in the doctor's own words."""
-    page = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
+    """Return what follows `appliance` in the pages' code and in the doctor's own words."""
+    pages = [ROOT / "docs" / name for name in ("troubleshooting.md", "going-live.md")]
+    page = "\n".join(file.read_text(encoding="utf-8") for file in pages)
     code = re.findall(r"`(?:sudo )?appliance ([a-z][^`]*)`", page)
     folder = ROOT / "appliance/cli/doctor"
     source = "\n".join(file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.py")))

@@ -12,8 +12,8 @@ from click.shell_completion import get_completion_class
 from click.testing import CliRunner
 
 from appliance.cli import cli, manual, setup
-from appliance.settings import Daraja, load
-from appliance.settings.tunnel import KEY_FILE
+from appliance.settings import Daraja, load, load_way_in
+from appliance.settings.tunnel import KEY_FILE, Ssh
 
 HERE = Path(__file__).parents[2]
 UNITS = HERE / "appliance" / "systemd"
@@ -313,7 +313,17 @@ def test_setup_asks_for_the_rest_and_what_it_writes_can_be_sold_through(
 ) -> None:
     monkeypatch.setattr(setup, "_somebody_is_there", lambda: True)
     file, seeds = tmp_path / "appliance.toml", tmp_path / "seed.toml"
-    answers = ["10.0.0.1", "https://box.example", "", "y", "till", "5512345", "Mama's", "174379"]
+    answers = [
+        "10.0.0.1",
+        "https://box.example",
+        "",
+        "none",
+        "y",
+        "till",
+        "5512345",
+        "Mama's",
+        "174379",
+    ]
     answers += ["the key", "the secret", "the pass key", "20"]
     told = {"APPLIANCE_APPLIANCE__DATA_DIR": str(tmp_path)}
     runner = CliRunner(env=told)
@@ -330,6 +340,55 @@ def test_setup_asks_for_the_rest_and_what_it_writes_can_be_sold_through(
     assert '"storeNumber":"174379"' in kept
     assert "the secret" not in kept, "sealed"
     assert router == load(file, told).router.id
+
+
+HOST_KEY = f"ssh-ed25519 {'AAAAC3NzaC1lZDI1NTE5AAAAI' + 'A' * 43}"
+BOX = (
+    *("--router-host", "10.0.0.1", "--public-url", "https://box.example"),
+    *("--portal-url", "http://10.0.0.2:8080"),
+)
+
+
+def test_setup_asks_about_the_tunnel_and_what_it_writes_keeps_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setup, "_somebody_is_there", lambda: True)
+    file = tmp_path / "appliance.toml"
+    answers = ["ssh", "VPS.example", "", f"{HOST_KEY} root@vps", "n"]
+    words = ["setup", "--config", str(file), *BOX]
+    done = CliRunner().invoke(cli, words, input="\n".join(answers) + "\n")
+    assert done.exit_code == 0, done.output
+    assert "docs/tunnel.md" in done.output
+    known = load_way_in(file, {})
+    assert isinstance(known.tunnel, Ssh)
+    assert (known.tunnel.host, known.tunnel.host_key) == ("vps.example", HOST_KEY)
+    assert known.webhooks.client_ip_header == "X-Real-IP"
+
+
+def test_setup_without_questions_takes_a_tunnel_from_its_variables_and_says_what_it_lacks(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "appliance.toml"
+    words = ["setup", "--config", str(file), "--yes", "--tunnel", "cloudflared", *BOX]
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 2
+    assert "APPLIANCE_TUNNEL__ID is needed" in done.output
+    assert list(tmp_path.iterdir()) == []
+    told = {"APPLIANCE_TUNNEL__ID": "6ff42ae2-765d-4adf-8112-31c55c1551ef"}
+    assert CliRunner(env=told).invoke(cli, words).exit_code == 0
+    assert load(file, {}).webhooks.client_ip_header == "CF-Connecting-IP"
+
+
+def test_a_wrong_answer_about_the_tunnel_is_said_before_any_account_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(setup, "_somebody_is_there", lambda: True)
+    words = ["setup", "--config", str(tmp_path / "appliance.toml"), *BOX]
+    answers = ["ssh", "vps.example", "root", HOST_KEY]
+    done = CliRunner().invoke(cli, words, input="\n".join(answers) + "\n")
+    assert "must not be root" in str(done.exception)
+    assert "paybill" not in done.output
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_setup_refuses_what_cannot_be_right_and_writes_nothing(tmp_path: Path) -> None:

@@ -2,11 +2,14 @@ from base64 import b64decode, b64encode
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from appliance.cli import cli
 from appliance.router.line import private_key
 from appliance.sandbox.routeros.hostkeys import _written
 from appliance.settings import WrongSettings, load
+from appliance.settings.reference import sections
 
 GOOD = """
 [webhooks]
@@ -236,3 +239,31 @@ alerts_to = "0712 345 678,0110000000"
     assert any("in-the-address" in secret for secret in secrets)
     assert "in-the-address" not in repr(loaded)
     assert "abcdefgh" not in repr(loaded)
+
+
+def test_the_page_on_the_settings_is_what_the_program_says() -> None:
+    page = Path(__file__).parents[2] / "docs/settings.md"
+    said = CliRunner().invoke(cli, ["settings"]).output
+    assert page.read_text(encoding="utf-8") == said, "appliance settings > docs/settings.md"
+
+
+def test_every_setting_says_what_it_means_and_which_are_secret() -> None:
+    told = [one for section in sections() for one in section.settings]
+    assert [f"{one.section}.{one.key}" for one in told if not one.meaning] == []
+    assert {f"{one.section}.{one.key}" for one in told if one.secret} == {
+        *("admin.cron_secret", "appliance.encryption_keys", "backup.key", "mongodb.uri"),
+        *("router.password", "router.ssh_key", "webhooks.path_secret"),
+        *("webhooks.previous_path_secrets", "admin.password_hash", "admin.totp_secret"),
+        *("sms.url", "sms.body", "sms.headers", "sms.api_key", "sms.alerts_to"),
+    }
+
+
+def test_the_variable_that_is_told_of_a_setting_sets_it(file: Path) -> None:
+    (said,) = (
+        one
+        for section in sections()
+        for one in section.settings
+        if (one.section, one.key) == ("portal", "brand")
+    )
+    assert said.default == load(file, {}).portal.brand
+    assert load(file, {said.variable: "Mama"}).portal.brand == "Mama"

@@ -29,6 +29,7 @@ CHECKS: tuple[Check[Patient], ...] = (
     Check("migrations", records.migrations),
     Check("spool", records.spool),
     Check("debts", records.debts),
+    Check("homes", records.homes),
     Check("people", records.people),
     Check("moved codes", records.moved),
     Check("router", hotspot.api),

@@ -25,7 +25,6 @@ _FEW_LETTERS = 6
 _OTHERS = stat.S_IRWXO
 _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 _SERVICE = "hotspot-appliance"
-_SETTINGS = "/etc/hotspot-appliance/appliance.toml"
 
 
 def system(_: Patient) -> list[Finding]:
@@ -170,7 +169,7 @@ def audit(about: Patient) -> list[Finding]:
     if loaded.daraja.environment == "sandbox":
         found += warn(
             "daraja.environment is sandbox: no real money comes in",
-            f"on the day you go live: daraja.environment = production in {_SETTINGS}",
+            f"on the day you go live: daraja.environment = production in {about.file}",
         )
     return found or well("nothing is left as it was for a first try")
 

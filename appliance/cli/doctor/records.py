@@ -1,15 +1,18 @@
 """What the box has written down: the database, the spool, what is owed and what waits."""
 
 from collections import Counter
+from datetime import datetime
 
 from appliance import app
 from appliance.cli.doctor.checks import Finding, Skipped, fail, warn, well
 from appliance.cli.doctor.patient import Patient
+from appliance.domain.debts import LONGEST_PUT_OFF
 from appliance.domain.errors import StoreUnavailable
 from appliance.domain.payments import NEEDS_A_PERSON
 from appliance.domain.vouchers import USABLE
-from appliance.store.debts import Debts
+from appliance.store.debts import MOST, Debts
 from appliance.store.migrations import Migrations
+from appliance.store.records import books
 from appliance.store.schema import COLLECTIONS
 
 _SLOW_SECONDS = 0.5
@@ -111,6 +114,29 @@ async def moved(about: Patient) -> list[Finding]:
             "runs and reaches its router",
         )
     return well("no code that moved here is good anywhere else")
+
+
+async def homes(about: Patient) -> list[Finding]:
+    """See whether a hotspot that no box is owes something for its vouchers: nobody does it."""
+    about.books()
+    kept = books(about.store())  # everybody's: the patient's own are those of its router
+    ours, late = about.loaded.router.id, about.clock.now() - LONGEST_PUT_OFF
+    theirs: dict[str, list[datetime]] = {}
+    for voucher in await kept.vouchers.owing(MOST):
+        if voucher.owed is not None and voucher.router_id != ours:
+            theirs.setdefault(voucher.router_id, []).append(voucher.owed.at)
+    found = list[Finding]()
+    for router, owed in sorted(theirs.items()):
+        shared = about.loaded.mongodb.uri is not None
+        if shared and min(owed) > late and await kept.routers.get(router):
+            continue
+        found += warn(
+            f"{len(owed)} vouchers belong to the router {router}, which no box serves: nobody "
+            "lets their devices in or ends them",
+            f'if this box was called so: router.id = "{router}" again in {about.file}, restart; '
+            "if another is: start it, and name it in the seed under [[routers]]",
+        )
+    return found or well("every voucher that is owed something belongs to a router with a box")
 
 
 async def people(about: Patient) -> list[Finding]:
