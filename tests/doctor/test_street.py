@@ -116,7 +116,7 @@ async def test_accounts_that_make_no_sense_are_told(clinic: Clinic) -> None:
     )
     said = await clinic.says("paybills")
     fails = [finding for finding in said if finding.status is Status.FAIL]
-    assert ["no storeNumber" in finding.what for finding in fails] == [True]
+    assert ["no store number" in finding.what for finding in fails] == [True]
     assert sum("64 hex digits" in finding.what for finding in said) == 2
     await clinic.change("paybills", lambda values: values.update({"status": "inactive"}))
     assert "nothing can be sold" in (await failed(clinic, "paybills")).what
