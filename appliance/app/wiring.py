@@ -13,6 +13,7 @@ from appliance.flows.canary import Canary
 from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout
 from appliance.flows.drift import Drift
+from appliance.flows.enrol import Enrol
 from appliance.flows.give_up import GiveUp
 from appliance.flows.guesses import Guesses, guesses
 from appliance.flows.homing import Homing
@@ -21,6 +22,7 @@ from appliance.flows.inquiry import Inquiry, bounds
 from appliance.flows.intake import Intake
 from appliance.flows.lookup import Lookup
 from appliance.flows.matching import Matching
+from appliance.flows.online import Online
 from appliance.flows.progress import Watch
 from appliance.flows.reconcile import Reconcile
 from appliance.flows.recover import Recover
@@ -67,6 +69,8 @@ class Flows:
     usage: Usage
     drift: Drift
     canary: Canary
+    enrol: Enrol
+    online: Online
 
 
 def wired(
@@ -220,6 +224,10 @@ def wired(
             access=access,
             clock=clock,
             router_id=settings.router.id,
+        ),
+        enrol=Enrol(paybills=kept.paybills, users=kept.users, cipher=cipher, clock=clock),
+        online=Online(
+            vouchers=kept.vouchers, router=router, clock=clock, router_id=settings.router.id
         ),
     )
     webhooks = Worker("webhook", kept.webhooks, inbox.settle, clock)
