@@ -1,5 +1,7 @@
 """The router's set-up: what is asked for, one look at how it stands, and doing it."""
 
+import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -8,11 +10,12 @@ from urllib.parse import urlsplit
 
 from appliance.app.clock import SystemClock
 from appliance.app.router import open_pool
-from appliance.domain.errors import RouterRefused, RouterUnreachable
+from appliance.domain.errors import Invalid, RouterRefused, RouterUnreachable
 from appliance.domain.plans import Plan
 from appliance.ports import Plans
 from appliance.settings import Settings
-from provisioning import visit
+from appliance.web.console.set_up import Outlook, Wanted
+from provisioning import shown, visit
 from provisioning.desired import FOLDER
 from provisioning.door import ApiDoor, WrongAccount
 from provisioning.lending import lending
@@ -21,6 +24,8 @@ from provisioning.preflight import Level, Trouble, lacking, troubles
 from provisioning.rows import Change
 from provisioning.visit import Look
 from provisioning.wish import Wish, WrongWish, is_address
+
+log = logging.getLogger(__name__)
 
 _DNS = 53
 _MOST_PLANS = 1000
@@ -167,6 +172,60 @@ def not_let_in(settings: Settings) -> str:
         "account with another password, address or group. Mend it there (/user), or name another "
         "in router.username."
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """The set-up as the console has it looked at and done."""
+
+    settings: Settings
+    plans: Plans
+
+    async def plan(self, wanted: Wanted) -> Outlook:
+        """Return what `apply` would do; raise `Invalid` for what cannot be meant."""
+        asked = _asked(wanted)
+        changes, found = await planned(self.settings, asked, await self._wish(asked))
+        return Outlook(
+            steps=len(changes),
+            lines=tuple(shown.lines(changes)),
+            troubles=tuple((str(trouble.level), trouble.what, trouble.fix) for trouble in found),
+            hopeless=hopeless(found),
+        )
+
+    async def apply(self, wanted: Wanted) -> None:
+        """Do it; raise `visit.NotTaken` where not all of it stands afterwards."""
+        asked = _asked(wanted)
+        wish = await self._wish(asked)
+        changes, found = await planned(self.settings, asked, wish)
+        if hopeless(found):
+            raise Invalid("; ".join(f"{trouble.what}: {trouble.fix}" for trouble in found))
+        if not changes:
+            return
+        left = await applied(self.settings, asked, wish, _tell)
+        if left:
+            raise visit.NotTaken(f"Not everything stayed as it was set: {shown.summary(left)}")
+        if not await lets_in(self.settings):
+            raise visit.NotTaken(not_let_in(self.settings))
+
+    async def _wish(self, asked: Asked) -> Wish:
+        plans = await plans_for_sale(self.plans)
+        try:
+            return await asyncio.to_thread(wish_of, self.settings, asked, plans)
+        except WrongWish as error:
+            raise Invalid(str(error)) from None
+
+
+def _asked(wanted: Wanted) -> Asked:
+    return Asked(
+        admin=wanted.admin,
+        password=wanted.password,
+        interface=wanted.interface,
+        server=wanted.server,
+    )
+
+
+def _tell(change: Change) -> None:
+    log.info("set up%s", shown.headline(change).rstrip())
 
 
 def hopeless(found: list[Trouble]) -> bool:

@@ -24,6 +24,7 @@ from appliance.ports import Cipher, Clock, Paybills, Users
 log = logging.getLogger(__name__)
 
 _SECRET = re.compile(r"[!-~]{1,2000}", re.ASCII)
+_INITIATOR = re.compile(r"[!-~]{1,100}", re.ASCII)
 _LONGEST_NAME = 60
 
 
@@ -123,12 +124,7 @@ class Enrol:
 
     async def _check(self, entry: Entry, paybill: Paybill) -> None:
         """Raise `Invalid` with the first thing that is wrong, and its place in the form."""
-        if len(entry.name) > _LONGEST_NAME or not entry.name.isprintable():
-            raise Invalid(f"a name has at most {_LONGEST_NAME} letters", "name")
-        for name, shown in _SECRETS.items():
-            secret = getattr(entry, name)
-            if secret and (not _SECRET.fullmatch(secret) or secret.startswith(SEALED)):
-                raise Invalid("it holds what no key of Safaricom's does: copy it again", shown)
+        _check_words(entry)
         if entry.user_id is not None and await self.users.get(entry.user_id) is None:
             raise Invalid("there is no such owner", "userId")
         written = self._written(paybill, entry)
@@ -167,6 +163,17 @@ class Enrol:
 
     def _sealed(self, secret: str) -> str:
         return self.cipher.seal(secret) if secret else ""
+
+
+def _check_words(entry: Entry) -> None:
+    if len(entry.name) > _LONGEST_NAME or not entry.name.isprintable():
+        raise Invalid(f"a name has at most {_LONGEST_NAME} letters", "name")
+    if entry.initiator_name and not _INITIATOR.fullmatch(entry.initiator_name):
+        raise Invalid("this is no name of an initiator", "initiatorName")
+    for name, shown in _SECRETS.items():
+        secret = getattr(entry, name)
+        if secret and (not _SECRET.fullmatch(secret) or secret.startswith(SEALED)):
+            raise Invalid("it holds what no key of Safaricom's does: copy it again", shown)
 
 
 class Moved(Conflict):
