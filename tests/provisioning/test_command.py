@@ -121,7 +121,7 @@ async def test_the_console_sets_up_as_the_command_does(operator: Operator) -> No
         await console.apply(ann)
         assert (await console.plan(Wanted())).lines == (NOTHING_TO_DO,)
         with pytest.raises(Invalid, match="interface"):
-            await console.plan(replace(ann, interface="not an interface"))
+            await console.plan(replace(ann, interface="x" * 65))
 
 
 async def test_nothing_is_done_before_a_person_says_yes(operator: Operator) -> None:
