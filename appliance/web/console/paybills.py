@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, cast
+from typing import Protocol
 from urllib.parse import quote
 
 from aiohttp import web
@@ -14,10 +14,11 @@ from appliance.domain.errors import (
     GatewayUnavailable,
     Invalid,
 )
-from appliance.domain.paybills import Environment, Paybill, PaybillType, Registration
+from appliance.domain.paybills import Paybill, Registration
 from appliance.flows.cashier import Cashier, Selling
-from appliance.flows.enrol import Enrol, Entry
+from appliance.flows.enrol import Enrol
 from appliance.ports import Clock, Paybills, Users
+from appliance.web.console.paybill_form import SECRETS, USUAL, entry_of, written
 from appliance.web.console.shell import done, form_of, page, record
 
 _MOST = 1000
@@ -134,7 +135,7 @@ class PaybillPages:
 
     async def _edit(self, request: web.Request) -> web.Response:
         paybill = await self._asked(request)
-        return await self._form(request, paybill, _written(paybill))
+        return await self._form(request, paybill, written(paybill))
 
     async def _form(
         self,
@@ -151,7 +152,7 @@ class PaybillPages:
             paybill=None if paybill is None else self._shown(paybill, []),
             values={
                 name: values.get(name, "" if values else usual)
-                for name, usual in (_USUAL | {"environment": self.cashier.environment}).items()
+                for name, usual in (USUAL | {"environment": self.cashier.environment}).items()
             },
             owners=[("", "The company"), *((user, user) for user in users)],
             field=None if wrong is None else wrong.field,
@@ -160,7 +161,7 @@ class PaybillPages:
 
     async def _add(self, request: web.Request) -> web.Response:
         form = await form_of(request)
-        entry = _entry(form)
+        entry = entry_of(form)
         await record(request, "added a paybill", entry.number[:20])
         try:
             paybill = await self.enrol.add(entry)
@@ -170,8 +171,8 @@ class PaybillPages:
 
     async def _change(self, request: web.Request) -> web.Response:
         paybill, form = await self._asked(request), await form_of(request)
-        entry = _entry(form)
-        replaced = [name for name in _SECRETS if form.get(name, "").strip()]
+        entry = entry_of(form)
+        replaced = [name for name in SECRETS if form.get(name, "").strip()]
         await record(
             request, "changed a paybill", paybill.paybill_info.number, keys_replaced=replaced
         )
@@ -251,58 +252,6 @@ class PaybillPages:
             registered=config.c2b_registered,
             selling=tuple(placed for placed in selling if placed.number == info.number),
         )
-
-
-_SECRETS = ("consumerKey", "consumerSecret", "passKey", "securityCredential")
-_USUAL = {
-    "number": "",
-    "name": "",
-    "type": "paybill",
-    "storeNumber": "",
-    "c2bShortCode": "",
-    "userId": "",
-    "pull": "",
-    "initiatorName": "",
-}
-
-
-def _written(paybill: Paybill) -> dict[str, str]:
-    """Return what stands in the form; secrets never do."""
-    info, config = paybill.paybill_info, paybill.config
-    return {
-        "number": info.number,
-        "name": info.name,
-        "type": info.type,
-        "environment": config.environment,
-        "storeNumber": info.store_number or "",
-        "c2bShortCode": config.c2b_short_code or "",
-        "userId": paybill.user_id or "",
-        "pull": "on" if config.pull else "",
-        "initiatorName": paybill.credentials.initiator_name or "",
-    }
-
-
-def _entry(form: Mapping[str, str]) -> Entry:
-    """Return what was written, before anybody has looked whether it makes sense."""
-
-    def text(name: str) -> str:
-        return form.get(name, "").strip()
-
-    return Entry(
-        number=text("number"),
-        name=text("name"),
-        type=cast("PaybillType", text("type")),
-        environment=cast("Environment", text("environment")),
-        store_number=text("storeNumber") or None if text("type") == "till" else None,
-        c2b_short_code=text("c2bShortCode") or None,
-        user_id=text("userId") or None,
-        pull=bool(text("pull")),
-        initiator_name=text("initiatorName") or None,
-        consumer_key=text("consumerKey"),
-        consumer_secret=text("consumerSecret"),
-        pass_key=text("passKey"),
-        security_credential=text("securityCredential"),
-    )
 
 
 def _words(error: ApplianceError) -> str:
