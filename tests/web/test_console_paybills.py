@@ -11,7 +11,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from appliance.domain.errors import ApplianceError, GatewayRefused, GatewayUnavailable, Invalid
-from appliance.domain.paybills import Paybill, RouterRecord, User
+from appliance.domain.paybills import Paybill, PaymentSettings, RouterRecord, User
 from appliance.flows.cashier import Cashier
 from appliance.flows.enrol import Enrol
 from appliance.mpesa.cipher import FernetCipher
@@ -199,6 +199,8 @@ async def test_switching_says_what_it_means_for_who_sells_through_it() -> None:
     async with office() as here:
         await here.kept.routers.insert(RouterRecord(id="here", name="Gate", user_id="ann"))
         await here.kept.users.insert(User(id="ann"))
+        chosen = PaymentSettings(paybill_number="5142076")
+        await here.kept.users.insert(User(id="bob", payment_settings=chosen))
         paybill = await here.added()
         path = f"/paybills/{paybill.id}"
         assert "sells nothing: no active company paybill" in await here.desk.see("/paybills")
@@ -208,6 +210,7 @@ async def test_switching_says_what_it_means_for_who_sells_through_it() -> None:
         text = await here.desk.see(path)
         assert "customers cannot buy" in text
         assert "Gate" in text
+        assert "Chosen by</dt><dd>bob<" in text
         active = await here.latest(paybill)
         await here.desk.press(f"{path}/switch", to="inactive", edition=active.edition)
         assert (await here.latest(paybill)).status == "inactive"

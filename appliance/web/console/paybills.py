@@ -1,6 +1,6 @@
 """Paybills and tills: whose account the money goes to, and whether Safaricom lets us in."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -14,7 +14,7 @@ from appliance.domain.errors import (
     GatewayUnavailable,
     Invalid,
 )
-from appliance.domain.paybills import Paybill, Registration
+from appliance.domain.paybills import Paybill, Registration, User
 from appliance.flows.cashier import Cashier, Selling
 from appliance.flows.enrol import Enrol
 from appliance.ports import Clock, Paybills, Users
@@ -64,6 +64,8 @@ class Shown:
     registered: Registration | None
     selling: tuple[Selling, ...]
     """The routers that sell through it."""
+    chosen_by: tuple[str, ...]
+    """The owners who want their money there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +111,7 @@ class PaybillPages:
         return page(
             request,
             "paybills.html",
-            paybills=[self._shown(paybill, selling) for paybill in found],
+            paybills=[self._shown(paybill, selling, ()) for paybill in found],
             ours=selling[0],
             closed=[placed for placed in selling if placed.number is None],
         )
@@ -124,7 +126,7 @@ class PaybillPages:
         return page(
             request,
             "paybill.html",
-            paybill=self._shown(paybill, selling),
+            paybill=self._shown(paybill, selling, await self._owners()),
             ours=selling[0],
             url=self.url,
             problem=problem,
@@ -144,12 +146,12 @@ class PaybillPages:
         values: Mapping[str, str],
         wrong: Invalid | None = None,
     ) -> web.Response:
-        users = sorted(user.id for user in await self.users.page(None, None, _MOST))
+        users = [user.id for user in await self._owners()]
         return page(
             request,
             "paybill_form.html",
             status=200 if wrong is None else 400,
-            paybill=None if paybill is None else self._shown(paybill, []),
+            paybill=None if paybill is None else self._shown(paybill, (), ()),
             values={
                 name: values.get(name, "" if values else usual)
                 for name, usual in (USUAL | {"environment": self.cashier.environment}).items()
@@ -227,7 +229,10 @@ class PaybillPages:
     def _at(self, paybill: Paybill) -> str:
         return f"{self.path}/{quote(paybill.id, safe='')}"
 
-    def _shown(self, paybill: Paybill, selling: list[Selling]) -> Shown:
+    async def _owners(self) -> list[User]:
+        return sorted(await self.users.page(None, None, _MOST), key=lambda user: user.id)
+
+    def _shown(self, paybill: Paybill, selling: Sequence[Selling], owners: Sequence[User]) -> Shown:
         info, keys, config = paybill.paybill_info, paybill.credentials, paybill.config
         until = keys.token_expires_at if keys.access_token else None
         return Shown(
@@ -251,6 +256,9 @@ class PaybillPages:
             trouble=self.trouble(info.number),
             registered=config.c2b_registered,
             selling=tuple(placed for placed in selling if placed.number == info.number),
+            chosen_by=tuple(
+                owner.id for owner in owners if owner.payment_settings.paybill_number == info.number
+            ),
         )
 
 
