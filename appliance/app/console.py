@@ -1,8 +1,11 @@
 """The operator's console: its frame and its chapters, joined to what they need."""
 
 from datetime import timedelta, timezone
+from functools import partial
 
+from appliance.app import c2b
 from appliance.app.parts import Parts
+from appliance.app.provision import ByHand
 from appliance.flows.audit import Audit
 from appliance.flows.replay import Replay
 from appliance.ports import Clock
@@ -11,7 +14,10 @@ from appliance.web.console.calls import Calls
 from appliance.web.console.home import Home
 from appliance.web.console.keys import Keys
 from appliance.web.console.pages import ConsolePages
+from appliance.web.console.paybills import PaybillPages
+from appliance.web.console.routers import Routers
 from appliance.web.console.sessions import Sessions
+from appliance.web.console.set_up import SetUp
 from appliance.web.console.shell import Chapter, Shell
 
 
@@ -30,9 +36,34 @@ def frame(settings: Settings, clock: Clock, audit: Audit) -> Shell:
 
 def chapters(parts: Parts) -> list[Chapter]:
     """Return the chapters of the console in the order of its menu."""
-    kept, clock = parts.kept, parts.clock
+    settings, kept, flows, clock = parts.settings, parts.kept, parts.flows, parts.clock
     return [
         Home(clock),
+        PaybillPages(
+            paybills=kept.paybills,
+            users=kept.users,
+            cashier=flows.cashier,
+            enrol=flows.enrol,
+            clock=clock,
+            try_keys=parts.mpesa.try_keys,
+            trouble=parts.mpesa.token_trouble,
+            register=partial(c2b.register, settings, parts.mpesa, flows.enrol),
+            url=settings.webhooks.public_url,
+        ),
+        Routers(
+            router=parts.router,
+            router_id=settings.router.id,
+            host=settings.router.host,
+            ways=("api",) if settings.router.ssh_fingerprint is None else ("api", "ssh"),
+            online=flows.online,
+            drift=flows.drift,
+            cashier=flows.cashier,
+            set_up=SetUp(
+                provisioning=ByHand(settings, kept.plans),
+                online=flows.online,
+                router_id=settings.router.id,
+            ),
+        ),
         Calls(webhooks=kept.webhooks, replay=Replay(webhooks=kept.webhooks, clock=clock)),
     ]
 

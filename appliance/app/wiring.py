@@ -19,6 +19,7 @@ from appliance.flows.canary import Canary
 from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout
 from appliance.flows.drift import Drift
+from appliance.flows.enrol import Enrol
 from appliance.flows.give_up import GiveUp
 from appliance.flows.guesses import Guesses, guesses
 from appliance.flows.homing import Homing
@@ -28,6 +29,7 @@ from appliance.flows.intake import Intake
 from appliance.flows.lookup import Lookup
 from appliance.flows.matching import Matching
 from appliance.flows.messages import Outbox
+from appliance.flows.online import Online
 from appliance.flows.progress import Watch
 from appliance.flows.reconcile import Reconcile
 from appliance.flows.recover import Recover
@@ -82,6 +84,8 @@ class Flows:
     reports: Reports
     audit: Audit
     outbox: Outbox
+    enrol: Enrol
+    online: Online
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +270,10 @@ def wired(settings: Settings, kept: Books, outside: Outside) -> tuple[Flows, Wor
         ),
         audit=Audit(entries=kept.audit, clock=clock, box=settings.router.id),
         outbox=outbox,
+        enrol=Enrol(paybills=kept.paybills, users=kept.users, cipher=outside.cipher, clock=clock),
+        online=Online(
+            vouchers=kept.vouchers, router=router, clock=clock, router_id=settings.router.id
+        ),
     )
     webhooks = Worker("webhook", kept.webhooks, inbox.settle, clock)
     return flows, Workers(

@@ -6,10 +6,9 @@ from pathlib import Path
 import click
 
 from appliance import app, settings
+from appliance.app.c2b import register as registered
 from appliance.cli.running import config_option, once, operator
-from appliance.domain.errors import OutcomeUnknown
-
-_TAKEN = "500.003.1001"
+from appliance.domain.errors import Invalid
 
 
 @click.group()
@@ -23,28 +22,17 @@ def c2b() -> None:
 def register(config: Path | None, paybill: str | None) -> None:
     """Tell Safaricom where to send confirmations and validations; in production it works once."""
     loaded = settings.load(config)
-    secret = loaded.webhooks.path_secret.get_secret_value()
-    hooks = f"{loaded.webhooks.public_url}/hooks/{secret}/c2b"
 
     async def work() -> str:
         async with app.open_flows(loaded) as flows, app.open_mpesa(loaded) as mpesa:
             number = paybill or await flows.cashier.paybill_number()
-            confirmation, validation = f"{hooks}/confirmation", f"{hooks}/validation"
             async with flows.audit.deed(operator(), "register c2b", number):
-                await mpesa.register_c2b_urls(
-                    number, confirmation, validation, loaded.daraja.c2b_version
-                )
+                await registered(loaded, mpesa, flows.enrol, number)
             return number
 
     try:
         number = once(work())
-    except OutcomeUnknown as error:
-        if _TAKEN not in str(error):
-            raise
-        click.echo(
-            "Safaricom has URLs for this account already. Delete them in its portal under Self "
-            "Services, URL Management, and register again; or ask apisupport@safaricom.co.ke.",
-            err=True,
-        )
+    except Invalid as error:
+        click.echo(str(error), err=True)
         sys.exit(1)
     click.echo(f"registered {number} at {loaded.webhooks.public_url} ({loaded.daraja.c2b_version})")

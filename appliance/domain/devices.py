@@ -33,8 +33,14 @@ class Session:
     mac: str
     ip: str
     uptime: timedelta
-    moved: int = 0
-    """Bytes, up and down."""
+    up: int = 0
+    """Bytes from the device."""
+    down: int = 0
+
+    @property
+    def moved(self) -> int:
+        """Return the bytes, up and down."""
+        return self.up + self.down
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,8 @@ class RouterHealth:
     seconds: float
     """From a short question to its answer."""
     version: str
+    identity: str = ""
+    """The name that it has itself; empty where it does not say."""
     online: int
     """Devices that are in."""
     licence: int | None = None

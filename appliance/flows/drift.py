@@ -10,6 +10,7 @@ from functools import partial
 from appliance.domain import accounts
 from appliance.domain.debts import LEASE
 from appliance.domain.devices import Device, Reading, Session
+from appliance.domain.drift import Fault, of_user, of_voucher
 from appliance.domain.errors import (
     ClockInDoubt,
     Conflict,
@@ -43,6 +44,15 @@ class Repairs:
     unknown: int = 0
     """Users with our mark and no voucher of this name: left alone, a person must look."""
     failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One user on which router and books do not agree."""
+
+    fault: Fault
+    name: str
+    voucher: Voucher | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +103,30 @@ class Drift:
             log.warning("router put right %s", repairs)
         return repairs
 
+    async def look(self) -> list[Difference]:
+        """Return what a pass would put right now; nothing is written, here or there.
+
+        Raises `RouterUnreachable` or `RouterRefused` where any part of it could not be read.
+        """
+        counted, usable = await self.usage.look(), await self._usable()
+        ours = {v.code: v for v in usable if v.router_id == self.router_id}
+        certain, now = self.clock.certain(), self.clock.now()
+        found = list[Difference]()
+        for code, listed in ours.items():
+            entry, reading = counted.entries.get(code), counted.readings.get(code)
+            voucher = listed
+            if reading is not None and listed.metered:
+                voucher = listed.counted(reading, now)
+            fault = of_voucher(voucher, self.router_id, certain, entry, reading, counted.at)
+            if fault is not None and not _under_way(listed, now):
+                found.append(Difference(fault, code, voucher))
+        for name in sorted(counted.entries.keys() - ours.keys()):
+            known = await self._named(name)
+            fault = of_user(known, self.router_id)
+            if fault is not None and not (known is not None and _under_way(known, now)):
+                found.append(Difference(fault, name, known))
+        return found
+
     async def _usable(self) -> list[Voucher]:
         """Return what the routers of all boxes must know; what nobody has bought comes last.
 
@@ -117,15 +151,16 @@ class Drift:
         sessions = counted.sessions.get(listed.code)
         if voucher.state is State.READY and sessions and not _under_way(voucher, now):
             voucher = await self._found(voucher, sessions)
-        if voucher.router_id != self.router_id:
-            await self._left(repairs, counted, voucher)
-        elif not voucher.usable(self.clock.certain()):
-            await self._end(repairs, voucher)
-        elif entry is None:
-            await self._put_back(repairs, voucher)
-        elif reading is not None and not accounts.fits(entry, voucher, counted.at, reading):
-            await self.router.set_limits(accounts.after(voucher, counted.at, reading))
-            repairs.limits += 1
+        match of_voucher(voucher, self.router_id, self.clock.certain(), entry, reading, counted.at):
+            case Fault.LEFT:
+                await self._left(repairs, counted, voucher)
+            case Fault.ENDED:
+                await self._end(repairs, voucher)
+            case Fault.MISSING:
+                await self._put_back(repairs, voucher)
+            case Fault.LIMITS if reading is not None:
+                await self.router.set_limits(accounts.after(voucher, counted.at, reading))
+                repairs.limits += 1
 
     async def _found(self, voucher: Voucher, sessions: list[Session]) -> Voucher:
         """Start a voucher that somebody is in with behind our back, from when they came in."""
@@ -161,20 +196,20 @@ class Drift:
 
     async def _gone(self, repairs: Repairs, counted: Counted, name: str) -> None:
         """Have a user that no longer buys time here off the router."""
-        try:
-            voucher = await self.vouchers.find("code", name)
-        except Unreadable:
-            voucher = None  # it may buy time by a later version's rules
-        if voucher is None:
-            repairs.unknown += 1
-        elif voucher.router_id != self.router_id:
-            # Others may be of this very router, as a box called it that is no longer there.
-            if voucher.moved_from == self.router_id:
-                await self._left(repairs, counted, voucher)
-            else:
+        voucher = await self._named(name)
+        match of_user(voucher, self.router_id):
+            case Fault.UNKNOWN:
                 repairs.unknown += 1
-        elif voucher.ended:
-            await self._end(repairs, voucher)
+            case Fault.LEFT if voucher is not None:
+                await self._left(repairs, counted, voucher)
+            case Fault.ENDED if voucher is not None:
+                await self._end(repairs, voucher)
+
+    async def _named(self, name: str) -> Voucher | None:
+        try:
+            return await self.vouchers.find("code", name)
+        except Unreadable:
+            return None  # it may buy time by a later version's rules
 
     async def _left(self, repairs: Repairs, counted: Counted, voucher: Voucher) -> None:
         """Have the user of a voucher that moved away off the router; what was used here counts.

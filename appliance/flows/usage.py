@@ -82,6 +82,10 @@ class Usage:
             await self._count_all(metered, counted)
         return counted
 
+    async def look(self) -> Counted:
+        """Read the whole router and count nothing; raise as `survey` does."""
+        return await self._read()
+
     async def of_one(self, voucher: Voucher) -> tuple[Voucher, Reading] | None:
         """Count what one voucher has used; None where the router cannot say just now."""
         async with self.turn:

@@ -13,7 +13,7 @@ from appliance.domain.paybills import Paybill
 from appliance.domain.secrets import InClear
 from appliance.mpesa import client, status, values, wire
 from appliance.mpesa.refresh import Refresh, TokenReport
-from appliance.mpesa.tokens import Tokens
+from appliance.mpesa.tokens import Tokens, Trouble
 from appliance.ports import Cipher, Clock, Paybills
 
 _IN_CLEAR = InClear()
@@ -60,12 +60,24 @@ class MpesaService:
 
         All who ask at once, here and on other boxes, share one new token.
         """
+        await self._tokens.active(paybill_number)
+        return await self.try_keys(paybill_number)
+
+    async def try_keys(self, paybill_number: str) -> str:
+        """Fetch a new token also for a paybill that sells nothing yet, or no longer."""
         paybill = await self._tokens.paybill(paybill_number)
         return await self._tokens.renewed(paybill_number, stale=self._tokens.remembered(paybill))
 
+    def token_trouble(self, paybill_number: str) -> Trouble | None:
+        """Return why this process got no new token at its latest try; None where it did."""
+        return self._tokens.troubles.get(paybill_number)
+
     async def get_valid_access_token(self, paybill_number: str) -> str:
-        """Return the cached token while it is good for five minutes more, else a new one."""
-        return await self._tokens.valid(await self._tokens.paybill(paybill_number))
+        """Return the cached token while it is good for five minutes more, else a new one.
+
+        Raises `SalesClosed` where the paybill is missing or inactive, as a push does.
+        """
+        return await self._tokens.valid(await self._tokens.active(paybill_number))
 
     async def refresh_access_tokens(self, *, force: bool = False) -> list[TokenReport]:
         """Renew every active paybill's token that has under ten minutes left, or all by force."""
@@ -93,7 +105,7 @@ class MpesaService:
         Raises `GatewayRefused` or `GatewayUnavailable` when nothing was started, and
         `OutcomeUnknown` on silence: then query, never push again.
         """
-        paybill = await self._paybill(paybill_number)
+        paybill = self._signing(await self._tokens.active(paybill_number))
         body = wire.stk_push(
             paybill,
             phone=phone_number,
@@ -207,7 +219,9 @@ class MpesaService:
         return await client.send(self._http, url, token, body)
 
     async def _paybill(self, number: str) -> Paybill:
-        """Return an active paybill with what it signs with in clear."""
-        paybill = await self._tokens.paybill(number)
+        """Return a paybill with what it signs with in clear: one that no longer sells may ask."""
+        return self._signing(await self._tokens.paybill(number))
+
+    def _signing(self, paybill: Paybill) -> Paybill:
         pass_key = self._cipher.open(paybill.credentials.pass_key)
         return replace(paybill, credentials=replace(paybill.credentials, pass_key=pass_key))

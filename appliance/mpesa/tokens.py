@@ -11,7 +11,7 @@ import random
 import re
 import secrets
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import httpx
@@ -44,6 +44,14 @@ _WRONG_KEYS = frozenset({400, 401, 404})
 _TOKEN = re.compile(r"[\x21-\x7e]{1,4096}", re.ASCII)
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why there was no new token."""
+
+    at: datetime
+    why: str
+
+
 class Tokens:
     """The tokens of every paybill, for one process of many."""
 
@@ -62,12 +70,21 @@ class Tokens:
         self._cipher = cipher
         self._base_url = base_url
         self._renewing: dict[str, asyncio.Future[str]] = {}
+        self.troubles: dict[str, Trouble] = {}
+        """By number, for as long as the latest try was in vain."""
 
     async def paybill(self, number: str) -> Paybill:
-        """Return the paybill as stored; raise `SalesClosed` unless it is active."""
+        """Return the paybill as stored; raise `SalesClosed` where there is none."""
         paybill = await self._paybills.find("paybillInfo.number", number)
-        if paybill is None or paybill.status != "active":
-            raise SalesClosed(f"paybill {number} is {'inactive' if paybill else 'missing'}")
+        if paybill is None:
+            raise SalesClosed(f"paybill {number} is missing")
+        return paybill
+
+    async def active(self, number: str) -> Paybill:
+        """Return the paybill as stored; raise `SalesClosed` unless it is active."""
+        paybill = await self.paybill(number)
+        if paybill.status != "active":
+            raise SalesClosed(f"paybill {number} is inactive")
         return paybill
 
     def base(self, paybill: Paybill) -> str:
@@ -115,8 +132,12 @@ class Tokens:
 
     def _renewed_or_not(self, number: str, done: "asyncio.Future[str]") -> None:
         del self._renewing[number]
-        if not done.cancelled() and done.exception() is not None:
-            log.warning("no token paybill=%s why=%s", number, done.exception())
+        if done.cancelled():
+            return
+        self.troubles.pop(number, None)
+        if (error := done.exception()) is not None:
+            self.troubles[number] = Trouble(self._clock.now(), str(error))
+            log.warning("no token paybill=%s why=%s", number, error)
 
     async def _renew_in_time(self, number: str, stale: str | None, *, dead: bool) -> str:
         try:

@@ -13,6 +13,7 @@ _OURS = "hotspot-appliance"
 """The comment on every user that we add: one without it is somebody else's."""
 _USERS, _PROFILES = "ip/hotspot/user", "ip/hotspot/user/profile"
 _ACTIVE, _COOKIES, _HOSTS = "ip/hotspot/active", "ip/hotspot/cookie", "ip/hotspot/host"
+_IDENTITY = "system/identity"
 _LICENCE, _SIGNED_IN, _SERVICES = "system/license", "user/active", "ip/service"
 _COUNTERS = ("uptime", "bytes-in", "bytes-out", "limit-uptime", "limit-bytes-total")
 
@@ -107,6 +108,7 @@ class Hotspot:
             way=self.way,
             seconds=seconds,
             version=version,
+            identity=await self._identity(),
             online=len(await self._rows(Wanted(_ACTIVE, (".id",)))),
             licence=await self._licence(),
             api_sessions=await self._api_sessions(),
@@ -118,6 +120,12 @@ class Hotspot:
         asked = time()
         row = await self._by.single("system/resource", ("version",))
         return row.get("version", ""), time() - asked
+
+    async def _identity(self) -> str:
+        try:
+            return (await self._by.single(_IDENTITY, ("name",))).get("name", "")
+        except RouterRefused:
+            return ""
 
     async def _licence(self) -> int | None:
         """Return the level of a device of MikroTik's; a virtual one calls its own otherwise."""

@@ -109,7 +109,8 @@ def sessions(active: list[Row]) -> list[Session]:
                 mac=mac(found["mac-address"]),
                 ip=found["address"],
                 uptime=duration(found.get("uptime", "0s")),
-                moved=_moved(found),
+                up=int(found.get("bytes-in", "0")),
+                down=int(found.get("bytes-out", "0")),
             )
             for found in active
         ]

@@ -95,7 +95,7 @@ def _section(name: str, model: type[BaseModel]) -> Section:
                 type=_type(one),
                 required=key in needed,
                 default=one.get("default"),
-                secret=_value(one).get("format") == "password",
+                secret=_is_secret(_value(one)),
                 meaning=meanings.get(key, ""),
             )
             for key, one in keys.items()
@@ -118,6 +118,11 @@ def _value(schema: dict[str, Any]) -> dict[str, Any]:
     """Return what it is where it is set."""
     found: dict[str, Any] = schema.get("anyOf", [schema])[0]
     return found
+
+
+def _is_secret(value: dict[str, Any]) -> bool:
+    inner = value.get("additionalProperties")  # of a table
+    return "password" in {value.get("format"), isinstance(inner, dict) and inner.get("format")}
 
 
 def _type(schema: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.domain import ids
-from appliance.domain.paybills import Paybill, RouterRecord, User
+from appliance.domain.paybills import Paybill, RouterRecord, User, flaws
 from appliance.domain.plans import Plan
 from appliance.domain.secrets import InClear
 from appliance.ports import Cipher
@@ -64,6 +64,8 @@ def _checked(collection: str, entry: Mapping[str, Any]) -> Document:
         raise WrongSeed(f"{collection} {entry.get('id', entry)}: {error}") from None
     if isinstance(record, Plan):
         _check_plan(record)
+    if isinstance(record, Paybill):
+        _check_paybill(record)
     stored = codec.document(record)
     unknown = _unknown(document, stored)
     if unknown:
@@ -76,6 +78,12 @@ def _check_plan(plan: Plan) -> None:
         raise WrongSeed(f"plans {plan.id}: price must be whole shillings, 1 to {_LARGEST_PRICE}")
     if not plan.id or plan.duration.total_seconds() < 1:
         raise WrongSeed(f"plans {plan.id}: needs an id and a durationSeconds of 1 or more")
+
+
+def _check_paybill(paybill: Paybill) -> None:
+    for flaw in flaws(paybill, paybill.credentials.pass_key):
+        if flaw.grave:
+            raise WrongSeed(f"paybills {paybill.paybill_info.number}: {flaw.what}")
 
 
 def _unknown(given: Mapping[str, Any], known: Mapping[str, Any]) -> str | None:

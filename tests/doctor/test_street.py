@@ -8,9 +8,8 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
+from appliance.app.provision import Asked, surveyed, wish_of
 from appliance.cli.doctor.checks import Finding, Status
-from appliance.cli.provision import surveyed
-from appliance.cli.provision_options import asked_for, wish_of
 from appliance.store.records import books
 from appliance.web.listening import listening
 from tests.doctor.conftest import Clinic
@@ -72,7 +71,7 @@ async def test_a_router_that_drifts_from_its_set_up_is_said(town: Clinic) -> Non
     assert "not set up by" in (await town.one("router set-up")).what
     async with town.store() as store:
         plans = tuple(await books(store).plans.page("active", value=True, limit=10))
-    asked = asked_for({})
+    asked = Asked()
     wish = await asyncio.to_thread(wish_of, town.loaded, asked, plans)
     router = town.world.near.router
     async with door_to(router) as door:
@@ -116,7 +115,7 @@ async def test_accounts_that_make_no_sense_are_told(clinic: Clinic) -> None:
     )
     said = await clinic.says("paybills")
     fails = [finding for finding in said if finding.status is Status.FAIL]
-    assert ["no storeNumber" in finding.what for finding in fails] == [True]
+    assert ["no store number" in finding.what for finding in fails] == [True]
     assert sum("64 hex digits" in finding.what for finding in said) == 2
     await clinic.change("paybills", lambda values: values.update({"status": "inactive"}))
     assert "nothing can be sold" in (await failed(clinic, "paybills")).what

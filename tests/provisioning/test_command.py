@@ -5,18 +5,23 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from pydantic import SecretStr
 
+from appliance import app, settings
+from appliance.app.provision import ByHand
 from appliance.cli import cli
-from appliance.domain.errors import ApplianceError
+from appliance.domain.errors import ApplianceError, Invalid
 from appliance.sandbox import config
 from appliance.sandbox.addresses import Ports
 from appliance.sandbox.routeros.server import PretendRouter
+from appliance.store.records import books
+from appliance.web.console.set_up import Wanted
 from provisioning.shown import NOTHING_TO_DO
 from tests.provisioning.routers import a_router, exported, file_names
 from tests.provisioning.scripts import imported
@@ -96,6 +101,27 @@ async def test_plan_apply_verify_and_remove_from_a_new_router_to_a_new_router(
     assert "Done: the router is as it was." in await operator.runs("remove", *ADMIN, "--yes")
     assert (exported(device), file_names(device)) == (before, files)
     assert "nothing of ours" in await operator.runs("remove", *ADMIN, "--yes")
+
+
+async def test_the_console_sets_up_as_the_command_does(operator: Operator) -> None:
+    loaded = await asyncio.to_thread(settings.load, operator.file)
+    own = {"api_port": operator.router.api_port, "username": "box", "password": SecretStr(SECRET)}
+    loaded = loaded.model_copy(update={"router": loaded.router.model_copy(update=own)})
+    ann = Wanted(admin="admin", password="sandbox")
+    async with app.open_store(loaded) as store:
+        console = ByHand(loaded, books(store).plans)
+        hopeless = await console.plan(Wanted())
+        assert hopeless.hopeless
+        assert "does not let box in" in hopeless.troubles[0][1]
+        with pytest.raises(Invalid, match="does not let box in"):
+            await console.apply(Wanted())
+        planned = await console.plan(ann)
+        assert (planned.steps, planned.hopeless) == (20, False)
+        assert SECRET not in "".join(planned.lines)
+        await console.apply(ann)
+        assert (await console.plan(Wanted())).lines == (NOTHING_TO_DO,)
+        with pytest.raises(Invalid, match="interface"):
+            await console.plan(replace(ann, interface="x" * 65))
 
 
 async def test_nothing_is_done_before_a_person_says_yes(operator: Operator) -> None:

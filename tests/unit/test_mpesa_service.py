@@ -265,6 +265,14 @@ async def test_a_missing_or_inactive_paybill_sells_nothing(clock: HandClock) -> 
     assert daraja.tokens == 0
 
 
+async def test_a_paybill_that_sells_no_longer_is_asked_about_its_payments(clock: HandClock) -> None:
+    daraja = Daraja(httpx.Response(200, json={"ResponseCode": "0", "ResultCode": "0"}))
+    mpesa, http = service(daraja, clock, OnePaybill(replace(PAYBILL, status="inactive")))
+    async with http:
+        evidence = await mpesa.query_stk_push_status("174379", "ws_CO_1")
+    assert evidence.code == "0"
+
+
 async def ask(mpesa: MpesaService) -> Acknowledged:
     return await mpesa.query_transaction_status(
         "174379", "NEF61H8J60", "https://pay.example/r", "https://pay.example/t"

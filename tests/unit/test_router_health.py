@@ -76,6 +76,7 @@ class Told:
 async def test_health_is_read_from_what_the_router_says() -> None:
     menus: dict[str, list[Row]] = {
         "system/resource": [{"version": "7.21.4 (stable)"}],
+        "system/identity": [{"name": "Gate"}],
         "system/license": [{"nlevel": "4"}],
         "ip/hotspot/active": [{".id": "*1"}, {".id": "*2"}],
         "user/active": [{".id": "*1", "via": "api"}, {".id": "*2", "via": "winbox"}],
@@ -83,6 +84,7 @@ async def test_health_is_read_from_what_the_router_says() -> None:
     }
     health = await Hotspot(Told(menus), "api").health()
     assert (health.version, health.online, health.licence) == ("7.21.4 (stable)", 2, 4)
+    assert health.identity == "Gate"
     assert (health.api_sessions, health.most_api_sessions) == (1, 20)
 
 

@@ -1,7 +1,5 @@
 """The router: both ways in, what is in the way of a hotspot, and its set-up as provisioned."""
 
-import click
-
 from appliance.cli.doctor.checks import Finding, Skipped, Status, fail, warn, well
 from appliance.cli.doctor.patient import Patient
 from appliance.domain.errors import RouterRefused, RouterUnreachable
@@ -12,6 +10,7 @@ from provisioning.door import WrongAccount
 from provisioning.facts import the_row, version_of
 from provisioning.preflight import Level
 from provisioning.rows import FILES
+from provisioning.wish import WrongWish
 
 _APPLY = "appliance provision plan shows it; appliance provision apply --admin NAME mends it"
 _PROFILES = "/ip/hotspot/user/profile"
@@ -49,8 +48,8 @@ async def api(about: Patient) -> list[Finding]:
             f"ping {router.host}; nc -vz {router.host} {router.api_port}; on the router: "
             "/ip service print (api enabled, its address this box's), /log print",
         )
-    except click.ClickException as error:
-        return fail(f"the router is not looked at: {error.message}", "appliance provision verify")
+    except WrongWish as error:
+        return fail(f"the router is not looked at: {error}", "appliance provision verify")
     shown = ".".join(str(part) for part in version_of(survey.seen.tables)) or "of unknown version"
     name = the_row(survey.seen.tables, "/system/identity").get("name", "")
     said = f"{name} at {where} lets {router.username} in, RouterOS {shown}"

@@ -9,14 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import click
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from appliance import app, settings
+from appliance.app.provision import Asked, Survey, plans_for_sale, surveyed, wish_of
 from appliance.cli.doctor.checks import Skipped
-from appliance.cli.provision import Survey, surveyed
-from appliance.cli.provision_options import asked_for, wish_of
 from appliance.domain.errors import ApplianceError, StoreUnavailable
 from appliance.domain.health import RouterHealth
 from appliance.domain.plans import Plan
@@ -24,9 +22,9 @@ from appliance.store.open import EMBEDDED
 from appliance.store.port import Store
 from appliance.store.records import Books, books
 from appliance.web.knocking import knocking_at
+from provisioning.wish import WrongWish
 
 _DATABASE_SECONDS = 6.0
-_MOST_PLANS = 1000
 
 
 @dataclass
@@ -72,7 +70,7 @@ class Patient:
         """Return the look; where the router is away, one check says so and no other."""
         try:
             return await self.survey()
-        except (ApplianceError, click.ClickException):
+        except (ApplianceError, WrongWish):
             raise Skipped("the router was not read") from None
 
     async def health(self) -> RouterHealth:
@@ -94,9 +92,8 @@ class Patient:
     async def _survey(self) -> Survey:
         plans: tuple[Plan, ...] = ()
         if not isinstance(self.database, str):
-            page = await books(self.database).plans.page("active", value=True, limit=_MOST_PLANS)
-            plans = tuple(page)
-        asked = asked_for({})
+            plans = await plans_for_sale(books(self.database).plans)
+        asked = Asked()
         wish = await asyncio.to_thread(wish_of, self.loaded, asked, plans)
         return await surveyed(self.loaded, asked, wish)
 

@@ -18,6 +18,14 @@ SAID = {
     "ended": "Signed out there.",
     "done": "Done.",
     "asked": "It is under way.",
+    "token": "Safaricom gave a new token: the keys are right.",
+    "registered": "Safaricom tells us of payments from the M-Pesa menu from now on.",
+    "switched-on": "It sells from now on.",
+    "switched-off": "It sells no longer. What is under way is still heard of.",
+    "away": "The router does not answer now. Try again when it is back.",
+    "logged-out": "That device is out.",
+    "repaired": "The router was gone over. What is still different is below.",
+    "set-up": "The router was set up.",
 }
 """What the page after a form may say; a link can only choose among these."""
 
