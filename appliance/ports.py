@@ -14,7 +14,7 @@ from appliance.domain.paybills import Paybill, RouterRecord, User
 from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
 from appliance.domain.queries import Cursor, Moment, Slots, Tally
-from appliance.domain.records import Backlog, Initiation, Spooled, WebhookLog
+from appliance.domain.records import Backlog, Initiation, PutAside, Spooled, WebhookLog
 from appliance.domain.vouchers import Voucher
 
 
@@ -164,8 +164,12 @@ class Spool(Protocol):
         """Put a call aside, so that it is in nobody's way."""
         ...
 
-    async def unpark(self) -> None:
-        """Have every call that was put aside tried again."""
+    async def parked(self) -> list[PutAside]:
+        """Return the calls that were put aside, in their order."""
+        ...
+
+    async def unpark(self, place: int | None = None) -> None:
+        """Have one call that was put aside tried again, or every one."""
         ...
 
     async def backlog(self) -> Backlog:

@@ -10,15 +10,19 @@ from appliance.flows.audit import Audit
 from appliance.flows.replay import Replay
 from appliance.ports import Clock
 from appliance.settings import Admin, Settings
+from appliance.store.debts import Debts
 from appliance.web.console.calls import Calls
 from appliance.web.console.home import Home
 from appliance.web.console.keys import Keys
+from appliance.web.console.log import Log
+from appliance.web.console.messages import MessagesChapter
 from appliance.web.console.pages import ConsolePages
 from appliance.web.console.paybills import PaybillPages
 from appliance.web.console.routers import Routers
 from appliance.web.console.sessions import Sessions
 from appliance.web.console.set_up import SetUp
 from appliance.web.console.shell import Chapter, Shell
+from appliance.web.console.work import Outstanding, Work
 
 
 def frame(settings: Settings, clock: Clock, audit: Audit) -> Shell:
@@ -37,8 +41,19 @@ def frame(settings: Settings, clock: Clock, audit: Audit) -> Shell:
 def chapters(parts: Parts) -> list[Chapter]:
     """Return the chapters of the console in the order of its menu."""
     settings, kept, flows, clock = parts.settings, parts.kept, parts.flows, parts.clock
+    outstanding = Outstanding(
+        debts=Debts(parts.store, settings.router.id), spool=kept.spool, clock=clock
+    )
     return [
-        Home(clock),
+        Home(
+            reports=flows.reports,
+            online=flows.online,
+            cashier=flows.cashier,
+            outstanding=outstanding,
+            plans=kept.plans,
+            webhooks=kept.webhooks,
+            clock=clock,
+        ),
         PaybillPages(
             paybills=kept.paybills,
             users=kept.users,
@@ -64,7 +79,15 @@ def chapters(parts: Parts) -> list[Chapter]:
                 router_id=settings.router.id,
             ),
         ),
+        MessagesChapter(
+            messages=kept.messages,
+            outbox=flows.outbox,
+            clock=clock,
+            provider=settings.sms.provider,
+        ),
         Calls(webhooks=kept.webhooks, replay=Replay(webhooks=kept.webhooks, clock=clock)),
+        Work(outstanding=outstanding, give_up=flows.give_up),
+        Log(audit=flows.audit),
     ]
 
 
