@@ -11,6 +11,7 @@ from appliance.domain.health import RouterHealth
 from appliance.domain.paybills import Paybill, RouterRecord, User
 from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
+from appliance.domain.queries import Cursor, Moment
 from appliance.domain.records import Backlog, Initiation, Spooled, WebhookLog
 from appliance.domain.vouchers import Voucher
 
@@ -69,8 +70,20 @@ class Records(Protocol[R]):
         """Return records that owe anything, whenever it is due, the soonest first."""
         ...
 
-    async def page(self, index: str, value: object, limit: int) -> list[R]:
-        """Return records with this value of a declared index, the newest first."""
+    async def page(
+        self,
+        index: str | None,
+        value: object,
+        limit: int,
+        *,
+        before: Cursor | None = None,
+        since: Moment | None = None,
+    ) -> list[R]:
+        """Return records with this value of a declared index, the newest first; fewer are all.
+
+        Without an index, of all records. The next page is what is `before` the cursor of the last
+        record, its moment and its id; nothing is twice on two pages or on none. `since` is of it.
+        """
         ...
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import bson
 
 from appliance.domain.errors import Conflict, Duplicate
+from appliance.domain.queries import Cursor, Moment
 from appliance.store.port import Document, Shelf
 from appliance.store.schema import COLLECTIONS, Collection
 
@@ -59,13 +60,31 @@ class MemoryStore:
         return copy.deepcopy(found[:limit])
 
     async def page(
-        self, collection: str, index: str | None, value: object, limit: int
+        self,
+        collection: str,
+        index: str | None,
+        value: object,
+        limit: int,
+        *,
+        before: Cursor | None = None,
+        since: Moment | None = None,
     ) -> list[Document]:
         declared = COLLECTIONS[collection]
         if index not in {None, *(fields[0].lstrip("-") for fields in declared.indexes)}:
             raise KeyError(index)
+        if before is not None or since is not None:
+            declared.refuse_bounds()
+
+        def place(document: Document) -> tuple[Any, ...]:
+            moment = _at(document, declared.newest)
+            return (moment is not None, moment or 0, document["_id"])
+
         found = [d for d in self._all(collection) if index is None or _at(d, index) == value]
-        found.sort(key=lambda document: _at(document, declared.newest) or 0, reverse=True)
+        if since is not None:
+            found = [d for d in found if place(d) >= (True, since, "")]
+        if before is not None:
+            found = [d for d in found if place(d)[0] and place(d) < (True, before.at, before.id)]
+        found.sort(key=place, reverse=True)
         return copy.deepcopy(found[:limit])
 
     async def every(self, collection: str) -> AsyncIterator[Document]:

@@ -6,25 +6,25 @@ partial unique indexes (`facts` of each choice are in the contract tests).
 
 import asyncio
 import logging
-import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
-from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, WriteConcern
+from pymongo import ASCENDING, AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError, PyMongoError, WriteError
 
 from appliance.domain.errors import Conflict, Duplicate, StoreUnavailable, Unstorable
+from appliance.domain.queries import Cursor, Moment
 from appliance.store import mongo_indexes
+from appliance.store.mongo_pages import Pages, stored_id
 from appliance.store.port import Document, Shelf
 from appliance.store.schema import COLLECTIONS
 
 log = logging.getLogger(__name__)
 
-_HEX_ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
 _AWAY_AFTER_MS = 2500
 _GIVE_UP_AFTER_MS = 8000
 # A rule of the owner's for this collection, or too large.
@@ -66,7 +66,7 @@ class MongoStore:
         if key not in {*COLLECTIONS[collection].unique, "_id"}:
             raise KeyError(key)
         async with _translated(collection):
-            where = {key: _id(value) if key == "_id" else value}
+            where = {key: stored_id(value) if key == "_id" else value}
             found = await (await self._of(collection)).find_one(where)
         return None if found is None else _loaded(found)
 
@@ -80,7 +80,7 @@ class MongoStore:
         if gone:
             update["$unset"] = gone
         async with _translated(collection):
-            target = {"_id": _id(record_id), **when}
+            target = {"_id": stored_id(record_id), **when}
             result = await (await self._of(collection)).update_one(target, update)
         if result.matched_count == 0:
             raise Conflict(f"{collection} {record_id}")
@@ -98,17 +98,25 @@ class MongoStore:
             return [_loaded(d) async for d in cursor.sort("owed.at", ASCENDING).limit(limit)]
 
     async def page(
-        self, collection: str, index: str | None, value: object, limit: int
+        self,
+        collection: str,
+        index: str | None,
+        value: object,
+        limit: int,
+        *,
+        before: Cursor | None = None,
+        since: Moment | None = None,
     ) -> list[Document]:
         """Return documents with this value, the newest first."""
         declared = COLLECTIONS[collection]
         if index not in {None, *(fields[0].lstrip("-") for fields in declared.indexes)}:
             raise KeyError(index)
+        if before is not None or since is not None:
+            declared.refuse_bounds()
         where = {} if index is None else {index: _value(collection, index, value)}
         async with _translated(collection):
-            cursor = (await self._of(collection)).find(where)
-            newest = cursor.sort(declared.newest, DESCENDING).limit(limit)
-            return [_loaded(document) async for document in newest]
+            pages = Pages(await self._of(collection), where, declared.newest)
+            return [_loaded(document) for document in await pages.page(limit, before, since)]
 
     async def every(self, collection: str) -> AsyncIterator[Document]:
         """Yield every document."""
@@ -194,22 +202,18 @@ def _pass_on_cancellation() -> None:
         raise asyncio.CancelledError
 
 
-def _id(value: str) -> str | ObjectId:
-    return ObjectId(value) if _HEX_ID.fullmatch(value) else value
-
-
 def _value(collection: str, path: str, value: Any) -> Any:
     """Return a value as stored at this path: our hex ids are ObjectIds there."""
     if isinstance(value, dict):
         return {name: _value(collection, f"{path}.{name}", inner) for name, inner in value.items()}
     if isinstance(value, str) and path in COLLECTIONS[collection].ids:
-        return _id(value)
+        return stored_id(value)
     return value
 
 
 def _stored(collection: str, document: Document) -> Document:
     made = {name: _value(collection, name, value) for name, value in document.items()}
-    return {**made, "_id": _id(document["_id"])}
+    return {**made, "_id": stored_id(document["_id"])}
 
 
 def _loaded(value: Any) -> Any:

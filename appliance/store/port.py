@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from appliance.domain.queries import Cursor, Moment
+
 Document = dict[str, Any]
 """JSON-like: text, whole numbers, booleans, aware datetimes, lists, documents; never None."""
 
@@ -49,11 +51,19 @@ class Store(Protocol):
         ...
 
     async def page(
-        self, collection: str, index: str | None, value: object, limit: int
+        self,
+        collection: str,
+        index: str | None,
+        value: object,
+        limit: int,
+        *,
+        before: Cursor | None = None,
+        since: Moment | None = None,
     ) -> list[Document]:
         """Return documents with this value in a declared index, the newest first.
 
-        Without an index, of all documents.
+        Without an index, of all documents. Of one moment, the highest id comes first: with the
+        place of the last one as `before`, the next page goes on there. `since` is of the page.
         """
         ...
 

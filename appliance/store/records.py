@@ -12,6 +12,7 @@ from appliance.domain.errors import Conflict, Unreadable
 from appliance.domain.paybills import Paybill, RouterRecord, User
 from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
+from appliance.domain.queries import Cursor, Moment
 from appliance.domain.records import Initiation, WebhookLog
 from appliance.domain.vouchers import Voucher
 from appliance.ports import Record, Spool
@@ -43,7 +44,7 @@ class StoredRecords(Generic[R]):
     ) -> None:
         """Take what `due` is limited to, where several boxes share the collection."""
         self._store = store
-        self._name = collection.name
+        self._name, self._newest = collection.name, collection.newest
         self._kind = kind
         self._scope = scope
         self._observe = observe
@@ -103,9 +104,28 @@ class StoredRecords(Generic[R]):
         """Return records that owe anything, whenever it is due, the soonest first."""
         return self._readable(await self._store.due(self._name, _EVER, limit, self._scope))
 
-    async def page(self, index: str, value: object, limit: int) -> list[R]:
-        """Return records with this value, the newest first."""
-        return self._readable(await self._store.page(self._name, index, value, limit))
+    async def page(
+        self,
+        index: str | None,
+        value: object,
+        limit: int,
+        *,
+        before: Cursor | None = None,
+        since: Moment | None = None,
+    ) -> list[R]:
+        """Return records with this value, the newest first; what cannot be read takes no room."""
+        found = list[R]()
+        while True:
+            wanted = limit - len(found)
+            documents = await self._store.page(
+                self._name, index, value, wanted, before=before, since=since
+            )
+            found += self._readable(documents)
+            last = codec.at(documents[-1], self._newest) if documents else None
+            full = len(found) == limit or len(documents) < wanted
+            if full or not isinstance(last, datetime | int):
+                return found
+            before = Cursor(last, str(documents[-1]["_id"]))
 
     def _read(self, document: Document) -> R:
         record = codec.record(self._kind, document)

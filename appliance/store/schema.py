@@ -24,7 +24,7 @@ class Collection:
     ids: frozenset[str] = frozenset()
     """Paths that hold an ObjectId on MongoDB."""
     newest: str = "createdAt"
-    """The path that orders a page, newest first."""
+    """The path that orders a page, newest first; where that is `_id`, no page has bounds."""
     owes: bool = False
     scope: str | None = None
     """The path that says which box pays what a document owes; without one, any box does."""
@@ -32,6 +32,11 @@ class Collection:
     """Paths that must not have moved either: other programs write them without our `version`."""
     ttl: tuple[str, ...] = ()
     """Paths whose documents are forgotten after `KEEP_WEBHOOKS`."""
+
+    def refuse_bounds(self) -> None:
+        """Raise where no moment orders a page, so that there is none to begin or end at."""
+        if self.newest == "_id":
+            raise KeyError(f"{self.name} are in no order of time")
 
     @property
     def debts(self) -> tuple[str, ...]:
@@ -60,7 +65,7 @@ INITIATIONS = Collection(
 """An initiation bears its payment's id."""
 WEBHOOKS = Collection(
     name="webhook_logs",
-    indexes=(("source", "-timestamp"),),
+    indexes=(("source", "-timestamp"), ("paymentId",)),
     theirs=("source", "metadata.TransID", "metadata.BillRefNumber"),
     ids=frozenset({"paymentId"}),
     newest="timestamp",
@@ -73,14 +78,26 @@ PLANS = Collection(name="plans", indexes=(("active", "-order"),), newest="order"
 PAYMENTS = Collection(
     name="payments",
     unique=("mpesaReceiptNumber", "callbackHash", "openPhone"),
-    indexes=(("status", "-createdAt"), ("phoneNumber", "-createdAt"), ("awaits", "-createdAt")),
+    indexes=(
+        ("-createdAt",),
+        ("status", "-createdAt"),
+        ("phoneNumber", "-createdAt"),
+        ("awaits", "-createdAt"),
+        ("voucherId",),
+    ),
     ids=frozenset({"routerId", "voucherId", "planId"}),
     owes=True,
 )
 VOUCHERS = Collection(
     name="vouchers",
     unique=("code", "token"),
-    indexes=(("device.mac", "-createdAt"), ("status", "-createdAt")),
+    indexes=(
+        ("-createdAt",),
+        ("device.mac", "-createdAt"),
+        ("status", "-createdAt"),
+        ("plan.id", "-createdAt"),
+        ("paymentId",),
+    ),
     ids=frozenset({"routerId", "movedFrom", "paymentId", "plan.id"}),
     owes=True,
     scope="routerId",

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from appliance.domain.errors import Conflict, Duplicate
+from appliance.domain.queries import Cursor, Moment
 from appliance.store.codec import at, put
 from appliance.store.port import Document, Shelf
 from appliance.store.schema import COLLECTIONS, Collection
 from appliance.store.thread import ConnectionThread
 
 _DATE = "$date"
+_IN_DOC = "coalesce(json_extract(doc, ?), json_extract(doc, ?))"
 _BATCH = 200
 
 
@@ -87,16 +89,31 @@ class SqliteStore:
         return await self._select(collection, where, (scope, *values), column, limit)
 
     async def page(
-        self, collection: str, index: str | None, value: object, limit: int
+        self,
+        collection: str,
+        index: str | None,
+        value: object,
+        limit: int,
+        *,
+        before: Cursor | None = None,
+        since: Moment | None = None,
     ) -> list[Document]:
         """Return documents with this value, the newest first."""
-        declared = COLLECTIONS[collection]
-        order = f"{_quoted(declared.newest)} DESC"
-        if index is None:
-            return await self._select(collection, "TRUE", (), order, limit)
-        _declared([fields[0].lstrip("-") for fields in declared.indexes], index)
-        where = f"{_quoted(index)} = ?"
-        return await self._select(collection, where, (value,), order, limit)
+        declared, where = COLLECTIONS[collection], dict[str, tuple[object, ...]]()
+        newest = _quoted(declared.newest)
+        if index is not None:
+            _declared([fields[0].lstrip("-") for fields in declared.indexes], index)
+            where[f"{_quoted(index)} = ?"] = (value,)
+        if before is not None or since is not None:
+            declared.refuse_bounds()
+        if since is not None:
+            where[f"{newest} >= ?"] = (_plain(since),)
+        if before is not None:
+            at = _plain(before.at)
+            where[f"{newest} <= ? AND ({newest} < ? OR _id < ?)"] = (at, at, before.id)
+        values = tuple(value for given in where.values() for value in given)
+        order = f"{newest} DESC, _id DESC"
+        return await self._select(collection, " AND ".join(where) or "TRUE", values, order, limit)
 
     async def every(self, collection: str) -> AsyncIterator[Document]:
         """Yield every document."""
@@ -208,15 +225,16 @@ def _fit_columns(connection: sqlite3.Connection, collection: Collection) -> None
     missing = [path for path in _paths(collection) if path not in there]
     for path in missing:
         connection.execute(f"ALTER TABLE {name} ADD COLUMN {_quoted(path)}")
-    if not missing:
-        return
-    names = ", ".join(f"{_quoted(path)} = ?" for path in missing)
-    query = f"SELECT _id, doc FROM {name}"  # noqa: S608 # our own names
-    for record_id, text in connection.execute(query).fetchall():
-        keys = _keys(collection, load(text))
-        values = [keys[path] for path in missing]
-        statement = f"UPDATE {name} SET {names} WHERE _id = ?"  # noqa: S608
-        connection.execute(statement, (*values, record_id))
+    if missing:
+        names = ", ".join(f"{_quoted(path)} = {_IN_DOC}" for path in missing)
+        places = [place for path in missing for place in _places(path)]
+        connection.execute(f"UPDATE {name} SET {names}", places)  # noqa: S608 # our own names
+
+
+def _places(path: str) -> tuple[str, str]:
+    """Return where JSON has a path's value: as a date, else as it is."""
+    place = "$." + ".".join(map(_quoted, path.split(".")))
+    return f"{place}.{_quoted(_DATE)}", place
 
 
 @cache
@@ -232,7 +250,7 @@ def _paths(collection: Collection) -> tuple[str, ...]:
 def _keys(collection: Collection, document: Document) -> dict[str, object]:
     """Return the columns' values, beside the document that holds them too."""
     found = {path: at(document, path) for path in _paths(collection)}
-    return {path: _ms(v) if isinstance(v, datetime) else v for path, v in found.items()}
+    return {path: _plain(value) for path, value in found.items()}
 
 
 def _quoted(path: str) -> str:
@@ -251,6 +269,11 @@ def _unique(
         connection.execute(statement, row)
     except sqlite3.IntegrityError as error:
         raise Duplicate(collection, str(error)) from error
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as a column holds it."""
+    return _ms(value) if isinstance(value, datetime) else value
 
 
 def _ms(moment: datetime) -> int:

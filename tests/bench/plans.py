@@ -18,6 +18,7 @@ from pymongo.monitoring import (
 
 from appliance.domain import ids
 from appliance.domain.errors import Conflict
+from appliance.domain.queries import Cursor
 from appliance.store.mongodb import MongoStore
 from appliance.store.port import Document, Store
 from appliance.store.schema import COLLECTIONS, Collection
@@ -36,9 +37,14 @@ async def asked(store: Store, collection: Collection) -> AsyncIterator[str]:
         index = fields[0].lstrip("-")
         await store.page(name, index, "x", 20)
         yield f"page {index}"
+        if collection.newest != "_id":
+            await store.page(name, index, "x", 20, before=Cursor(NOW, "x"), since=NOW)
+            yield f"page {index} on"
     if f"-{collection.newest}" in {*(fields[0] for fields in collection.indexes), *collection.ttl}:
         await store.page(name, None, None, 20)
         yield "page"
+        await store.page(name, None, None, 20, before=Cursor(NOW, "x"), since=NOW)
+        yield "page on"
     if collection.owes:  # a box always names itself where debts have a scope
         await store.due(name, NOW, 32, collection.scope)
         yield "due"

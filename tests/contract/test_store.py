@@ -18,6 +18,7 @@ from appliance.domain.homing import moved
 from appliance.domain.paybills import Credentials, Paybill, PaybillInfo
 from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
+from appliance.domain.queries import Cursor
 from appliance.domain.records import Initiation, InitiationStatus, WebhookLog, WebhookMetadata
 from appliance.domain.vouchers import Voucher
 from appliance.store import codec
@@ -30,6 +31,7 @@ NOON = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
 PLAN = Plan(id="hour", name="One hour", price=10, duration=timedelta(hours=1))
 DEVICE = Device("02:00:00:00:00:05", "127.0.1.5")
 PAYMENT_ID = ids.new_id()
+SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture(params=[*STORES, "memory"])
@@ -176,6 +178,47 @@ async def test_a_page_is_the_newest_first(store: Store) -> None:
     await vouchers.insert(other)
     found = await vouchers.page("device.mac", DEVICE.mac, 2)
     assert [v.code for v in found] == ["CCC3CCC3CC", "BBB3BBB3BB"]
+
+
+async def test_pages_go_on_where_the_last_one_ended_also_within_one_moment(store: Store) -> None:
+    vouchers = books(store).vouchers
+    for number in range(12):
+        at = NOON + timedelta(milliseconds=number // 5)
+        code = f"AAA3AAA3{number // 10}{number % 10}"
+        await vouchers.insert(replace(voucher(code), id=ids.new_id(), created_at=at))
+    whole = await vouchers.page("device.mac", DEVICE.mac, 100)
+    assert whole == sorted(whole, key=lambda v: (v.created_at, v.id), reverse=True)
+    assert len(whole) == 12
+    for size in (1, 2, 3, 5, 12):
+        seen, before = list[Voucher](), None
+        while page := await vouchers.page("device.mac", DEVICE.mac, size, before=before):
+            seen += page
+            before = Cursor.read(str(Cursor(page[-1].created_at, page[-1].id)))
+        assert seen == whole
+    middle = NOON + timedelta(milliseconds=1)
+    since = await vouchers.page("device.mac", DEVICE.mac, 100, since=middle)
+    assert since == [v for v in whole if v.created_at >= middle]
+    older = await vouchers.page("device.mac", DEVICE.mac, 100, before=Cursor(middle))
+    assert older == [v for v in whole if v.created_at < middle]
+    within = Cursor(middle, whole[4].id)
+    both = await vouchers.page("device.mac", DEVICE.mac, 100, before=within, since=middle)
+    assert both == whole[5:7]
+
+
+async def test_a_record_that_cannot_be_read_shortens_no_page(store: Store) -> None:
+    vouchers = books(store).vouchers
+    made = [
+        await vouchers.insert(replace(voucher(f"AAA3AAA3A{n}"), created_at=NOON + n * SECOND))
+        for n in range(5)
+    ]
+    for strange in made[2:4]:
+        await store.change("vouchers", strange.id, {"status": "of a later version"}, {})
+    assert await vouchers.page("device.mac", DEVICE.mac, 3) == [made[4], made[1], made[0]]
+
+
+async def test_what_is_in_no_order_of_time_has_no_bounds(store: Store) -> None:
+    with pytest.raises(KeyError):
+        await store.page("paybills", "status", "active", 1, before=Cursor(NOON))
 
 
 async def test_a_key_that_was_not_declared_is_a_bug(store: Store) -> None:
@@ -357,12 +400,24 @@ async def test_a_file_of_an_earlier_version_gets_its_new_columns(tmp_path: Path)
     async with opened(uri=None, database="x", data_dir=tmp_path) as store:
         kept = await books(store).vouchers.insert(replace(voucher(), owed=Owed(Kind.GRANT, NOON)))
 
+    def row() -> dict[str, object]:
+        with closing(sqlite3.connect(tmp_path / "appliance.sqlite3")) as file:
+            file.row_factory = sqlite3.Row
+            return dict(file.execute("SELECT * FROM vouchers").fetchone())
+
     def forget() -> None:
         with closing(sqlite3.connect(tmp_path / "appliance.sqlite3")) as file:
-            file.execute("DROP INDEX vouchers_routerId_owed_at")
-            file.execute('ALTER TABLE vouchers DROP COLUMN "routerId"')
+            for _, name, _, origin, _ in file.execute("PRAGMA index_list(vouchers)").fetchall():
+                if origin == "c":
+                    file.execute(f'DROP INDEX "{name}"')
+            for path in before.keys() - {"_id", "doc"}:
+                file.execute(f'ALTER TABLE vouchers DROP COLUMN "{path}"')
             file.commit()
 
+    before = await asyncio.to_thread(row)
     await asyncio.to_thread(forget)
     async with opened(uri=None, database="x", data_dir=tmp_path) as store:
         assert await books(store, kept.router_id).vouchers.due(NOON, 10) == [kept]
+        assert await books(store).vouchers.page("plan.id", "hour", 2, since=NOON) == [kept]
+        assert (await store.inspect("vouchers")).missing == ()
+    assert await asyncio.to_thread(row) == before
