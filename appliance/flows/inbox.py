@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 
+from appliance.domain import ids
 from appliance.domain.errors import Duplicate, Invalid
 from appliance.domain.evidence import Evidence, Received
 from appliance.domain.payments import NotOurs, Payment, SecondPayment, State
@@ -68,9 +69,10 @@ class Inbox:
             found = None
             if webhook.proved:
                 status, payment = await self.matching.arrived(money)
-                found = payment.id if payment.voucher_id else None
+                found = payment.id
             elif webhook.doubted:
                 status = await self.matching.doubted(money)
+                found = ids.of_receipt(money.receipt) if status == "unmatched" else None
             else:
                 status = await self.matching.hinted(money)
             return replace(
@@ -85,13 +87,14 @@ class Inbox:
         if webhook.type == STATUS_TIMEOUT:
             return replace(webhook, status="timed_out")
         evidence, payload = self.gateway.read_callback(webhook.raw_body)
-        status = await self._of_callback(webhook, evidence)
-        return replace(webhook, status=status, payload=payload, metadata=_of_stk(evidence, payload))
+        about = await self._called_about(webhook, evidence)
+        read = replace(webhook, payload=payload, metadata=_of_stk(evidence, payload))
+        if about is None:
+            return replace(read, status="payment_not_found")
+        status = await self._of_callback(webhook, about, evidence)
+        return replace(read, status=status, payment_id=about.id)
 
-    async def _of_callback(self, webhook: WebhookLog, evidence: Evidence) -> str:
-        payment = await self._called_about(webhook, evidence)
-        if payment is None:
-            return "payment_not_found"
+    async def _of_callback(self, webhook: WebhookLog, payment: Payment, evidence: Evidence) -> str:
         if not webhook.proved:
             await self.settlement.ask_early(payment)
             return "asked"

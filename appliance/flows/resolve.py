@@ -68,7 +68,8 @@ class Resolve:
     async def as_refunded(self, payment_id: str, note: str) -> Payment:
         """Write down that a person gave the money back."""
         payment = await self._waiting(payment_id)
-        return await self._decided(payment, lambda p: p.returned(note))
+        now = self.clock.now()
+        return await self._decided(payment, lambda p: p.returned(note, now))
 
     async def _waiting(self, payment_id: str) -> Payment:
         payment = await self.payments.get(payment_id)
