@@ -1,6 +1,6 @@
 """What flows need from outside, each with its promise."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -11,7 +11,7 @@ from appliance.domain.health import RouterHealth
 from appliance.domain.paybills import Paybill, RouterRecord, User
 from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
-from appliance.domain.queries import Cursor, Moment
+from appliance.domain.queries import Cursor, Moment, Slots, Tally
 from appliance.domain.records import Backlog, Initiation, Spooled, WebhookLog
 from appliance.domain.vouchers import Voucher
 
@@ -83,6 +83,22 @@ class Records(Protocol[R]):
 
         Without an index, of all records. The next page is what is `before` the cursor of the last
         record, its moment and its id; nothing is twice on two pages or on none. `since` is of it.
+        """
+        ...
+
+    async def tally(
+        self,
+        by: Sequence[str],
+        since: datetime,
+        until: datetime,
+        total: str | None = None,
+        *,
+        slots: Slots | None = None,
+    ) -> list[Tally]:
+        """Count the records from `since` until before `until`, by what they hold at these paths.
+
+        A path that ends in `?` stands for whether they hold anything there. `total` is a path of
+        whole numbers to add up. In no order to rely on.
         """
         ...
 

@@ -1,16 +1,19 @@
 """A store in memory, held to the same contract: for tests that run thousands of stories."""
 
 import copy
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import bson
 
 from appliance.domain.errors import Conflict, Duplicate
-from appliance.domain.queries import Cursor, Moment
+from appliance.domain.queries import Cursor, Moment, Slots, Tally
 from appliance.store.port import Document, Shelf
 from appliance.store.schema import COLLECTIONS, Collection
+
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class MemoryStore:
@@ -86,6 +89,36 @@ class MemoryStore:
             found = [d for d in found if place(d)[0] and place(d) < (True, before.at, before.id)]
         found.sort(key=place, reverse=True)
         return copy.deepcopy(found[:limit])
+
+    async def tally(
+        self,
+        collection: str,
+        by: Sequence[str],
+        since: datetime,
+        until: datetime,
+        total: str | None = None,
+        *,
+        slots: Slots | None = None,
+    ) -> list[Tally]:
+        declared = COLLECTIONS[collection]
+        declared.refuse_times()
+        found: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+        for document in self._all(collection):
+            moment = _at(document, declared.newest)
+            if moment is None or not since <= moment < until:
+                continue
+            held = [_at(document, path.rstrip("?")) for path in by]
+            group = tuple(
+                value is not None if path.endswith("?") else value
+                for path, value in zip(by, held, strict=True)
+            )
+            slot = (
+                None if slots is None else moment - (moment + slots.offset - EPOCH) % slots.length
+            )
+            found[group, slot].append(0 if total is None else _at(document, total) or 0)
+        return [
+            Tally(group, len(every), sum(every), slot) for (group, slot), every in found.items()
+        ]
 
     async def every(self, collection: str) -> AsyncIterator[Document]:
         for document in copy.deepcopy(self._all(collection)):

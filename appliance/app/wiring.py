@@ -1,6 +1,7 @@
 """Flows and the workers that pay what they owe, joined to each other."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from appliance.domain import ids
@@ -25,6 +26,7 @@ from appliance.flows.progress import Watch
 from appliance.flows.reconcile import Reconcile
 from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
+from appliance.flows.reports import Reports
 from appliance.flows.resolve import Resolve
 from appliance.flows.restraint import restrained
 from appliance.flows.settlement import Settlement
@@ -67,6 +69,7 @@ class Flows:
     usage: Usage
     drift: Drift
     canary: Canary
+    reports: Reports
 
 
 def wired(
@@ -220,6 +223,14 @@ def wired(
             access=access,
             clock=clock,
             router_id=settings.router.id,
+        ),
+        reports=Reports(
+            payments=kept.payments,
+            vouchers=kept.vouchers,
+            initiations=kept.initiations,
+            webhooks=kept.webhooks,
+            clock=clock,
+            offset=timedelta(minutes=settings.appliance.utc_offset),
         ),
     )
     webhooks = Worker("webhook", kept.webhooks, inbox.settle, clock)

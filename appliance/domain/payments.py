@@ -48,7 +48,7 @@ class State(StrEnum):
 
 
 UNDECIDED = frozenset({State.INITIATING, State.PENDING, State.UNKNOWN})
-_MONEY_CAME = frozenset({State.PAID, State.DISPUTED, State.UNMATCHED, State.REFUNDED})
+MONEY_CAME = frozenset({State.PAID, State.DISPUTED, State.UNMATCHED, State.REFUNDED})
 NEEDS_A_PERSON = frozenset({State.DISPUTED, State.UNMATCHED})
 PERHAPS_KNOWN = "perhaps_known"
 """The reason of money that may be of a paid purchase, whose buyer has the time already."""
@@ -259,7 +259,7 @@ class Payment:
         received = None if right else str(evidence.amount)
         if self.state is State.MERGED:
             raise SecondPayment
-        if self.state in _MONEY_CAME:
+        if self.state in MONEY_CAME:
             if evidence.receipt is None or evidence.receipt == self.receipt:
                 return self
             if self.receipt is not None:
@@ -315,7 +315,7 @@ def until_next_prompt(newest: list["Payment"], now: datetime) -> timedelta:
     was wanted, and starts the count again. What a clock that was ahead dated does not count.
     """
     by_now = (payment for payment in newest if payment.created_at <= now + BETWEEN_BOXES)
-    unpaid = takewhile(lambda payment: payment.state not in _MONEY_CAME, by_now)
+    unpaid = takewhile(lambda payment: payment.state not in MONEY_CAME, by_now)
     rang_at = [p.created_at for p in unpaid if p.rang and now - p.created_at < _FORGIVEN_AFTER]
     if len(rang_at) < PROMPTS_AT_ONCE:
         return timedelta()

@@ -1,8 +1,8 @@
-"""What a reader of many records asks with: a place in a list."""
+"""What a reader of many records asks with, and gets: a place in a list, a count of a group."""
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from appliance.domain.errors import Invalid
 from appliance.domain.ids import LONGEST
@@ -41,3 +41,28 @@ class Cursor:
         except (OverflowError, ValueError, OSError):
             raise Invalid("this list has no such place", "before") from None
         return cls(at, found[3])
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Time cut into hours or days by the operator's clocks, which never change theirs."""
+
+    length: timedelta
+    offset: timedelta = timedelta()
+    """How far those clocks are ahead of UTC."""
+
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many records of one group there are."""
+
+    group: tuple[object, ...]
+    """What they hold at each path that was asked for; None is what is absent."""
+    count: int
+    total: int = 0
+    """What they hold, all together, at the path that was to be added up."""
+    slot: datetime | None = None
+    """When their hour or day began, in UTC."""

@@ -6,7 +6,7 @@ partial unique indexes (`facts` of each choice are in the contract tests).
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -17,9 +17,10 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError, PyMongoError, WriteError
 
 from appliance.domain.errors import Conflict, Duplicate, StoreUnavailable, Unstorable
-from appliance.domain.queries import Cursor, Moment
+from appliance.domain.queries import Cursor, Moment, Slots, Tally
 from appliance.store import mongo_indexes
 from appliance.store.mongo_pages import Pages, stored_id
+from appliance.store.mongo_tally import pipeline, tallied
 from appliance.store.port import Document, Shelf
 from appliance.store.schema import COLLECTIONS
 
@@ -117,6 +118,24 @@ class MongoStore:
         async with _translated(collection):
             pages = Pages(await self._of(collection), where, declared.newest)
             return [_loaded(document) for document in await pages.page(limit, before, since)]
+
+    async def tally(
+        self,
+        collection: str,
+        by: Sequence[str],
+        since: datetime,
+        until: datetime,
+        total: str | None = None,
+        *,
+        slots: Slots | None = None,
+    ) -> list[Tally]:
+        """Count by what there is at these paths."""
+        declared = COLLECTIONS[collection]
+        declared.refuse_times()
+        stages = pipeline(declared.newest, by, (since, until), total, slots)
+        async with _translated(collection):
+            groups = await (await self._of(collection)).aggregate(stages)
+            return [tallied(_loaded(group), by, slots) async for group in groups]
 
     async def every(self, collection: str) -> AsyncIterator[Document]:
         """Yield every document."""

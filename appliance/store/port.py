@@ -1,11 +1,11 @@
 """The few verbs a database must have; transitions are pure, so nothing more is needed."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from appliance.domain.queries import Cursor, Moment
+from appliance.domain.queries import Cursor, Moment, Slots, Tally
 
 Document = dict[str, Any]
 """JSON-like: text, whole numbers, booleans, aware datetimes, lists, documents; never None."""
@@ -64,6 +64,23 @@ class Store(Protocol):
 
         Without an index, of all documents. Of one moment, the highest id comes first: with the
         place of the last one as `before`, the next page goes on there. `since` is of the page.
+        """
+        ...
+
+    async def tally(
+        self,
+        collection: str,
+        by: Sequence[str],
+        since: datetime,
+        until: datetime,
+        total: str | None = None,
+        *,
+        slots: Slots | None = None,
+    ) -> list[Tally]:
+        """Count the documents from `since` until before `until`, by what they hold at these paths.
+
+        A path that ends in `?` stands for whether they hold anything there. `total` is a path of
+        whole numbers to add up. In no order to rely on.
         """
         ...
 

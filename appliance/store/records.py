@@ -2,7 +2,7 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
@@ -12,7 +12,7 @@ from appliance.domain.errors import Conflict, Unreadable
 from appliance.domain.paybills import Paybill, RouterRecord, User
 from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
-from appliance.domain.queries import Cursor, Moment
+from appliance.domain.queries import Cursor, Moment, Slots, Tally
 from appliance.domain.records import Initiation, WebhookLog
 from appliance.domain.vouchers import Voucher
 from appliance.ports import Record, Spool
@@ -126,6 +126,18 @@ class StoredRecords(Generic[R]):
             if full or not isinstance(last, datetime | int):
                 return found
             before = Cursor(last, str(documents[-1]["_id"]))
+
+    async def tally(
+        self,
+        by: Sequence[str],
+        since: datetime,
+        until: datetime,
+        total: str | None = None,
+        *,
+        slots: Slots | None = None,
+    ) -> list[Tally]:
+        """Count records of this time by what they hold."""
+        return await self._store.tally(self._name, by, since, until, total, slots=slots)
 
     def _read(self, document: Document) -> R:
         record = codec.record(self._kind, document)

@@ -33,6 +33,11 @@ class Collection:
     ttl: tuple[str, ...] = ()
     """Paths whose documents are forgotten after `KEEP_WEBHOOKS`."""
 
+    def refuse_times(self) -> None:
+        """Raise where it is no time that orders a page."""
+        if self.newest in {"_id", "order"}:
+            raise KeyError(f"{self.name} have no time")
+
     def refuse_bounds(self) -> None:
         """Raise where no moment orders a page, so that there is none to begin or end at."""
         if self.newest == "_id":

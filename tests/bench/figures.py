@@ -11,9 +11,10 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 def spread(seconds: Sequence[float]) -> dict[str, float]:
-    """Return p50 and p99 in milliseconds."""
+    """Return p50, p95 and p99 in milliseconds."""
     return {
         "p50_ms": round(quantile(seconds, 0.5) * 1000, 2),
+        "p95_ms": round(quantile(seconds, 0.95) * 1000, 2),
         "p99_ms": round(quantile(seconds, 0.99) * 1000, 2),
     }
 

@@ -18,7 +18,7 @@ from pymongo.monitoring import (
 
 from appliance.domain import ids
 from appliance.domain.errors import Conflict
-from appliance.domain.queries import Cursor
+from appliance.domain.queries import HOUR, Cursor, Slots
 from appliance.store.mongodb import MongoStore
 from appliance.store.port import Document, Store
 from appliance.store.schema import COLLECTIONS, Collection
@@ -33,18 +33,8 @@ async def asked(store: Store, collection: Collection) -> AsyncIterator[str]:
     for key in ("_id", *collection.unique):
         await store.get(name, key, "x")
         yield f"get {key}"
-    for fields in collection.indexes:
-        index = fields[0].lstrip("-")
-        await store.page(name, index, "x", 20)
-        yield f"page {index}"
-        if collection.newest != "_id":
-            await store.page(name, index, "x", 20, before=Cursor(NOW, "x"), since=NOW)
-            yield f"page {index} on"
-    if f"-{collection.newest}" in {*(fields[0] for fields in collection.indexes), *collection.ttl}:
-        await store.page(name, None, None, 20)
-        yield "page"
-        await store.page(name, None, None, 20, before=Cursor(NOW, "x"), since=NOW)
-        yield "page on"
+    async for question in _lists(store, collection):
+        yield question
     if collection.owes:  # a box always names itself where debts have a scope
         await store.due(name, NOW, 32, collection.scope)
         yield "due"
@@ -57,6 +47,24 @@ async def asked(store: Store, collection: Collection) -> AsyncIterator[str]:
         yield "change"
 
 
+async def _lists(store: Store, collection: Collection) -> AsyncIterator[str]:
+    name = collection.name
+    for fields in collection.indexes:
+        index = fields[0].lstrip("-")
+        await store.page(name, index, "x", 20)
+        yield f"page {index}"
+        if collection.newest != "_id":
+            await store.page(name, index, "x", 20, before=Cursor(NOW, "x"), since=NOW)
+            yield f"page {index} on"
+    if f"-{collection.newest}" in {*(fields[0] for fields in collection.indexes), *collection.ttl}:
+        await store.page(name, None, None, 20)
+        yield "page"
+        await store.page(name, None, None, 20, before=Cursor(NOW, "x"), since=NOW)
+        yield "page on"
+        await store.tally(name, ("status",), NOW, NOW, "amount", slots=Slots(HOUR))
+        yield "tally"
+
+
 async def of_sqlite(folder: Path) -> dict[str, list[str]]:
     """Return the plan of every statement that the store issues, by collection and question."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +75,7 @@ async def of_sqlite(folder: Path) -> dict[str, list[str]]:
     statements: dict[str, list[str]] = {}
     for collection in COLLECTIONS.values():
         async for question in asked(store, collection):
-            found = [text for text in seen if text.startswith(("SELECT doc", "UPDATE", "DELETE"))]
+            found = [text for text in seen if text.startswith(("SELECT", "UPDATE", "DELETE"))]
             statements[f"{collection.name} {question}"] = found
             seen.clear()
     await store.close()
@@ -109,6 +117,9 @@ class Overheard(CommandListener):
             shape = {"filter": command.get("filter"), "sort": command.get("sort")}
             if "find" in command:
                 found.append({"find": command["find"], **{k: v for k, v in shape.items() if v}})
+            if "aggregate" in command:  # what it counts is what its first stage finds
+                match = command["pipeline"][0]["$match"]
+                found.append({"find": command["aggregate"], "filter": match})
             for one in (*command.get("updates", ()), *command.get("deletes", ())):
                 target = command.get("update", command.get("delete"))
                 found.append({"find": target, "filter": one["q"]})

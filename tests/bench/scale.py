@@ -16,13 +16,19 @@ from appliance.domain import ids
 from appliance.domain.debts import Kind, Owed
 from appliance.domain.errors import StoreUnavailable
 from appliance.domain.payments import Payment, State
+from appliance.domain.plans import Plan
+from appliance.domain.records import WebhookLog
+from appliance.domain.vouchers import State as VoucherState
+from appliance.domain.vouchers import Voucher, drawn_up
 from appliance.store import codec
 from appliance.store.mongodb import MongoStore, _stored
 from appliance.store.open import opened
-from appliance.store.port import Document, Store
+from appliance.store.port import Store
 from appliance.store.records import books
-from appliance.store.schema import PAYMENTS
-from appliance.store.sqlite import _keys, _paths, dump
+from appliance.store.schema import PAYMENTS, VOUCHERS, WEBHOOKS, Collection
+from appliance.store.sqlite import dump
+from appliance.store.sqlite_tables import column_paths, column_values
+from tests.bench import console
 from tests.bench.figures import compared
 
 FEW = 1_000
@@ -32,25 +38,28 @@ _ROUND = 100
 _LONGEST_SECONDS = 40.0
 _LONGEST_ROUND_SECONDS = 5.0
 _UNDECIDED = 20
+_TENTH = 10
+_OF_A_PHONE = 20
+_PLAN = Plan(id="hour", name="One hour", price=10, duration=timedelta(hours=1))
 Verb = Callable[[], Awaitable[float]]
 _NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
-def payment(number: int, at: datetime) -> Payment:
+def payment(number: int, at: datetime, phones: int = 50_000) -> Payment:
     """Return one of many sales; of however many, the newest twenty are still undecided."""
-    open_one = number < _UNDECIDED
+    open_one, created_at = number < _UNDECIDED, at - timedelta(seconds=number)
     return Payment(
-        id=ids.new_id(),
+        id=_id(number, created_at),
         token=ids.new_token(),
         callback_hash=ids.fingerprint(str(number)),
         plan_id="hour",
-        voucher_id=ids.new_id(),
+        voucher_id=_id(number, created_at),
         voucher_code=ids.new_voucher_code(),
         amount=10,
-        phone=f"2547{number % 50_000:08d}",
+        phone=f"2547{number % phones:08d}",
         paybill_number="174379",
         router_id="router",
-        created_at=at - timedelta(seconds=number),
+        created_at=created_at,
         state=State.PENDING if open_one else State.PAID,
         checkout_request_id=f"ws_CO_{number}",
         receipt=None if open_one else f"R{number:09d}",
@@ -58,32 +67,64 @@ def payment(number: int, at: datetime) -> Payment:
     )
 
 
-def documents(count: int) -> Iterator[Document]:
-    """Yield as many stored sales."""
-    return (codec.document(payment(number, _NOW)) for number in range(count))
+def _id(number: int, at: datetime) -> str:
+    return f"{int(at.timestamp()):08x}{number:016x}"
+
+
+def records(count: int) -> Iterator[tuple[Collection, Payment | Voucher | WebhookLog]]:
+    """Yield as many sales; of every tenth also its voucher and its callback."""
+    for number in range(count):
+        sold = payment(number, _NOW, max(1, count // _OF_A_PHONE))
+        yield PAYMENTS, sold
+        if number % _TENTH:
+            continue
+        bought = drawn_up(_PLAN, router_id=sold.router_id, payment_id=sold.id, now=sold.created_at)
+        yield VOUCHERS, replace(bought, id=sold.voucher_id, state=VoucherState.EXPIRED)
+        yield (
+            WEBHOOKS,
+            WebhookLog(
+                id=sold.id,
+                source="mpesa_stk_callback",
+                type="stk_callback",
+                timestamp=sold.created_at + timedelta(seconds=9),
+                raw_body="x" * 400,
+                payment_id=sold.id,
+            ),
+        )
 
 
 async def fill(store: Store, file: Path, count: int) -> None:
     """Put sales in as fast as the database takes them, past the product's own verbs."""
     if isinstance(store, MongoStore):
-        target = await store._of(PAYMENTS.name)
-        every = documents(count)
-        while batch := [_stored(PAYMENTS.name, document) for document in islice(every, 200)]:
-            await target.insert_many(batch)
+        every = records(count)
+        while batch := list(islice(every, 200)):
+            for name in {collection.name for collection, _ in batch}:
+                these = [codec.document(r) for collection, r in batch if collection.name == name]
+                target = await store._of(name)
+                await target.insert_many([_stored(name, document) for document in these])
     else:
         await asyncio.to_thread(_fill_file, file, count)
 
 
 def _fill_file(file: Path, count: int) -> None:
-    columns = ", ".join(("_id", "doc", *(f'"{path}"' for path in _paths(PAYMENTS))))
-    marks = ", ".join("?" * (len(_paths(PAYMENTS)) + 2))
-    statement = f"INSERT INTO {PAYMENTS.name} ({columns}) VALUES ({marks})"  # noqa: S608
-    rows = ((d["_id"], dump(d), *_keys(PAYMENTS, d).values()) for d in documents(count))
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA cache_size=-800000")
+        every = records(count)
         with connection:
-            connection.executemany(statement, rows)
+            while batch := list(islice(every, 20_000)):
+                for collection in (PAYMENTS, VOUCHERS, WEBHOOKS):
+                    _insert(connection, collection, [r for kind, r in batch if kind is collection])
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _insert(connection: sqlite3.Connection, collection: Collection, given: list[Any]) -> None:
+    paths = column_paths(collection)
+    columns = ", ".join(("_id", "doc", *(f'"{path}"' for path in paths)))
+    marks = ", ".join("?" * (len(paths) + 2))
+    statement = f"INSERT INTO {collection.name} ({columns}) VALUES ({marks})"  # noqa: S608
+    documents = map(codec.document, given)
+    rows = ((d["_id"], dump(d), *column_values(collection, d).values()) for d in documents)
+    connection.executemany(statement, rows)
 
 
 def verbs(store: Store, count: int) -> dict[str, Verb]:
@@ -168,7 +209,7 @@ async def measure(mongodb: str | None, folder: Path, many: int | None = None) ->
             began = time.perf_counter()
             await fill(store, here / "appliance.sqlite3", count)
             filled = time.perf_counter() - began
-            asked.append(verbs(store, count))
+            asked.append(verbs(store, count) | console.reads(store, count, _NOW))
         few, large = asked
         found = {name: await _answered(few[name], large[name]) for name in few}
     return {"payments": {"ours": sizes[1], "bare": FEW}, "fill_s": round(filled), **found}

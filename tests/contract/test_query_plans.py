@@ -33,6 +33,7 @@ NEVER_SORTED = (
     "payments page on",
     "payments page status",
     "payments page status on",
+    "payments page phoneNumber on",
     "payments due",
     "vouchers page",
     "vouchers page device.mac",

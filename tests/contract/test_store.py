@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pymongo import AsyncMongoClient
@@ -16,9 +17,9 @@ from appliance.domain.devices import Device
 from appliance.domain.errors import Conflict, Duplicate, Unreadable
 from appliance.domain.homing import moved
 from appliance.domain.paybills import Credentials, Paybill, PaybillInfo
-from appliance.domain.payments import Payment
+from appliance.domain.payments import Payment, State
 from appliance.domain.plans import Plan
-from appliance.domain.queries import Cursor
+from appliance.domain.queries import DAY, HOUR, Cursor, Slots, Tally
 from appliance.domain.records import Initiation, InitiationStatus, WebhookLog, WebhookMetadata
 from appliance.domain.vouchers import Voucher
 from appliance.store import codec
@@ -216,9 +217,54 @@ async def test_a_record_that_cannot_be_read_shortens_no_page(store: Store) -> No
     assert await vouchers.page("device.mac", DEVICE.mac, 3) == [made[4], made[1], made[0]]
 
 
+async def test_a_tally_counts_and_adds_up_by_group_and_local_day(store: Store) -> None:
+    payments = books(store).payments
+    evening, offset = NOON + timedelta(hours=8, minutes=50), timedelta(hours=3)
+    sold: tuple[tuple[datetime, dict[str, Any]], ...] = (
+        (NOON, {"state": State.PAID, "receipt": "R1"}),
+        (NOON + timedelta(minutes=10), {"state": State.PAID, "amount": 50}),
+        (evening, {"state": State.PAID, "receipt": "R2"}),
+        (evening + timedelta(minutes=30), {"state": State.PAID, "receipt": "R3"}),
+        (evening, {"state": State.FAILED, "reason": "no_answer", "callback_hash": None}),
+    )
+    for at, fields in sold:
+        await payments.insert(replace(payment(), created_at=at, **fields))
+    day = NOON, NOON + timedelta(days=1)
+    assert await payments.tally((), *day) == [Tally((), 5)]
+    assert await payments.tally(("status",), *day[:1], NOON) == []
+    states = await payments.tally(("status", "reason"), *day, "amount")
+    assert set(states) == {
+        Tally(("paid", None), 4, 80),
+        Tally(("failed", "no_answer"), 1, 10),
+    }
+    receipts = await payments.tally(("mpesaReceiptNumber?", "callbackHash?"), *day, "amount")
+    assert set(receipts) == {
+        Tally((True, True), 3, 30),
+        Tally((False, True), 1, 50),
+        Tally((False, False), 1, 10),
+    }
+    assert set(await payments.tally((), *day, "amount", slots=Slots(DAY, offset))) == {
+        Tally((), 4, 80, datetime(2026, 11, 22, 21, tzinfo=UTC)),
+        Tally((), 1, 10, datetime(2026, 11, 23, 21, tzinfo=UTC)),
+    }
+    hours = await payments.tally(("device.mac", "status"), *day, slots=Slots(HOUR, offset))
+    assert Tally((None, "paid"), 2, 0, datetime(2026, 11, 23, 12, tzinfo=UTC)) in hours
+    assert sorted(tally.count for tally in hours) == [1, 1, 1, 2]
+
+
+async def test_a_tally_names_plans_and_vouchers_as_everything_else_does(store: Store) -> None:
+    vouchers = books(store).vouchers
+    plan = replace(PLAN, id=ids.new_id())
+    await vouchers.insert(replace(voucher(), plan=plan, activated_at=NOON))
+    counted = await vouchers.tally(("plan.id", "activatedAt?"), NOON, NOON + SECOND, "plan.price")
+    assert counted == [Tally((plan.id, True), 1, 10)]
+
+
 async def test_what_is_in_no_order_of_time_has_no_bounds(store: Store) -> None:
     with pytest.raises(KeyError):
         await store.page("paybills", "status", "active", 1, before=Cursor(NOON))
+    with pytest.raises(KeyError):
+        await store.tally("plans", (), NOON, NOON)
 
 
 async def test_a_key_that_was_not_declared_is_a_bug(store: Store) -> None:
