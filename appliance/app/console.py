@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta, timezone
 
 from appliance.app.wiring import Flows, Workers
+from appliance.flows.background import Archive
 from appliance.mpesa import MpesaService
 from appliance.ports import Cipher, Clock, Router
 from appliance.settings import Admin, Settings
@@ -12,6 +13,9 @@ from appliance.store.records import Books
 from appliance.web.console.home import Home
 from appliance.web.console.keys import Keys
 from appliance.web.console.pages import ConsolePages
+from appliance.web.console.payment_story import PaymentStory
+from appliance.web.console.payments import PaymentsChapter
+from appliance.web.console.reconciliation import Reconciliation
 from appliance.web.console.sessions import Sessions
 from appliance.web.console.shell import Chapter, Record, Shell
 
@@ -46,7 +50,26 @@ def frame(settings: Settings, clock: Clock, record: Record) -> Shell:
 
 def chapters(parts: Parts) -> list[Chapter]:
     """Return the chapters of the console in the order of its menu."""
-    return [Home(parts.clock)]
+    return [Home(parts.clock), _payments(parts)]
+
+
+def _payments(parts: Parts) -> PaymentsChapter:
+    kept, flows = parts.kept, parts.flows
+    archive = Archive(payments=kept.payments, vouchers=kept.vouchers)
+    return PaymentsChapter(
+        payments=kept.payments,
+        plans=kept.plans,
+        archive=archive,
+        story=PaymentStory(
+            reports=flows.reports, archive=archive, plans=kept.plans, resolve=flows.resolve
+        ),
+        reconciliation=Reconciliation(
+            payments=kept.payments,
+            paybills=kept.paybills,
+            reports=flows.reports,
+            reconcile=flows.reconcile,
+        ),
+    )
 
 
 def _keys(admin: Admin, clock: Clock) -> Keys:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from appliance.domain.errors import ApplianceError, Invalid, StoreUnavailable
 from appliance.domain.evidence import Received
-from appliance.domain.payments import Payment, State
+from appliance.domain.payments import MONEY_CAME, Payment
 from appliance.flows.cashier import Cashier
 from appliance.flows.matching import Matching
 from appliance.flows.walk import payments_of
@@ -21,18 +21,25 @@ log = logging.getLogger(__name__)
 # Safaricom lists two days back; a minute less, so that the request may take its time.
 FURTHEST = timedelta(hours=48) - timedelta(minutes=1)
 _OVERLAP = timedelta(hours=2)
-_CAME = frozenset({State.PAID, State.UNMATCHED, State.DISPUTED, State.REFUNDED})
 
 
 class Listed(Protocol):
     """One payment on Safaricom's books."""
 
     @property
-    def receipt(self) -> str: ...
+    def receipt(self) -> str:
+        """Return its receipt."""
+        ...
+
     @property
-    def amount(self) -> Decimal: ...
+    def amount(self) -> Decimal:
+        """Return what came, in shillings."""
+        ...
+
     @property
-    def at(self) -> datetime | None: ...
+    def at(self) -> datetime | None:
+        """Return when the money moved; None where that is not said."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +194,7 @@ class Reconcile:
         return [
             payment
             async for payment in payments_of(self.payments, since, until)
-            if payment.state in _CAME
+            if payment.state in MONEY_CAME
             and payment.paybill_number == paybill_number
             and payment.paid_at is not None
             and since <= payment.paid_at <= until
@@ -198,9 +205,7 @@ def _came(payment: Payment) -> Decimal:
     return Decimal(payment.received or payment.amount)
 
 
-def _by_day(
-    ours: Iterable[Payment], theirs: Iterable[Listed], zone: tzinfo
-) -> tuple[Day, ...]:
+def _by_day(ours: Iterable[Payment], theirs: Iterable[Listed], zone: tzinfo) -> tuple[Day, ...]:
     days = dict[date, Day]()
     for payment in ours:
         on = (payment.paid_at or payment.created_at).astimezone(zone).date()
