@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from appliance.domain.audit import Entry as AuditEntry
 from appliance.domain.debts import Owed
 from appliance.domain.devices import Device, Entry, HotspotUser, Seat, Session
 from appliance.domain.evidence import Evidence, Received, StatusResult
@@ -100,6 +101,26 @@ class Records(Protocol[R]):
         A path that ends in `?` stands for whether they hold anything there. `total` is a path of
         whole numbers to add up. In no order to rely on.
         """
+        ...
+
+
+class Entries(Protocol):
+    """The audit log: nothing in it is ever changed."""
+
+    async def insert(self, record: AuditEntry) -> AuditEntry:
+        """Add an entry; raise `Duplicate` when its place is taken."""
+        ...
+
+    async def page(
+        self,
+        index: str | None,
+        value: object,
+        limit: int,
+        *,
+        before: Cursor | None = None,
+        since: Moment | None = None,
+    ) -> list[AuditEntry]:
+        """Return entries as `Records.page` does, the highest place first."""
         ...
 
 

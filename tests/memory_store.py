@@ -38,6 +38,7 @@ class MemoryStore:
     async def change(
         self, collection: str, record_id: str, changes: Mapping[str, Any], when: Mapping[str, Any]
     ) -> None:
+        COLLECTIONS[collection].refuse_change()
         there = self.collections[collection].get(record_id)
         if there is None or any(_at(there, path) != value for path, value in when.items()):
             raise Conflict(record_id)
@@ -128,6 +129,7 @@ class MemoryStore:
         return Shelf(len(self.collections[collection]))
 
     async def prune(self, collection: str, path: str, before: datetime) -> int:
+        COLLECTIONS[collection].refuse_change()
         old = [
             document["_id"]
             for document in self._all(collection)

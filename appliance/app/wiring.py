@@ -10,6 +10,7 @@ from appliance.domain.records import WebhookLog
 from appliance.domain.vouchers import Voucher
 from appliance.flows.access import Access
 from appliance.flows.amend import Amend
+from appliance.flows.audit import Audit
 from appliance.flows.canary import Canary
 from appliance.flows.cashier import Cashier
 from appliance.flows.checkout import Checkout
@@ -70,6 +71,7 @@ class Flows:
     drift: Drift
     canary: Canary
     reports: Reports
+    audit: Audit
 
 
 def wired(
@@ -232,6 +234,7 @@ def wired(
             clock=clock,
             offset=timedelta(minutes=settings.appliance.utc_offset),
         ),
+        audit=Audit(entries=kept.audit, clock=clock, box=settings.router.id),
     )
     webhooks = Worker("webhook", kept.webhooks, inbox.settle, clock)
     return flows, Workers(

@@ -16,6 +16,7 @@ from appliance.store.seed import WrongSeed
 
 _VERSION = f"{version('hotspot-appliance')} (Python {platform.python_version()})"
 _GROUPS = {
+    "audit": "audit",
     "backup": "backup",
     "c2b": "c2b",
     "db": "db",

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from appliance import app, settings
-from appliance.cli.running import config_option, once
+from appliance.cli.running import config_option, once, operator
 from appliance.domain.errors import OutcomeUnknown
 
 _TAKEN = "500.003.1001"
@@ -29,9 +29,11 @@ def register(config: Path | None, paybill: str | None) -> None:
     async def work() -> str:
         async with app.open_flows(loaded) as flows, app.open_mpesa(loaded) as mpesa:
             number = paybill or await flows.cashier.paybill_number()
-            await mpesa.register_c2b_urls(
-                number, f"{hooks}/confirmation", f"{hooks}/validation", loaded.daraja.c2b_version
-            )
+            confirmation, validation = f"{hooks}/confirmation", f"{hooks}/validation"
+            async with flows.audit.deed(operator(), "register c2b", number):
+                await mpesa.register_c2b_urls(
+                    number, confirmation, validation, loaded.daraja.c2b_version
+                )
             return number
 
     try:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from appliance import app, settings
-from appliance.cli.running import config_option, json_option, once
+from appliance.cli.running import config_option, json_option, once, operator
 from appliance.domain.errors import Unreadable
 from appliance.store.debts import Debt, Debts
 
@@ -47,7 +47,14 @@ def retry(record_id: str, config: Path | None) -> None:
     """Have the running daemon try a debt again at once."""
     loaded = settings.load(config)
 
-    debt = once(_asked(loaded, lambda debts, now: debts.retry(record_id, now)))
+    async def work() -> Debt:
+        async with (
+            app.open_flows(loaded) as flows,
+            flows.audit.deed(operator(), "retry debt", record_id),
+        ):
+            return await _asked(loaded, lambda debts, now: debts.retry(record_id, now))
+
+    debt = once(work())
     click.echo(f"{debt.collection} {debt.id} is tried again now")
 
 
@@ -59,7 +66,10 @@ def give_up(record_id: str, config: Path | None) -> None:
     loaded = settings.load(config)
 
     async def work() -> str:
-        async with app.open_flows(loaded) as flows:
+        async with (
+            app.open_flows(loaded) as flows,
+            flows.audit.deed(operator(), "give up debt", record_id),
+        ):
             return await flows.give_up.debt(record_id)
 
     try:

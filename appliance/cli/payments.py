@@ -10,7 +10,7 @@ import click
 
 from appliance import app, settings
 from appliance.cli.privacy import without_phones
-from appliance.cli.running import FILE, config_option, json_option, once
+from appliance.cli.running import FILE, config_option, json_option, once, operator
 from appliance.domain.payments import Payment, State
 from appliance.flows.reconcile import FURTHEST, Held
 from appliance.mpesa import statement
@@ -106,8 +106,14 @@ def resolve(  # noqa: PLR0913 # one option for each decision
         raise click.UsageError("--again goes with --plan")
     loaded = settings.load(config)
 
+    detail: dict[str, str | bool] = {"plan": plan or "", "voucher": voucher or "", "again": again}
+    how = {name: value for name, value in detail.items() if value}  # a note may name a person
+
     async def work() -> tuple[Payment, str | None]:
-        async with app.open_flows(loaded) as flows:
+        async with (
+            app.open_flows(loaded) as flows,
+            flows.audit.deed(operator(), "resolve payment", payment_id, **how),
+        ):
             if refunded is not None:
                 return await flows.resolve.as_refunded(payment_id, refunded), None
             if plan is not None:

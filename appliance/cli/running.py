@@ -1,6 +1,8 @@
 """What every command shares: its settings file, and how its work is run."""
 
 import asyncio
+import os
+import pwd
 import signal
 import sys
 from collections.abc import Coroutine
@@ -15,6 +17,15 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 config_option = click.option("--config", type=FILE, help="Settings file.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def operator() -> str:
+    """Return who gives this command, for the audit log."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = str(os.getuid())
+    return f"command line ({name})"
 
 
 def once(work: Coroutine[Any, Any, T]) -> T:

@@ -2,12 +2,13 @@
 
 import json
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import click
 
 from appliance import app, settings
-from appliance.cli.running import config_option, json_option, once
+from appliance.cli.running import config_option, json_option, once, operator
 from appliance.mpesa.refresh import TokenReport
 
 
@@ -25,7 +26,12 @@ def refresh(config: Path | None, *, force: bool, as_json: bool) -> None:
     loaded = settings.load(config)
 
     async def work() -> list[TokenReport]:
-        async with app.open_mpesa(loaded) as mpesa:
+        async with AsyncExitStack() as stack:
+            if force:
+                flows = await stack.enter_async_context(app.open_flows(loaded))
+                deed = flows.audit.deed(operator(), "refresh tokens", force=True)
+                await stack.enter_async_context(deed)
+            mpesa = await stack.enter_async_context(app.open_mpesa(loaded))
             return await mpesa.refresh_access_tokens(force=force)
 
     reports = once(work())

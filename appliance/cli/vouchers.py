@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from appliance import app, settings
-from appliance.cli.running import config_option, json_option, once
+from appliance.cli.running import config_option, json_option, once, operator
 from appliance.domain import ids
 from appliance.domain.vouchers import State, Voucher
 from appliance.flows.amend import Amend
@@ -73,7 +73,9 @@ def show(code: str, config: Path | None, *, as_json: bool) -> None:
 @json_option
 def revoke(code: str, config: Path | None, *, as_json: bool) -> None:
     """Take a voucher away; the running daemon cuts its devices off at once."""
-    _print(_amended(config, lambda amend: amend.revoke(code)), as_json=as_json)
+    _print(
+        _amended(config, "revoke voucher", code, lambda amend: amend.revoke(code)), as_json=as_json
+    )
 
 
 @vouchers.command("extend")
@@ -87,15 +89,31 @@ def extend(code: str, config: Path | None, hours: float, megabytes: int, *, as_j
     time = timedelta(seconds=round(hours * 3600))
     if not time and not megabytes:
         raise click.UsageError("say how much to add: --hours or --megabytes")
-    changed = _amended(config, lambda amend: amend.extend(code, time, megabytes * 1_000_000))
+    changed = _amended(
+        config,
+        "extend voucher",
+        code,
+        lambda amend: amend.extend(code, time, megabytes * 1_000_000),
+        seconds=int(time.total_seconds()),
+        megabytes=megabytes,
+    )
     _print(changed, as_json=as_json)
 
 
-def _amended(config: Path | None, change: Callable[[Amend], Awaitable[Voucher]]) -> Voucher:
-    loaded = settings.load(config)
+def _amended(
+    config: Path | None,
+    did: str,
+    code: str,
+    change: Callable[[Amend], Awaitable[Voucher]],
+    **detail: int,
+) -> Voucher:
+    loaded, subject = settings.load(config), ids.typed_voucher_code(code)
 
     async def work() -> Voucher:
-        async with app.open_flows(loaded) as flows:
+        async with (
+            app.open_flows(loaded) as flows,
+            flows.audit.deed(operator(), did, subject, **detail),
+        ):
             return await change(flows.amend)
 
     return once(work())

@@ -75,6 +75,7 @@ class MongoStore:
         self, collection: str, record_id: str, changes: Mapping[str, Any], when: Mapping[str, Any]
     ) -> None:
         """Set these paths if all of `when` still holds."""
+        COLLECTIONS[collection].refuse_change()
         stored = {path: _value(collection, path, value) for path, value in changes.items()}
         gone = {path: "" for path, value in stored.items() if value is None}
         update: Document = {"$set": {p: v for p, v in stored.items() if v is not None}}
@@ -153,6 +154,7 @@ class MongoStore:
 
     async def prune(self, collection: str, path: str, before: datetime) -> int:
         """Remove what is older and owes nothing; the server's own TTL index does the rest."""
+        COLLECTIONS[collection].refuse_change()
         async with _translated(collection):
             stale = {path: {"$lt": before}, "owed.at": {"$exists": False}}
             result = await (await self._of(collection)).delete_many(stale)

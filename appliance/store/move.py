@@ -32,6 +32,7 @@ _ORDER = (
     schema.INITIATIONS,
     schema.PAYMENTS,
     schema.WEBHOOKS,
+    schema.AUDIT,
 )
 _OURS_OR_THEIRS = frozenset({schema.PAYBILLS.name, schema.PLANS.name})
 """What several boxes may have of one name, each as it was set up."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
 
+from appliance.domain.audit import Entry
 from appliance.domain.devices import Seat
 from appliance.domain.errors import Conflict, Unreadable
 from appliance.domain.paybills import Paybill, RouterRecord, User
@@ -218,6 +219,7 @@ class Books:
     plans: StoredRecords[Plan]
     users: StoredRecords[User]
     routers: StoredRecords[RouterRecord]
+    audit: StoredRecords[Entry]
     spool: Spool | None = None
 
 
@@ -233,4 +235,5 @@ def books(store: Store, router_id: str | None = None, observe: Observer | None =
         plans=StoredRecords(store, schema.PLANS, Plan),
         users=StoredRecords(store, schema.USERS, User),
         routers=StoredRecords(store, schema.ROUTERS, RouterRecord),
+        audit=StoredRecords(store, schema.AUDIT, Entry),
     )

@@ -28,14 +28,21 @@ class Collection:
     owes: bool = False
     scope: str | None = None
     """The path that says which box pays what a document owes; without one, any box does."""
+    append_only: bool = False
+    """Whether nothing in it may ever be changed or removed."""
     guards: tuple[str, ...] = ()
     """Paths that must not have moved either: other programs write them without our `version`."""
     ttl: tuple[str, ...] = ()
     """Paths whose documents are forgotten after `KEEP_WEBHOOKS`."""
 
+    def refuse_change(self) -> None:
+        """Raise where what is there stays as it is."""
+        if self.append_only:
+            raise TypeError(f"{self.name} is only added to")
+
     def refuse_times(self) -> None:
         """Raise where it is no time that orders a page."""
-        if self.newest in {"_id", "order"}:
+        if self.newest in {"_id", "order", "place"}:
             raise KeyError(f"{self.name} have no time")
 
     def refuse_bounds(self) -> None:
@@ -108,6 +115,8 @@ VOUCHERS = Collection(
     scope="routerId",
 )
 SEATS = Collection(name="seats", ids=frozenset({"voucherId"}), newest="_id")
+AUDIT = Collection(name="audit", indexes=(("box", "-place"),), newest="place", append_only=True)
+"""Who did what; an entry's id is its box and its place there, so no two can be in one place."""
 MIGRATIONS = Collection(name="migrations", newest="appliedAt")
 """What has been done to the documents of earlier versions and other programs."""
 
@@ -123,6 +132,7 @@ COLLECTIONS = {
         PAYMENTS,
         VOUCHERS,
         SEATS,
+        AUDIT,
         MIGRATIONS,
     )
 }

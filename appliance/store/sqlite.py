@@ -66,6 +66,7 @@ class SqliteStore:
         self, collection: str, record_id: str, changes: Mapping[str, Any], when: Mapping[str, Any]
     ) -> None:
         """Set these paths if all of `when` still holds."""
+        COLLECTIONS[collection].refuse_change()
 
         def work(connection: sqlite3.Connection) -> None:
             query = f"SELECT doc FROM {collection} WHERE _id = ?"  # noqa: S608
@@ -166,6 +167,7 @@ class SqliteStore:
 
     async def prune(self, collection: str, path: str, before: datetime) -> int:
         """Remove what is older and owes nothing."""
+        COLLECTIONS[collection].refuse_change()
 
         def work(connection: sqlite3.Connection) -> int:
             statement = (
