@@ -55,7 +55,7 @@ def chapters(parts: Parts) -> list[Chapter]:
 
 def _payments(parts: Parts) -> PaymentsChapter:
     kept, flows = parts.kept, parts.flows
-    archive = Archive(payments=kept.payments, vouchers=kept.vouchers)
+    archive = Archive(payments=kept.payments, vouchers=kept.vouchers, audit=flows.audit)
     return PaymentsChapter(
         payments=kept.payments,
         plans=kept.plans,

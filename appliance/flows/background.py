@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 
 from appliance.domain import ids
+from appliance.domain.audit import Entry
 from appliance.domain.payments import PERHAPS_KNOWN, Payment, State, awaiting
 from appliance.domain.vouchers import Voucher
+from appliance.flows.audit import Audit
 from appliance.ports import Payments, Vouchers
 
 _MOST = 20
+_MOST_DEEDS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +23,8 @@ class Background:
     """Other payments for the same voucher."""
     perhaps: tuple[Payment, ...] = ()
     """Paid purchases without a receipt, whose money this may be."""
+    deeds: tuple[Entry, ...] = ()
+    """What people did about it, of what this box wrote down lately; the first first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +33,7 @@ class Archive:
 
     payments: Payments
     vouchers: Vouchers
+    audit: Audit
 
     async def about(self, payment: Payment) -> Background:
         """Return what else there is about this payment."""
@@ -38,6 +44,7 @@ class Archive:
             named=named,
             others=tuple(other for other in others if other.id != payment.id),
             perhaps=await self._perhaps(payment),
+            deeds=await self._deeds(payment),
         )
 
     async def found(self, text: str) -> Payment | None:
@@ -49,6 +56,11 @@ class Archive:
         if voucher is None or voucher.payment_id is None:
             return None
         return await self.payments.get(voucher.payment_id)
+
+    async def _deeds(self, payment: Payment) -> tuple[Entry, ...]:
+        subjects = {payment.id, payment.receipt}
+        latest = await self.audit.page(_MOST_DEEDS)
+        return tuple(entry for entry in reversed(latest) if entry.subject in subjects)
 
     async def _named(self, payment: Payment) -> Voucher | None:
         for code in ids.readings(payment.voucher_code) if payment.voucher_code else ():

@@ -1,5 +1,6 @@
 """One payment's whole story, and what a person decides about it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -8,6 +9,7 @@ from aiohttp import web
 
 from appliance import ports
 from appliance.domain import phones
+from appliance.domain.audit import Entry
 from appliance.domain.errors import Invalid
 from appliance.domain.payments import NEEDS_A_PERSON, PERHAPS_KNOWN, Payment, State
 from appliance.domain.records import WebhookLog
@@ -53,6 +55,7 @@ class PaymentStory:
     async def _show(self, request: web.Request) -> web.Response:
         story = await self._story(request)
         payment = story.payment
+        more = await self.archive.about(payment)
         waits = payment.state in NEEDS_A_PERSON
         plans = await self.plans.page("active", value=True, limit=100) if waits else []
         plans.sort(key=lambda plan: plan.price)
@@ -64,8 +67,8 @@ class PaymentStory:
             voucher=story.voucher,
             push=story.initiation,
             messages=story.webhooks[::-1],
-            trail=trail(story),
-            more=await self.archive.about(payment),
+            trail=trail(story, more.deeds),
+            more=more,
             waits=waits,
             perhaps_known=payment.reason == PERHAPS_KNOWN,
             plans=[(plan.id, f"{plan.name}, KSh {plan.price}") for plan in plans],
@@ -116,11 +119,12 @@ class PaymentStory:
         return story
 
 
-def trail(story: Story) -> list[Moment]:
+def trail(story: Story, deeds: Sequence[Entry] = ()) -> list[Moment]:
     """Return what happened, in its order, as far as its times are written down."""
     found = [*_of_payment(story.payment), *map(_of_message, story.webhooks)]
     if story.voucher is not None:
         found += _of_voucher(story.voucher)
+    found += [Moment(entry.at, f"{entry.who}: {entry.did}") for entry in deeds]
     return sorted(found, key=lambda moment: moment.at)
 
 
