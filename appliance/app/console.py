@@ -61,7 +61,11 @@ def _payments(parts: Parts) -> PaymentsChapter:
         plans=kept.plans,
         archive=archive,
         story=PaymentStory(
-            reports=flows.reports, archive=archive, plans=kept.plans, resolve=flows.resolve
+            reports=flows.reports,
+            archive=archive,
+            plans=kept.plans,
+            resolve=flows.resolve,
+            reversal=flows.reversal,
         ),
         reconciliation=Reconciliation(
             payments=kept.payments,

@@ -30,6 +30,7 @@ from appliance.flows.redeem import Redeem
 from appliance.flows.reports import Reports
 from appliance.flows.resolve import Resolve
 from appliance.flows.restraint import restrained
+from appliance.flows.reversal import Reversal
 from appliance.flows.settlement import Settlement
 from appliance.flows.usage import Usage
 from appliance.flows.validation import Validation
@@ -65,6 +66,7 @@ class Flows:
     inbox: Inbox
     reconcile: Reconcile
     resolve: Resolve
+    reversal: Reversal
     amend: Amend
     give_up: GiveUp
     usage: Usage
@@ -147,6 +149,14 @@ def wired(
         later=asker.later,
         token=partial(ids.signed, settings.webhooks.path_secret.get_secret_value()),
     )
+    token = partial(ids.signed, settings.webhooks.path_secret.get_secret_value())
+    reversal = Reversal(
+        payments=kept.payments,
+        paybills=kept.paybills,
+        gateway=gateway,
+        clock=clock,
+        token=token,
+    )
     inbox = Inbox(
         payments=kept.payments,
         initiations=kept.initiations,
@@ -155,6 +165,7 @@ def wired(
         settlement=settlement,
         matching=matching,
         inquiry=inquiry,
+        reversal=reversal,
         validation=Validation(lookup),
         clock=clock,
         later=clerk.later,
@@ -199,6 +210,7 @@ def wired(
         cashier=cashier,
         inbox=inbox,
         reconcile=reconcile,
+        reversal=reversal,
         resolve=Resolve(
             payments=kept.payments,
             vouchers=kept.vouchers,

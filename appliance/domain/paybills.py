@@ -53,6 +53,8 @@ class PaybillConfig:
     """What RegisterURL takes for it, where that is not the number customers pay to."""
     pull: bool = False
     """Whether Safaricom lets this account list its own payments."""
+    reversal: bool = False
+    """Whether its initiator may give payments back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,12 +43,16 @@ class State(StrEnum):
     """Money came and nothing here asked for it: a person decides."""
     MERGED = "merged"
     """It was unmatched until the purchase it belongs to was found, which has its receipt now."""
+    REVERSING = "reversing"
+    """It was ordered back, and nobody has said yet whether it went."""
     REFUNDED = "refunded"
     """A person gave the money back."""
 
 
 UNDECIDED = frozenset({State.INITIATING, State.PENDING, State.UNKNOWN})
-MONEY_CAME = frozenset({State.PAID, State.DISPUTED, State.UNMATCHED, State.REFUNDED})
+MONEY_CAME = frozenset(
+    {State.PAID, State.DISPUTED, State.UNMATCHED, State.REVERSING, State.REFUNDED}
+)
 NEEDS_A_PERSON = frozenset({State.DISPUTED, State.UNMATCHED})
 PERHAPS_KNOWN = "perhaps_known"
 """The reason of money that may be of a paid purchase, whose buyer has the time already."""
@@ -109,6 +113,8 @@ class Payment:
     paid_at: datetime | None = None
     decided_at: datetime | None = None
     """When it came to the state that it is in, by news or by a person; None while it is open."""
+    reversals: int = 0
+    """How often it was ordered back; each order is answered at an address of its own."""
     owed: Owed | None = None
     version: int = 0
 

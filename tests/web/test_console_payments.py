@@ -20,6 +20,7 @@ from appliance.web.console.payment_story import PaymentStory
 from appliance.web.console.payments import PaymentsChapter
 from appliance.web.console.reconciliation import Reconciliation
 from appliance.web.console.sheets import cell
+from tests.flows.test_reversal import with_right
 from tests.story import PHONES, Story
 from tests.web.desk import Desk, desk
 
@@ -50,7 +51,13 @@ def chapter(told: Story) -> PaymentsChapter:
         payments=kept.payments,
         plans=kept.plans,
         archive=archive,
-        story=PaymentStory(reports=reports, archive=archive, plans=kept.plans, resolve=told.person),
+        story=PaymentStory(
+            reports=reports,
+            archive=archive,
+            plans=kept.plans,
+            resolve=told.person,
+            reversal=told.reversal,
+        ),
         reconciliation=Reconciliation(
             payments=kept.payments,
             paybills=kept.paybills,
@@ -392,3 +399,28 @@ async def test_a_message_that_names_a_purchase_is_in_its_story_even_as_a_hint() 
         await told.hooked("stk_callback", body, None, proved=False)
         await told.work()
         assert "not proved" in await here.see(f"/payments/{payment.id}")
+
+
+async def test_money_goes_back_through_mpesa_where_the_account_may_and_only_for_sure() -> None:
+    async with seated() as (told, here):
+        lost = await stray(told)
+        assert "Give it back through M-Pesa" not in await here.see(f"/payments/{lost.id}")
+        paybill = await told.books.paybills.get("p")
+        assert paybill is not None
+        await told.books.paybills.change(paybill, with_right(paybill))
+        assert "Give it back through M-Pesa" in await here.see(f"/payments/{lost.id}")
+        assert (await here.press(f"/payments/{lost.id}/reverse")).status == 400
+        assert (told.mpesa.reversals, here.record) == ([], [])
+        answer = await here.press(f"/payments/{lost.id}/reverse", sure="yes")
+        assert answer.headers["Location"] == f"/payments/{lost.id}?said=asked"
+        assert here.record[0][1:] == ("ordered money back", lost.id, {})
+        assert len(told.mpesa.reversals) == 1
+        page = await here.see(f"/payments/{lost.id}")
+        assert "Is the money back?" in page
+        assert "Give a new voucher" not in page
+        await here.press(f"/payments/{lost.id}/reverse", sure="yes")
+        assert len(told.mpesa.reversals) == 1
+        early = await here.press(f"/payments/{lost.id}/stayed")
+        assert "wait an hour" in await early.text()
+        await here.press(f"/payments/{lost.id}/went-back", note="reversal UKN9")
+        assert (await latest(told, lost.id)).state is State.REFUNDED

@@ -18,6 +18,7 @@ from appliance.domain.vouchers import Voucher
 from appliance.flows.background import Archive
 from appliance.flows.reports import Reports, Story
 from appliance.flows.resolve import Resolve
+from appliance.flows.reversal import Reversal
 from appliance.web.console import payment_words as words
 from appliance.web.console.shell import done, form_of, page, record
 
@@ -41,6 +42,7 @@ class PaymentStory:
     archive: Archive
     plans: ports.Plans
     resolve: Resolve
+    reversal: Reversal
     path: str = "/payments/{payment_id}"
 
     def routes(self) -> list[web.RouteDef]:
@@ -50,6 +52,9 @@ class PaymentStory:
             web.post(f"{self.path}/plan", self._give_plan),
             web.post(f"{self.path}/voucher", self._pay_voucher),
             web.post(f"{self.path}/refunded", self._refunded),
+            web.post(f"{self.path}/reverse", self._reverse),
+            web.post(f"{self.path}/went-back", self._went_back),
+            web.post(f"{self.path}/stayed", self._stayed),
         ]
 
     async def _show(self, request: web.Request) -> web.Response:
@@ -70,6 +75,8 @@ class PaymentStory:
             trail=trail(story, more.deeds),
             more=more,
             waits=waits,
+            reversible=waits and await self.reversal.possible(payment),
+            under_way=payment.state is State.REVERSING,
             perhaps_known=payment.reason == PERHAPS_KNOWN,
             plans=[(plan.id, f"{plan.name}, KSh {plan.price}") for plan in plans],
             fitting=next((p.id for p in reversed(plans) if p.price <= came), ""),
@@ -103,6 +110,29 @@ class PaymentStory:
             raise Invalid("Write down how the money went back, such as its M-Pesa receipt.")
         await record(request, "recorded money as given back", payment.id)
         await self.resolve.as_refunded(payment.id, note)
+        raise done(f"/payments/{payment.id}", "done")
+
+    async def _reverse(self, request: web.Request) -> web.Response:
+        payment, form = await self._waiting(request), await form_of(request)
+        if form.get("sure") != "yes":
+            raise Invalid("Tick the box first: money that went back does not come again.")
+        await record(request, "ordered money back", payment.id)
+        await self.reversal.order(payment.id)
+        raise done(f"/payments/{payment.id}", "asked")
+
+    async def _went_back(self, request: web.Request) -> web.Response:
+        payment = (await self._story(request)).payment
+        note = (await form_of(request)).get("note", "").strip()[:_LONGEST_NOTE]
+        if not note:
+            raise Invalid("Write down what M-Pesa's books say, such as the reversal's receipt.")
+        await record(request, "saw that money went back", payment.id)
+        await self.reversal.went_back(payment.id, note)
+        raise done(f"/payments/{payment.id}", "done")
+
+    async def _stayed(self, request: web.Request) -> web.Response:
+        payment = (await self._story(request)).payment
+        await record(request, "saw that money did not go back", payment.id)
+        await self.reversal.stayed(payment.id)
         raise done(f"/payments/{payment.id}", "done")
 
     async def _waiting(self, request: web.Request) -> Payment:

@@ -14,6 +14,7 @@ STATES = {
     State.DISPUTED: "wrong amount",
     State.UNMATCHED: "unmatched",
     State.MERGED: "merged",
+    State.REVERSING: "going back",
     State.REFUNDED: "refunded",
 }
 _REASONS = {
@@ -46,6 +47,10 @@ _REASONS = {
     "doubted": "It was told of by a caller that may not be Safaricom.",
     "paid_already": "What it names was paid already.",
     "unreadable": "It names a record that cannot be read.",
+    "reversed": "M-Pesa gave it back.",
+    "reversal_refused": "M-Pesa did not give it back.",
+    "reversal_unsent": "M-Pesa could not be reached to give it back: nothing was ordered.",
+    "reversal_undone": "It did not go back, by M-Pesa's own books.",
     "voucher_missing": "Its voucher is gone.",
 }
 _KINDS = {
@@ -54,6 +59,8 @@ _KINDS = {
     "c2b_validation": "M-Pesa asked whether to let money in",
     "status_result": "M-Pesa answered about a receipt",
     "status_timeout": "M-Pesa did not answer about a receipt",
+    "reversal_result": "M-Pesa told whether the money went back",
+    "reversal_timeout": "M-Pesa did not carry out our order in time",
 }
 _DEBTS = {
     Kind.SETTLE: "to be read and decided about",

@@ -23,9 +23,11 @@ from appliance.web.console.shell import SHELL, done, form_of, page, record
 _PAGE = 50
 _MOST_COUNTED = 99
 _LONGEST_PERIOD = timedelta(days=366)
+_WAITING = NEEDS_A_PERSON | {State.REVERSING}
+"""What is on its way back is there too, in case that no word of it comes."""
 _VIEWS: dict[str, tuple[str, frozenset[State]]] = {
     "": ("All", frozenset()),
-    "waiting": ("Needs a person", NEEDS_A_PERSON),
+    "waiting": ("Needs a person", _WAITING),
     "paid": ("Paid", frozenset({State.PAID})),
     "open": ("Under way", UNDECIDED),
     "unpaid": ("Not paid", frozenset({State.FAILED, State.CANCELLED})),
@@ -116,7 +118,7 @@ class PaymentsChapter:
     ) -> web.Response:
         full = len(found) == _PAGE
         after = f"{here}&before={Cursor(found[-1].created_at, found[-1].id)}" if full else ""
-        waiting = await self._newest(NEEDS_A_PERSON, _MOST_COUNTED + 1, None)
+        waiting = await self._newest(_WAITING, _MOST_COUNTED + 1, None)
         return page(
             request,
             "payments.html",
