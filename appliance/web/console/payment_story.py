@@ -168,7 +168,9 @@ def _of_payment(payment: Payment) -> list[Moment]:
         found.append(Moment(payment.paid_at, came))
     if payment.decided_at is not None and payment.decided_at != payment.paid_at:
         tone = {State.FAILED: "bad", State.CANCELLED: "bad"}.get(payment.state, "")
-        found.append(Moment(payment.decided_at, f"It became {words.state(payment)}", tone))
+        ordered = payment.state is State.REVERSING
+        what = "M-Pesa was told to give it back" if ordered else f"Now {words.state(payment)}"
+        found.append(Moment(payment.decided_at, what, tone))
     return found
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from aiohttp import web
 
 from appliance import ports
-from appliance.domain.errors import Invalid
+from appliance.domain.errors import Invalid, SalesClosed
 from appliance.domain.evidence import Received, Source
 from appliance.domain.paybills import Paybill
 from appliance.domain.payments import Payment
@@ -52,6 +52,7 @@ class Reconciliation:
             "reconciliation.html",
             days=await self.reports.paybill_days(since - _DAYS, until),
             numbers=_choices(paybills),
+            ours=await self._sold_through(),
             pulls=_choices([paybill for paybill in paybills if paybill.config.pull]),
         )
 
@@ -137,6 +138,12 @@ class Reconciliation:
         )
         payment = await self.reconcile.enter(number, money)
         raise done(f"/payments/{payment.id}", "done")
+
+    async def _sold_through(self) -> str:
+        try:
+            return await self.reconcile.cashier.paybill_number()
+        except SalesClosed:
+            return ""
 
     async def _chosen(self, request: web.Request) -> str:
         number = (await form_of(request)).get("paybill", "")
