@@ -15,6 +15,7 @@ from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
 from appliance.domain.queries import Cursor, Moment, Slots, Tally
 from appliance.domain.records import Backlog, Initiation, PutAside, Spooled, WebhookLog
+from appliance.domain.reversals import Result as ReversalResult
 from appliance.domain.vouchers import Voucher
 
 
@@ -241,6 +242,18 @@ class Gateway(Protocol):
 
     def read_status(self, body: str) -> tuple[StatusResult, dict[str, object]]:
         """Return what such an answer says, and its payload for the log; raise `Invalid`."""
+        ...
+
+    async def reverse(self, paybill_number: str, receipt: str, amount: int, token: str) -> None:
+        """Order a payment back, once; how that ended comes later, as a webhook with this token.
+
+        Raise `GatewayRefused` or `GatewayUnavailable` when nothing was ordered, and
+        `OutcomeUnknown` on silence.
+        """
+        ...
+
+    def read_reversal(self, body: str) -> tuple[ReversalResult, dict[str, object]]:
+        """Return how such an order ended, and its payload for the log; raise `Invalid`."""
         ...
 
     def read_confirmation(self, body: str) -> tuple[Received, dict[str, object]]:

@@ -7,6 +7,7 @@ from appliance.app import c2b
 from appliance.app.parts import Parts
 from appliance.app.provision import ByHand
 from appliance.flows.audit import Audit
+from appliance.flows.background import Archive
 from appliance.flows.replay import Replay
 from appliance.ports import Clock
 from appliance.settings import Admin, Settings
@@ -18,6 +19,9 @@ from appliance.web.console.log import Log
 from appliance.web.console.messages import MessagesChapter
 from appliance.web.console.pages import ConsolePages
 from appliance.web.console.paybills import PaybillPages
+from appliance.web.console.payment_story import PaymentStory
+from appliance.web.console.payments import PaymentsChapter
+from appliance.web.console.reconciliation import Reconciliation
 from appliance.web.console.routers import Routers
 from appliance.web.console.sessions import Sessions
 from appliance.web.console.set_up import SetUp
@@ -54,6 +58,7 @@ def chapters(parts: Parts) -> list[Chapter]:
             webhooks=kept.webhooks,
             clock=clock,
         ),
+        _payments(parts),
         PaybillPages(
             paybills=kept.paybills,
             users=kept.users,
@@ -89,6 +94,29 @@ def chapters(parts: Parts) -> list[Chapter]:
         Work(outstanding=outstanding, give_up=flows.give_up),
         Log(audit=flows.audit),
     ]
+
+
+def _payments(parts: Parts) -> PaymentsChapter:
+    kept, flows = parts.kept, parts.flows
+    archive = Archive(payments=kept.payments, vouchers=kept.vouchers, audit=flows.audit)
+    return PaymentsChapter(
+        payments=kept.payments,
+        plans=kept.plans,
+        archive=archive,
+        story=PaymentStory(
+            reports=flows.reports,
+            archive=archive,
+            plans=kept.plans,
+            resolve=flows.resolve,
+            reversal=flows.reversal,
+        ),
+        reconciliation=Reconciliation(
+            payments=kept.payments,
+            paybills=kept.paybills,
+            reports=flows.reports,
+            reconcile=flows.reconcile,
+        ),
+    )
 
 
 def _keys(admin: Admin, clock: Clock) -> Keys:
