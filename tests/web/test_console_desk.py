@@ -171,6 +171,8 @@ async def test_work_that_was_put_aside_is_shown_with_its_reason_and_tried_again(
         assert after.owed is not None
         assert after.owed.at == at.clock.now()
         assert (await at.here.press("/work/retry", id="nothing")).status == 400
+        did = {"did": "retry debt", "why": "invalid"}
+        assert at.here.record[-1][1:] == ("failed", "nothing", did)
 
 
 async def test_work_is_given_up_only_where_it_was_put_aside() -> None:
