@@ -15,6 +15,7 @@ from appliance.web.console.home import Home
 from appliance.web.console.keys import Keys
 from appliance.web.console.pages import ConsolePages
 from appliance.web.console.paybills import PaybillPages
+from appliance.web.console.plans import PlanPages
 from appliance.web.console.routers import Routers
 from appliance.web.console.sessions import Sessions
 from appliance.web.console.set_up import SetUp
@@ -39,6 +40,7 @@ def chapters(parts: Parts) -> list[Chapter]:
     settings, kept, flows, clock = parts.settings, parts.kept, parts.flows, parts.clock
     return [
         Home(clock),
+        PlanPages(plans=kept.plans, offer=flows.offer),
         PaybillPages(
             paybills=kept.paybills,
             users=kept.users,
