@@ -5,12 +5,15 @@ from functools import partial
 
 from appliance.app import c2b
 from appliance.app.parts import Parts
+from appliance.app.printing import press
 from appliance.app.provision import ByHand
 from appliance.flows.audit import Audit
 from appliance.flows.replay import Replay
 from appliance.ports import Clock
 from appliance.settings import Admin, Settings
+from appliance.web.console.batches import BatchPages
 from appliance.web.console.calls import Calls
+from appliance.web.console.customers import CustomerPages
 from appliance.web.console.home import Home
 from appliance.web.console.keys import Keys
 from appliance.web.console.pages import ConsolePages
@@ -20,6 +23,7 @@ from appliance.web.console.routers import Routers
 from appliance.web.console.sessions import Sessions
 from appliance.web.console.set_up import SetUp
 from appliance.web.console.shell import Chapter, Shell
+from appliance.web.console.vouchers import VoucherPages
 
 
 def frame(settings: Settings, clock: Clock, audit: Audit) -> Shell:
@@ -40,6 +44,19 @@ def chapters(parts: Parts) -> list[Chapter]:
     settings, kept, flows, clock = parts.settings, parts.kept, parts.flows, parts.clock
     return [
         Home(clock),
+        VoucherPages(
+            vouchers=kept.vouchers,
+            offer=flows.offer,
+            amend=flows.amend,
+            online=flows.online,
+            router=parts.router,
+            clock=clock,
+            router_id=settings.router.id,
+            batches=BatchPages(
+                batches=flows.batches, offer=flows.offer, press=press(settings.portal)
+            ),
+        ),
+        CustomerPages(payments=kept.payments, messages=kept.messages, reports=flows.reports),
         PlanPages(plans=kept.plans, offer=flows.offer),
         PaybillPages(
             paybills=kept.paybills,
