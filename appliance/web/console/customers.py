@@ -1,4 +1,4 @@
-"""Customers: what somebody bought with a phone, found by it, and never named by it in an address."""
+"""Customers: what somebody bought with a phone, which stands in no address."""
 
 import asyncio
 from collections.abc import Sequence

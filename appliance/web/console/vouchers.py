@@ -220,11 +220,13 @@ def _why(owed: Owed | None) -> str:
 def _addition(form: Mapping[str, str]) -> tuple[timedelta, int]:
     """Return the time and the megabytes that somebody wrote; raise `Invalid` for none."""
     hours = _amount(form, "hours", LONGEST / timedelta(hours=1))
-    megabytes = int(_amount(form, "megabytes", MOST_BYTES / _MEGABYTE))
+    megabytes = _amount(form, "megabytes", MOST_BYTES / _MEGABYTE)
+    if megabytes != int(megabytes):
+        raise Invalid("write a whole number", "megabytes")
     time = timedelta(seconds=round(hours * 3600))
     if not (time or megabytes):
         raise Invalid("say how much to add", "hours")
-    return time, megabytes
+    return time, int(megabytes)
 
 
 def _added(form: Mapping[str, str]) -> tuple[int, int]:
