@@ -29,6 +29,7 @@ from appliance.flows.intake import Intake
 from appliance.flows.lookup import Lookup
 from appliance.flows.matching import Matching
 from appliance.flows.messages import Outbox
+from appliance.flows.offer import Offer
 from appliance.flows.online import Online
 from appliance.flows.progress import Watch
 from appliance.flows.reconcile import Reconcile
@@ -88,6 +89,7 @@ class Flows:
     outbox: Outbox
     enrol: Enrol
     online: Online
+    offer: Offer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +285,7 @@ def wired(settings: Settings, kept: Books, outside: Outside) -> tuple[Flows, Wor
         audit=Audit(entries=kept.audit, clock=clock, box=settings.router.id),
         outbox=outbox,
         enrol=Enrol(paybills=kept.paybills, users=kept.users, cipher=outside.cipher, clock=clock),
+        offer=Offer(plans=kept.plans),
         online=Online(
             vouchers=kept.vouchers, router=router, clock=clock, router_id=settings.router.id
         ),

@@ -10,14 +10,16 @@ from typing import Any, TypeVar
 import click
 
 from appliance import app, settings
+from appliance.app.printing import press
 from appliance.cli.running import FILE, config_option, json_option, once, operator
 from appliance.cli.voucher_lines import print_all, shown
 from appliance.domain.batches import LONGEST_NOTE, MOST
+from appliance.domain.errors import Invalid
 from appliance.domain.vouchers import Voucher
 from appliance.settings import Settings
-from appliance.sheets import Paper, pdf
-from appliance.web.pages import Look, Pages
-from appliance.web.tickets import rows, tickets
+from appliance.sheets import Paper
+from appliance.web.pages import Pages
+from appliance.web.tickets import rows
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -153,19 +155,15 @@ def _print_to_files(
     paper: str,
     language: str | None,
 ) -> None:
-    portal = loaded.portal
     if csv_file is not None:
         _write(csv_file, rows(made).encode())
     if pdf_file is None:
         return
-    look = Look(brand=portal.brand, support_phone=portal.support_phone)
-    pages = Pages(look, overlay=portal.templates_dir)
-    spoken = language or portal.default_language
-    printed = tickets(made, pages, look, portal.public_url, spoken)
-    if not printed:
-        click.echo("nothing is left to print: all of them have been used", err=True)
+    try:
+        _write(pdf_file, press(loaded.portal).printed(made, Paper(paper), language))
+    except Invalid as error:
+        click.echo(str(error), err=True)
         sys.exit(1)
-    _write(pdf_file, pdf(printed, Paper(paper)))
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from appliance.domain import ids
+from appliance.domain.flaws import Flaw
 
 _NUMBER = re.compile("[0-9]{5,7}", re.ASCII)
 _PASS_KEY = re.compile("[0-9a-fA-F]{64}", re.ASCII)
@@ -147,16 +148,6 @@ class RouterRecord:
     name: str = ""
     user_id: str | None = None
     version: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Flaw:
-    """What is wrong with a paybill as it is written down, in words that hold no secret."""
-
-    field: str
-    what: str
-    grave: bool = True
-    """Whether Safaricom would refuse it; else it is only unusual."""
 
 
 def flaws(paybill: Paybill, pass_key: str) -> Iterator[Flaw]:

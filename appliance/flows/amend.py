@@ -8,7 +8,7 @@ from appliance.domain import accounts, ids
 from appliance.domain.devices import Reading
 from appliance.domain.errors import Invalid, RouterRefused, RouterUnreachable
 from appliance.domain.vouchers import USABLE, Voucher
-from appliance.flows.evolve import evolve
+from appliance.flows.evolve import Moved, evolve
 from appliance.ports import Clock, Router, Vouchers
 
 log = logging.getLogger(__name__)
@@ -31,14 +31,24 @@ class Amend:
         log.info("revoked voucher=%s", voucher.id)
         return voucher
 
-    async def extend(self, code: str, time: timedelta, data: int = 0) -> Voucher:
-        """Add time, and bytes where data is limited; time that runs simply ends later."""
+    async def extend(
+        self, code: str, time: timedelta, data: int = 0, *, after: tuple[int, int] | None = None
+    ) -> Voucher:
+        """Add time, and bytes where data is limited; time that runs simply ends later.
+
+        `after` is the seconds and bytes that had been added when somebody decided on it: where
+        more has been since, that is `Moved`. So one press is never two.
+        """
         if time < timedelta() or data < 0 or not (time or data):
             raise Invalid("say how much to add")
         now = self.clock.now()
-        voucher = await evolve(
-            self.vouchers, await self._usable(code), lambda v: v.extended(time, data, now)
-        )
+
+        def step(voucher: Voucher) -> Voucher:
+            if after not in {None, (voucher.extra_seconds, voucher.extra_bytes)}:
+                raise Moved(f"voucher {voucher.code}")
+            return voucher.extended(time, data, now)
+
+        voucher = await evolve(self.vouchers, await self._usable(code), step)
         log.info("extended voucher=%s seconds=%d bytes=%d", voucher.id, time.total_seconds(), data)
         try:
             await self._raise_limits(voucher)

@@ -9,6 +9,7 @@ from appliance.domain import batches, ids
 from appliance.domain.batches import Batch
 from appliance.domain.errors import Conflict, Duplicate, Invalid
 from appliance.domain.plans import Plan
+from appliance.domain.queries import Cursor
 from appliance.domain.vouchers import Voucher, drawn_up_for_cash
 from appliance.ports import Clock, Plans, Vouchers
 
@@ -67,9 +68,9 @@ class Batches:
             return []
         return [head, *[voucher async for voucher in self._others(head.batch)]]
 
-    async def latest(self, limit: int) -> list[Voucher]:
+    async def latest(self, limit: int, before: Cursor | None = None) -> list[Voucher]:
         """Return the first voucher of each batch, the newest batch first."""
-        return await self.vouchers.page("batch.number", 1, limit)
+        return await self.vouchers.page("batch.number", 1, limit, before=before)
 
     async def _others(self, batch: Batch) -> AsyncIterator[Voucher]:
         for start in range(2, batch.size + 1, _TOGETHER):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from appliance.domain import ids
-from appliance.domain.errors import Conflict, Duplicate, Invalid
+from appliance.domain.errors import Duplicate, Invalid
 from appliance.domain.paybills import (
     Credentials,
     Environment,
@@ -18,7 +18,7 @@ from appliance.domain.paybills import (
     flaws,
 )
 from appliance.domain.secrets import SEALED
-from appliance.flows.evolve import Missing, evolve, load
+from appliance.flows.evolve import Missing, Moved, evolve, load
 from appliance.ports import Cipher, Clock, Paybills, Users
 
 log = logging.getLogger(__name__)
@@ -174,13 +174,6 @@ def _check_words(entry: Entry) -> None:
         secret = getattr(entry, name)
         if secret and (not _SECRET.fullmatch(secret) or secret.startswith(SEALED)):
             raise Invalid("it holds what no key of Safaricom's does: copy it again", shown)
-
-
-class Moved(Conflict):
-    """Somebody else has changed what an operator was deciding about."""
-
-    def __str__(self) -> str:
-        return f"Somebody has changed {self.args[0]} meanwhile. Look at it again, then decide."
 
 
 def _config(config: PaybillConfig, entry: Entry) -> PaybillConfig:

@@ -18,6 +18,13 @@ class Missing(ApplianceError):
     code = "missing"
 
 
+class Moved(Conflict):
+    """Somebody else has changed what an operator was deciding about."""
+
+    def __str__(self) -> str:
+        return f"Somebody has changed {self.args[0]} meanwhile. Look at it again, then decide."
+
+
 async def evolve(
     records: Records[R],
     record: R,

@@ -207,7 +207,7 @@ class Outbox:
         text: str,
         until: datetime | None = None,
     ) -> None:
-        made = self._drawn_up(kind, f"{kind}:{voucher.id}", to, text, payment.language)
+        made = self._drawn_up(kind, about(kind, voucher.id), to, text, payment.language)
         until = made.until if until is None else min(until, made.until)
         made = replace(made, voucher_id=voucher.id, payment_id=payment.id, until=until)
         await self._queue(made)
@@ -234,6 +234,11 @@ class Outbox:
         except Duplicate:
             return
         self.hand_over(stored)
+
+
+def about(kind: Kind, voucher_id: str) -> str:
+    """Return what there is one message of this kind about, for a customer."""
+    return f"{kind}:{voucher_id}"
 
 
 async def _quietly(what: str, about: str, work: Callable[[], Awaitable[None]]) -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from appliance.domain import ids
-from appliance.domain.paybills import Paybill, RouterRecord, User, flaws
+from appliance.domain import ids, paybills, plans
+from appliance.domain.flaws import Flaw
+from appliance.domain.paybills import Paybill, RouterRecord, User
 from appliance.domain.plans import Plan
 from appliance.domain.secrets import InClear
 from appliance.ports import Cipher
@@ -23,7 +24,6 @@ _KINDS: dict[str, type] = {
     schema.PLANS.name: Plan,
 }
 _IN_CLEAR = InClear()
-_LARGEST_PRICE = 250_000
 
 
 class WrongSeed(Exception):
@@ -63,9 +63,10 @@ def _checked(collection: str, entry: Mapping[str, Any]) -> Document:
     except (TypeError, ValueError, KeyError) as error:
         raise WrongSeed(f"{collection} {entry.get('id', entry)}: {error}") from None
     if isinstance(record, Plan):
-        _check_plan(record)
+        _refuse(f"plans {record.id}", plans.flaws(record))
     if isinstance(record, Paybill):
-        _check_paybill(record)
+        number, pass_key = record.paybill_info.number, record.credentials.pass_key
+        _refuse(f"paybills {number}", paybills.flaws(record, pass_key))
     stored = codec.document(record)
     unknown = _unknown(document, stored)
     if unknown:
@@ -73,17 +74,10 @@ def _checked(collection: str, entry: Mapping[str, Any]) -> Document:
     return stored
 
 
-def _check_plan(plan: Plan) -> None:
-    if type(plan.price) is not int or not 1 <= plan.price <= _LARGEST_PRICE:
-        raise WrongSeed(f"plans {plan.id}: price must be whole shillings, 1 to {_LARGEST_PRICE}")
-    if not plan.id or plan.duration.total_seconds() < 1:
-        raise WrongSeed(f"plans {plan.id}: needs an id and a durationSeconds of 1 or more")
-
-
-def _check_paybill(paybill: Paybill) -> None:
-    for flaw in flaws(paybill, paybill.credentials.pass_key):
+def _refuse(entry: str, found: Iterable[Flaw]) -> None:
+    for flaw in found:
         if flaw.grave:
-            raise WrongSeed(f"paybills {paybill.paybill_info.number}: {flaw.what}")
+            raise WrongSeed(f"{entry}: {flaw.what}")
 
 
 def _unknown(given: Mapping[str, Any], known: Mapping[str, Any]) -> str | None:

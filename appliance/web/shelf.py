@@ -27,7 +27,7 @@ class Shelf:
         now = asyncio.get_running_loop().time()
         if now >= self._plans_until:
             found = await self._records.page("active", value=True, limit=_MOST_PLANS)
-            ordered = sorted(found, key=lambda plan: (plan.order, plan.price))
+            ordered = sorted(found, key=lambda plan: plan.place)
             self._plans = [shown(plan) for plan in ordered]
             self._plans_until = now + _KEEP_SECONDS
         return self._plans

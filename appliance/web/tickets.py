@@ -1,15 +1,44 @@
 """What is printed of vouchers: in the portal's own words, with what opens it filled in."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlencode
 
+from appliance.domain.errors import Invalid
 from appliance.domain.vouchers import Voucher
-from appliance.sheets import Ticket
+from appliance.sheets import Paper, Ticket, pdf
 from appliance.sheets.rows import table
 from appliance.web.pages import Look, Pages
 from appliance.web.shelf import shown
 
 _NAMES = ("batch", "number", "code", "plan", "price", "durationSeconds", "status", "note")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Press:
+    """Prints vouchers as this box's portal speaks and looks."""
+
+    look: Look
+    portal: str
+    """The address that customers open."""
+    language: str
+    """What is spoken where nobody says otherwise."""
+    overlay: Path | None = None
+    """The operator's own folder of pages and sentences."""
+
+    def printed(
+        self, vouchers: Iterable[Voucher], paper: Paper, language: str | None = None
+    ) -> bytes:
+        """Return a document with those that nobody has used; raise `Invalid` where none is left.
+
+        It reads files and draws for a while: call it in a thread.
+        """
+        pages = Pages(self.look, overlay=self.overlay)
+        left = tickets(vouchers, pages, self.look, self.portal, language or self.language)
+        if not left:
+            raise Invalid("nothing is left to print: all of them have been used")
+        return pdf(left, paper)
 
 
 def tickets(

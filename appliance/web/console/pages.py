@@ -26,6 +26,10 @@ SAID = {
     "logged-out": "That device is out.",
     "repaired": "The router was gone over. What is still different is below.",
     "set-up": "The router was set up.",
+    "on-the-shelf": "Saved. Customers see it within a few seconds.",
+    "extended": "Added.",
+    "revoked": "It is taken away. Whoever is online with it is cut off now.",
+    "made": "Made. Print them, or take them along as a table.",
 }
 """What the page after a form may say; a link can only choose among these."""
 
