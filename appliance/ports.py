@@ -14,7 +14,8 @@ from appliance.domain.paybills import Paybill, RouterRecord, User
 from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
 from appliance.domain.queries import Cursor, Moment, Slots, Tally
-from appliance.domain.records import Backlog, Initiation, Spooled, WebhookLog
+from appliance.domain.records import Backlog, Initiation, PutAside, Spooled, WebhookLog
+from appliance.domain.reversals import Result as ReversalResult
 from appliance.domain.vouchers import Voucher
 
 
@@ -164,8 +165,12 @@ class Spool(Protocol):
         """Put a call aside, so that it is in nobody's way."""
         ...
 
-    async def unpark(self) -> None:
-        """Have every call that was put aside tried again."""
+    async def parked(self) -> list[PutAside]:
+        """Return the calls that were put aside, in their order."""
+        ...
+
+    async def unpark(self, place: int | None = None) -> None:
+        """Have one call that was put aside tried again, or every one."""
         ...
 
     async def backlog(self) -> Backlog:
@@ -237,6 +242,18 @@ class Gateway(Protocol):
 
     def read_status(self, body: str) -> tuple[StatusResult, dict[str, object]]:
         """Return what such an answer says, and its payload for the log; raise `Invalid`."""
+        ...
+
+    async def reverse(self, paybill_number: str, receipt: str, amount: int, token: str) -> None:
+        """Order a payment back, once; how that ended comes later, as a webhook with this token.
+
+        Raise `GatewayRefused` or `GatewayUnavailable` when nothing was ordered, and
+        `OutcomeUnknown` on silence.
+        """
+        ...
+
+    def read_reversal(self, body: str) -> tuple[ReversalResult, dict[str, object]]:
+        """Return how such an order ended, and its payload for the log; raise `Invalid`."""
         ...
 
     def read_confirmation(self, body: str) -> tuple[Received, dict[str, object]]:

@@ -8,7 +8,8 @@ from decimal import Decimal
 from appliance.domain.errors import GatewayUnavailable, OutcomeUnknown
 from appliance.domain.evidence import Evidence, Received, Source, StatusResult, Verdict
 from appliance.domain.payments import Payment
-from appliance.mpesa import status, wire
+from appliance.domain.reversals import Result
+from appliance.mpesa import reversal, status, wire
 
 
 def named(phone: str, how: str) -> str:
@@ -48,6 +49,8 @@ class Mpesa:
     """Receipt to phone, amount and reference."""
     questions: list[tuple[str, str, str]] = field(default_factory=list)
     """What we asked about single receipts: account, receipt and token."""
+    reversals: list[tuple[str, str, int, str]] = field(default_factory=list)
+    """What we ordered back: account, receipt, amount and token."""
     queries: int = 0
     lose_answers: bool = False
     away: bool = False
@@ -101,6 +104,16 @@ class Mpesa:
 
     def read_status(self, body: str) -> tuple[StatusResult, dict[str, object]]:
         return status.result(body)
+
+    async def reverse(self, paybill_number: str, receipt: str, amount: int, token: str) -> None:
+        if self.away:
+            raise GatewayUnavailable("away")
+        self.reversals.append((paybill_number, receipt, amount, token))
+        if self.lose_answers:
+            raise OutcomeUnknown("lost")
+
+    def read_reversal(self, body: str) -> tuple[Result, dict[str, object]]:
+        return reversal.result(body)
 
     def pays(self, phone: str, amount: int, reference: str) -> str:
         receipt = f"UKN{len(self.money):07d}"

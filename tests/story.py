@@ -29,6 +29,7 @@ from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
 from appliance.flows.resolve import Resolve
 from appliance.flows.restraint import restrained
+from appliance.flows.reversal import Reversal
 from appliance.flows.settlement import Settlement
 from appliance.flows.usage import Usage
 from appliance.flows.validation import Validation
@@ -119,6 +120,13 @@ class Story:
             later=self.errands.append,
             token=partial(ids.signed, PATH_SECRET),
         )
+        self.reversal = Reversal(
+            payments=self.books.payments,
+            paybills=self.books.paybills,
+            gateway=self.mpesa,
+            clock=self.clock,
+            token=partial(ids.signed, PATH_SECRET),
+        )
         self.inbox = Inbox(
             payments=self.books.payments,
             initiations=self.books.initiations,
@@ -127,6 +135,7 @@ class Story:
             settlement=self.settlement,
             matching=self.matching,
             inquiry=self.inquiry,
+            reversal=self.reversal,
             validation=Validation(lookup),
             clock=self.clock,
             later=self.errands.append,

@@ -8,22 +8,30 @@ from appliance.app.parts import Parts
 from appliance.app.printing import press
 from appliance.app.provision import ByHand
 from appliance.flows.audit import Audit
+from appliance.flows.background import Archive
 from appliance.flows.replay import Replay
 from appliance.ports import Clock
 from appliance.settings import Admin, Settings
+from appliance.store.debts import Debts
 from appliance.web.console.batches import BatchPages
 from appliance.web.console.calls import Calls
 from appliance.web.console.customers import CustomerPages
 from appliance.web.console.home import Home
 from appliance.web.console.keys import Keys
+from appliance.web.console.log import Log
+from appliance.web.console.messages import MessagesChapter
 from appliance.web.console.pages import ConsolePages
 from appliance.web.console.paybills import PaybillPages
+from appliance.web.console.payment_story import PaymentStory
+from appliance.web.console.payments import PaymentsChapter
 from appliance.web.console.plans import PlanPages
+from appliance.web.console.reconciliation import Reconciliation
 from appliance.web.console.routers import Routers
 from appliance.web.console.sessions import Sessions
 from appliance.web.console.set_up import SetUp
 from appliance.web.console.shell import Chapter, Shell
 from appliance.web.console.vouchers import VoucherPages
+from appliance.web.console.work import Outstanding, Work
 
 
 def frame(settings: Settings, clock: Clock, audit: Audit) -> Shell:
@@ -42,20 +50,21 @@ def frame(settings: Settings, clock: Clock, audit: Audit) -> Shell:
 def chapters(parts: Parts) -> list[Chapter]:
     """Return the chapters of the console in the order of its menu."""
     settings, kept, flows, clock = parts.settings, parts.kept, parts.flows, parts.clock
+    outstanding = Outstanding(
+        debts=Debts(parts.store, settings.router.id), spool=kept.spool, clock=clock
+    )
     return [
-        Home(clock),
-        VoucherPages(
-            vouchers=kept.vouchers,
-            offer=flows.offer,
-            amend=flows.amend,
+        Home(
+            reports=flows.reports,
             online=flows.online,
-            router=parts.router,
+            cashier=flows.cashier,
+            outstanding=outstanding,
+            plans=kept.plans,
+            webhooks=kept.webhooks,
             clock=clock,
-            router_id=settings.router.id,
-            batches=BatchPages(
-                batches=flows.batches, offer=flows.offer, press=press(settings.portal)
-            ),
         ),
+        _payments(parts),
+        _vouchers(parts),
         CustomerPages(payments=kept.payments, messages=kept.messages, reports=flows.reports),
         PlanPages(plans=kept.plans, offer=flows.offer),
         PaybillPages(
@@ -83,8 +92,53 @@ def chapters(parts: Parts) -> list[Chapter]:
                 router_id=settings.router.id,
             ),
         ),
+        MessagesChapter(
+            messages=kept.messages,
+            outbox=flows.outbox,
+            clock=clock,
+            provider=settings.sms.provider,
+        ),
         Calls(webhooks=kept.webhooks, replay=Replay(webhooks=kept.webhooks, clock=clock)),
+        Work(outstanding=outstanding, give_up=flows.give_up),
+        Log(audit=flows.audit),
     ]
+
+
+def _payments(parts: Parts) -> PaymentsChapter:
+    kept, flows = parts.kept, parts.flows
+    archive = Archive(payments=kept.payments, vouchers=kept.vouchers, audit=flows.audit)
+    return PaymentsChapter(
+        payments=kept.payments,
+        plans=kept.plans,
+        archive=archive,
+        story=PaymentStory(
+            reports=flows.reports,
+            archive=archive,
+            plans=kept.plans,
+            resolve=flows.resolve,
+            reversal=flows.reversal,
+        ),
+        reconciliation=Reconciliation(
+            payments=kept.payments,
+            paybills=kept.paybills,
+            reports=flows.reports,
+            reconcile=flows.reconcile,
+        ),
+    )
+
+
+def _vouchers(parts: Parts) -> VoucherPages:
+    settings, flows = parts.settings, parts.flows
+    return VoucherPages(
+        vouchers=parts.kept.vouchers,
+        offer=flows.offer,
+        amend=flows.amend,
+        online=flows.online,
+        router=parts.router,
+        clock=parts.clock,
+        router_id=settings.router.id,
+        batches=BatchPages(batches=flows.batches, offer=flows.offer, press=press(settings.portal)),
+    )
 
 
 def _keys(admin: Admin, clock: Clock) -> Keys:

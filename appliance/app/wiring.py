@@ -38,6 +38,7 @@ from appliance.flows.redeem import Redeem
 from appliance.flows.reports import Reports
 from appliance.flows.resolve import Resolve
 from appliance.flows.restraint import restrained
+from appliance.flows.reversal import Reversal
 from appliance.flows.settlement import Settlement
 from appliance.flows.usage import Usage
 from appliance.flows.validation import Validation
@@ -76,6 +77,7 @@ class Flows:
     inbox: Inbox
     reconcile: Reconcile
     resolve: Resolve
+    reversal: Reversal
     amend: Amend
     batches: Batches
     give_up: GiveUp
@@ -176,6 +178,14 @@ def wired(settings: Settings, kept: Books, outside: Outside) -> tuple[Flows, Wor
         later=asker.later,
         token=partial(ids.signed, settings.webhooks.path_secret.get_secret_value()),
     )
+    token = partial(ids.signed, settings.webhooks.path_secret.get_secret_value())
+    reversal = Reversal(
+        payments=kept.payments,
+        paybills=kept.paybills,
+        gateway=gateway,
+        clock=clock,
+        token=token,
+    )
     inbox = Inbox(
         payments=kept.payments,
         initiations=kept.initiations,
@@ -184,6 +194,7 @@ def wired(settings: Settings, kept: Books, outside: Outside) -> tuple[Flows, Wor
         settlement=settlement,
         matching=matching,
         inquiry=inquiry,
+        reversal=reversal,
         validation=Validation(lookup),
         clock=clock,
         later=clerk.later,
@@ -228,6 +239,7 @@ def wired(settings: Settings, kept: Books, outside: Outside) -> tuple[Flows, Wor
         cashier=cashier,
         inbox=inbox,
         reconcile=reconcile,
+        reversal=reversal,
         resolve=Resolve(
             payments=kept.payments,
             vouchers=kept.vouchers,

@@ -150,14 +150,12 @@ def reconcile(
             now, back = flows.reconcile.clock.now(), timedelta(hours=hours)
             if lines is None:
                 found = await flows.reconcile.listed(number, back)
-                theirs = [(money.receipt, money.amount) for money in found]
-                return await flows.reconcile.held_against(number, theirs, now - back, now)
+                return await flows.reconcile.held_against(number, found, now - back, now)
             times = [line.at for line in lines] or [now]
-            theirs = [(line.receipt, line.amount) for line in lines]
-            return await flows.reconcile.held_against(number, theirs, min(times), max(times))
+            return await flows.reconcile.held_against(number, lines, min(times), max(times))
 
     held = once(work())
-    shown = {name: list(getattr(held, name)) for name in Held.__slots__}
+    shown = {name: list(getattr(held, name)) for name in Held.__slots__ if name != "days"}
     if as_json:
         click.echo(json.dumps(shown))
     else:

@@ -24,6 +24,8 @@ class Source(StrEnum):
     C2B = "c2b"
     PULL = "pull"
     STATUS = "transaction_status"
+    STATEMENT = "statement"
+    """Safaricom's books, as a person read them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

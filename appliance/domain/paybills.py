@@ -84,6 +84,8 @@ class PaybillConfig:
     """What RegisterURL takes for it, where that is not the number customers pay to."""
     pull: bool = False
     """Whether Safaricom lets this account list its own payments."""
+    reversal: bool = False
+    """Whether its initiator may give payments back."""
     c2b_registered: Registration | None = None
 
 

@@ -43,12 +43,16 @@ class State(StrEnum):
     """Money came and nothing here asked for it: a person decides."""
     MERGED = "merged"
     """It was unmatched until the purchase it belongs to was found, which has its receipt now."""
+    REVERSING = "reversing"
+    """It was ordered back, and nobody has said yet whether it went."""
     REFUNDED = "refunded"
     """A person gave the money back."""
 
 
 UNDECIDED = frozenset({State.INITIATING, State.PENDING, State.UNKNOWN})
-MONEY_CAME = frozenset({State.PAID, State.DISPUTED, State.UNMATCHED, State.REFUNDED})
+MONEY_CAME = frozenset(
+    {State.PAID, State.DISPUTED, State.UNMATCHED, State.REVERSING, State.REFUNDED}
+)
 NEEDS_A_PERSON = frozenset({State.DISPUTED, State.UNMATCHED})
 PERHAPS_KNOWN = "perhaps_known"
 """The reason of money that came when its buyer perhaps had the time already."""
@@ -104,7 +108,13 @@ class Payment:
     receipt: str | None = None
     doubted_receipt: str | None = None
     """What news in doubt called the receipt of this paid purchase; it proves and keeps nothing."""
+    prompted_at: datetime | None = None
+    """When Safaricom took the push, as far as its answer came."""
     paid_at: datetime | None = None
+    decided_at: datetime | None = None
+    """When it came to the state that it is in, by news or by a person; None while it is open."""
+    reversals: int = 0
+    """How often it was ordered back; each order is answered at an address of its own."""
     owed: Owed | None = None
     version: int = 0
 
@@ -139,17 +149,17 @@ class Payment:
         waiting = self.receipt is None and self.state in {*UNDECIDED, State.PAID}
         return awaiting(self.paybill_number, self.amount) if waiting else None
 
-    def prompted(self, checkout_request_id: str) -> "Payment":
+    def prompted(self, checkout_request_id: str, now: datetime) -> "Payment":
         """Return the payment after Safaricom took the push; the callback may have been faster.
 
         One that was given up as never sent is open again, though its phone no longer waits for it.
         """
+        named = replace(self, checkout_request_id=checkout_request_id, prompted_at=now)
         if self.state is State.INITIATING:
-            return replace(self, checkout_request_id=checkout_request_id, state=State.PENDING)
+            return replace(named, state=State.PENDING)
         if self.state is State.FAILED and self.checkout_request_id is None:
             owed = Owed(Kind.ASK, self.created_at + _FIRST_ASK)
-            again = replace(self, state=State.PENDING, reason=None, owed=owed)
-            return replace(again, checkout_request_id=checkout_request_id)
+            return replace(named, state=State.PENDING, reason=None, decided_at=None, owed=owed)
         known = self.checkout_request_id or checkout_request_id
         return replace(self, checkout_request_id=known)
 
@@ -244,9 +254,10 @@ class Payment:
             return self
         return replace(self, state=State.UNMATCHED, reason=reason)
 
-    def returned(self, note: str) -> "Payment":
+    def returned(self, note: str, now: datetime) -> "Payment":
         """Return the payment after a person gave the money back."""
-        return replace(self, state=State.REFUNDED, reason=note[:200], owed=None)
+        back = replace(self, state=State.REFUNDED, reason=note[:200], owed=None)
+        return replace(back, decided_at=now)
 
     def concluded(self, done: "Payment") -> "Payment":
         """Return the payment after the outcome it had as `done` was carried out.
@@ -288,7 +299,8 @@ class Payment:
 
     def _closed(self, state: State, reason: str | None, now: datetime) -> "Payment":
         owed = owing(Kind.CONCLUDE, now)
-        return replace(self, state=state, reason=reason, open_phone=None, owed=owed)
+        closed = replace(self, state=state, reason=reason, open_phone=None, owed=owed)
+        return replace(closed, decided_at=now)
 
     def _is_of_another(self, evidence: Evidence) -> bool:
         ours, theirs = self.checkout_request_id, evidence.checkout_request_id

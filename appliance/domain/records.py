@@ -28,6 +28,7 @@ _CONCLUSIONS = {
     payments.State.DISPUTED: InitiationStatus.COMPLETED,
     payments.State.UNMATCHED: InitiationStatus.COMPLETED,
     payments.State.MERGED: InitiationStatus.COMPLETED,
+    payments.State.REVERSING: InitiationStatus.COMPLETED,
     payments.State.REFUNDED: InitiationStatus.COMPLETED,
     payments.State.FAILED: InitiationStatus.FAILED,
     payments.State.CANCELLED: InitiationStatus.CANCELLED,

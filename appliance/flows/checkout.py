@@ -163,10 +163,11 @@ class Checkout:
 
         The phone is ringing: nothing that goes wrong from here on may look like a failed order.
         """
+        now = self.clock.now()
         for wait in _KEEP_TRYING:
             try:
                 after, _ = await asyncio.gather(
-                    evolve(self.payments, payment, lambda p: p.prompted(checkout_id)),
+                    evolve(self.payments, payment, lambda p: p.prompted(checkout_id, now)),
                     evolve(
                         self.initiations,
                         _initiation(payment),
@@ -180,7 +181,7 @@ class Checkout:
             else:
                 return after
         log.error("a push is out, its names are not stored payment=%s", payment.id)
-        return payment.prompted(checkout_id)
+        return payment.prompted(checkout_id, now)
 
     async def _unanswered(self, payment: Payment) -> Payment:
         try:

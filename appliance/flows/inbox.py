@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 
+from appliance.domain import ids
 from appliance.domain.errors import Duplicate, Invalid
 from appliance.domain.evidence import Evidence, Received
 from appliance.domain.payments import NotOurs, Payment, SecondPayment, State
@@ -12,6 +13,7 @@ from appliance.domain.records import WebhookLog, WebhookMetadata
 from appliance.flows.evolve import evolve
 from appliance.flows.inquiry import Inquiry
 from appliance.flows.matching import Matching
+from appliance.flows.reversal import Reversal
 from appliance.flows.settlement import Settlement
 from appliance.flows.validation import Validation
 from appliance.ports import Clock, Gateway, Initiations, Later, Payments, WebhookLogs
@@ -20,6 +22,8 @@ log = logging.getLogger(__name__)
 
 STK_CALLBACK, C2B_CONFIRMATION = "stk_callback", "c2b_confirmation"
 STATUS_RESULT, STATUS_TIMEOUT = "status_result", "status_timeout"
+REVERSAL_RESULT, REVERSAL_TIMEOUT = "reversal_result", "reversal_timeout"
+_TIMEOUTS = frozenset({STATUS_TIMEOUT, REVERSAL_TIMEOUT})
 
 # What a webhook's reader sees; the first two words are the owner's other programs'.
 _STATUS = {
@@ -41,6 +45,7 @@ class Inbox:
     settlement: Settlement
     matching: Matching
     inquiry: Inquiry
+    reversal: Reversal
     validation: Validation
     clock: Clock
     later: Later
@@ -63,35 +68,44 @@ class Inbox:
         return await self.validation.against(money)
 
     async def _read(self, webhook: WebhookLog) -> WebhookLog:
-        if webhook.type == C2B_CONFIRMATION:
-            money, payload = self.gateway.read_confirmation(webhook.raw_body)
-            found = None
-            if webhook.proved:
-                status, payment = await self.matching.arrived(money)
-                found = payment.id if payment.voucher_id else None
-            elif webhook.doubted:
-                status = await self.matching.doubted(money)
-            else:
-                status = await self.matching.hinted(money)
-            return replace(
-                webhook,
-                status=status,
-                payment_id=found,
-                payload=payload,
-                metadata=_of_confirmation(money),
-            )
-        if webhook.type == STATUS_RESULT:
-            return await self.inquiry.heard(webhook)
-        if webhook.type == STATUS_TIMEOUT:
+        if webhook.type in _TIMEOUTS:  # it proves nothing
             return replace(webhook, status="timed_out")
-        evidence, payload = self.gateway.read_callback(webhook.raw_body)
-        status = await self._of_callback(webhook, evidence)
-        return replace(webhook, status=status, payload=payload, metadata=_of_stk(evidence, payload))
+        readers = {
+            C2B_CONFIRMATION: self._of_money,
+            STATUS_RESULT: self.inquiry.heard,
+            REVERSAL_RESULT: self.reversal.heard,
+        }
+        return await readers.get(webhook.type, self._of_push)(webhook)
 
-    async def _of_callback(self, webhook: WebhookLog, evidence: Evidence) -> str:
+    async def _of_money(self, webhook: WebhookLog) -> WebhookLog:
+        money, payload = self.gateway.read_confirmation(webhook.raw_body)
+        found = None
+        if webhook.proved:
+            status, payment = await self.matching.arrived(money)
+            found = payment.id
+        elif webhook.doubted:
+            status = await self.matching.doubted(money)
+            found = ids.of_receipt(money.receipt) if status == "unmatched" else None
+        else:
+            status = await self.matching.hinted(money)
+        return replace(
+            webhook,
+            status=status,
+            payment_id=found,
+            payload=payload,
+            metadata=_of_confirmation(money),
+        )
+
+    async def _of_push(self, webhook: WebhookLog) -> WebhookLog:
+        evidence, payload = self.gateway.read_callback(webhook.raw_body)
         payment = await self._called_about(webhook, evidence)
+        read = replace(webhook, payload=payload, metadata=_of_stk(evidence, payload))
         if payment is None:
-            return "payment_not_found"
+            return replace(read, status="payment_not_found")
+        status = await self._of_callback(webhook, payment, evidence)
+        return replace(read, status=status, payment_id=payment.id)
+
+    async def _of_callback(self, webhook: WebhookLog, payment: Payment, evidence: Evidence) -> str:
         if not webhook.proved:
             await self.settlement.ask_early(payment)
             return "asked"

@@ -8,12 +8,12 @@ from functools import partial
 from appliance.domain import payments
 from appliance.domain.devices import Device
 from appliance.domain.errors import ApplianceError
-from appliance.domain.evidence import Received, StatusResult
+from appliance.domain.evidence import StatusResult
 from appliance.domain.payments import UNDECIDED
 from appliance.domain.records import WebhookLog, WebhookMetadata
 from appliance.flows.bounds import Bounds, Rate
 from appliance.flows.cashier import Cashier
-from appliance.flows.lookup import UNTOLD, Lookup
+from appliance.flows.lookup import Lookup
 from appliance.flows.matching import Matching
 from appliance.flows.reconcile import Reconcile
 from appliance.flows.settlement import Settlement
@@ -127,16 +127,5 @@ class Inquiry:
             return "not_ours", None
         if not result.payee:
             return await self.matching.hinted(money), None
-        if paybill.paybill_info.type == "paybill":
-            money = replace(money, reference=await self._account_of(money))
-        decision, payment = await self.matching.arrived(money)
-        return decision, payment.id if payment.voucher_id else None
-
-    async def _account_of(self, money: Received) -> str:
-        """Return the account that money to a paybill was paid with, as far as we can know.
-
-        No answer names it, and a paybill may take money for other things than ours. A push of
-        ours names its own; whatever else was paid is for a person to find out.
-        """
-        purchase = (await self.lookup.purchases(money)).only
-        return UNTOLD if purchase is None else purchase.voucher_code
+        decision, payment = await self.matching.arrived(await self.lookup.with_account(money))
+        return decision, payment.id

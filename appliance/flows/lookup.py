@@ -1,6 +1,6 @@
 """Whose money this may be: by the account that was typed, or by amount, time and payer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from appliance.domain import ids, phones
@@ -101,6 +101,19 @@ class Lookup:
             if voucher is not None:
                 return voucher if voucher.state is VoucherState.UNPAID else None
         return None
+
+    async def with_account(self, money: Received) -> Received:
+        """Return money with the account that it was paid with, as far as we can know.
+
+        Some of Safaricom's books name none, and a paybill may take money for other things than
+        ours. A push of ours names its own; whatever else was paid is for a person to find out.
+        """
+        paybill = await self._paybill(money)
+        told = bool(money.reference) or paybill is None or paybill.paybill_info.type == "till"
+        if told:
+            return money
+        purchase = (await self.purchases(money)).only
+        return replace(money, reference=UNTOLD if purchase is None else purchase.voucher_code)
 
     async def sold_by_hand(self, money: Received) -> list[Plan]:
         """Return the plans that this money may be for by its account word.

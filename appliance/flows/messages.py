@@ -151,9 +151,9 @@ class Outbox:
         return await self.messages.page("routerId", self.router_id, limit)
 
     async def spent(self, since: datetime) -> int:
-        """Return what this box's messages have cost since then, in hundredths of a shilling."""
-        found = await self.newest(_MOST_SPENT)
-        return sum(m.cost_cents or 0 for m in found if m.sent_at is not None and m.sent_at >= since)
+        """Return what this box's messages of since then have cost, in hundredths of a shilling."""
+        found = await self.messages.page("routerId", self.router_id, _MOST_SPENT, since=since)
+        return sum(message.cost_cents or 0 for message in found if message.sent_at is not None)
 
     async def again(self, message_id: str) -> Message:
         """Send a message that failed, or may have, once more; raise `Invalid` in words."""

@@ -21,11 +21,18 @@ _NAMES = {
     payments.State.PAID: ("unknown", "person_looks"),
     payments.State.UNMATCHED: ("unknown", "person_looks"),
     payments.State.MERGED: ("unknown", "person_looks"),
+    payments.State.REVERSING: ("unknown", "person_looks"),
     payments.State.REFUNDED: ("failed", "refunded"),
 }
 # What a person wrote down, or must look at, is not for the customer's eyes.
 _BY_A_PERSON = frozenset(
-    {payments.State.UNMATCHED, payments.State.MERGED, payments.State.REFUNDED, payments.State.PAID}
+    {
+        payments.State.UNMATCHED,
+        payments.State.MERGED,
+        payments.State.REVERSING,
+        payments.State.REFUNDED,
+        payments.State.PAID,
+    }
 )
 
 

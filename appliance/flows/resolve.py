@@ -74,7 +74,8 @@ class Resolve:
     async def as_refunded(self, payment_id: str, note: str) -> Payment:
         """Write down that a person gave the money back."""
         payment = await self._waiting(payment_id)
-        return await self._decided(payment, lambda p: p.returned(note))
+        now = self.clock.now()
+        return await self._decided(payment, lambda p: p.returned(note, now))
 
     async def _check_not_known(self, money: Payment, apart_from: str | None = None) -> None:
         """Raise `Invalid` where this may be the receipt of time that somebody has without one."""

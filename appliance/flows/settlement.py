@@ -75,7 +75,7 @@ class Settlement:
             return
         if initiation is not None and initiation.checkout_request_id is not None:
             name = initiation.checkout_request_id
-            payment = await evolve(self.payments, payment, lambda p: p.prompted(name))
+            payment = await evolve(self.payments, payment, lambda p: p.prompted(name, now))
         try:
             answer = await self.gateway.query(payment)
         except ApplianceError:

@@ -6,7 +6,8 @@ from datetime import datetime
 from appliance.domain.errors import GatewayRefused, OutcomeUnknown
 from appliance.domain.evidence import Evidence, Received, Source, StatusResult, Verdict
 from appliance.domain.payments import Payment
-from appliance.mpesa import status, wire
+from appliance.domain.reversals import Result
+from appliance.mpesa import reversal, status, wire
 from appliance.mpesa.service import MpesaService
 
 
@@ -73,3 +74,14 @@ class MpesaGateway:
     def read_status(self, body: str) -> tuple[StatusResult, dict[str, object]]:
         """Return what a result says, and its payload for the log; raise `Invalid`."""
         return status.result(body)
+
+    async def reverse(self, paybill_number: str, receipt: str, amount: int, token: str) -> None:
+        """Order a payment back; the answer comes to this order's own address."""
+        address = f"{self.hooks_url}/reversal/{token}"
+        await self.service.reverse_transaction(
+            paybill_number, receipt, amount, f"{address}/result", f"{address}/timeout"
+        )
+
+    def read_reversal(self, body: str) -> tuple[Result, dict[str, object]]:
+        """Return how an order ended, and its payload for the log; raise `Invalid`."""
+        return reversal.result(body)

@@ -11,7 +11,7 @@ from appliance.domain.errors import GatewayRefused, GatewayUnavailable, OutcomeU
 from appliance.domain.evidence import Evidence, Received
 from appliance.domain.paybills import Paybill
 from appliance.domain.secrets import InClear
-from appliance.mpesa import client, status, values, wire
+from appliance.mpesa import client, reversal, status, values, wire
 from appliance.mpesa.refresh import Refresh, TokenReport
 from appliance.mpesa.tokens import Tokens, Trouble
 from appliance.ports import Cipher, Clock, Paybills
@@ -143,14 +143,34 @@ class MpesaService:
         Raises `GatewayRefused`, also where the paybill has no initiator, and what every call
         raises.
         """
-        paybill = await self._paybill(paybill_number)
+        asking = await self._with_initiator(paybill_number)
+        body = status.question(asking, receipt, result_url, timeout_url)
+        return await self._ordered(asking, "/mpesa/transactionstatus/v1/query", body)
+
+    async def reverse_transaction(
+        self, paybill_number: str, receipt: str, amount: int, result_url: str, timeout_url: str
+    ) -> Acknowledged:
+        """Order a payment back, once; this answer says no more than that the order was taken.
+
+        Raises `GatewayRefused` or `GatewayUnavailable` when nothing was ordered, and
+        `OutcomeUnknown` on silence: then look, never order again.
+        """
+        ordering = await self._with_initiator(paybill_number)
+        body = reversal.order(ordering, receipt, amount, result_url, timeout_url)
+        return await self._ordered(ordering, "/mpesa/reversal/v1/request", body)
+
+    async def _with_initiator(self, number: str) -> Paybill:
+        """Return a paybill with what its API operator signs with in clear."""
+        paybill = await self._paybill(number)
         credential = paybill.credentials.security_credential
         if not paybill.has_initiator or credential is None:
             raise GatewayRefused("merchant_config", "no initiatorName and securityCredential")
         opened = replace(paybill.credentials, security_credential=self._cipher.open(credential))
-        asking = replace(paybill, credentials=opened)
-        body = status.question(asking, receipt, result_url, timeout_url)
-        answer = await self._call(paybill, "/mpesa/transactionstatus/v1/query", body)
+        return replace(paybill, credentials=opened)
+
+    async def _ordered(self, paybill: Paybill, path: str, body: dict[str, str]) -> Acknowledged:
+        """Send what is answered later by itself."""
+        answer = await self._call(paybill, path, body)
         code = values.text(answer.get("ResponseCode"))
         if code is None:
             raise OutcomeUnknown("an acknowledgement without a code")

@@ -11,11 +11,13 @@ from decimal import Decimal
 from appliance.domain.errors import Invalid
 from appliance.mpesa.values import EAST_AFRICA
 
-_RECEIPT, _TIME, _STATUS, _PAID_IN = (
+_RECEIPT, _TIME, _STATUS, _PAID_IN, _PAYER, _ACCOUNT = (
     "receipt no",
     "completion time",
     "transaction status",
     "paid in",
+    "other party info",
+    "a/c no",
 )
 _FORMS = ("%Y-%m-%d %H:%M:%S", "%d-%m-%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d-%m-%Y %H:%M")
 
@@ -29,6 +31,10 @@ class Line:
     receipt: str
     amount: Decimal
     at: datetime
+    account: str = ""
+    """What the payer typed, or what our push named; a till's statement names none."""
+    payer: str = ""
+    """A number or a mask of one, without the name beside it."""
 
 
 def text_of(file: bytes) -> str:
@@ -64,7 +70,13 @@ def _lines(rows: Iterator[list[str]], places: dict[str, int]) -> Iterator[Line]:
         amount = _amount(cell(row, _PAID_IN))
         completed = cell(row, _STATUS).lower() in {"", "completed"}
         if amount is not None and amount > 0 and completed and cell(row, _RECEIPT):
-            yield Line(cell(row, _RECEIPT).upper(), amount, _moment(cell(row, _TIME)))
+            yield Line(
+                cell(row, _RECEIPT).upper(),
+                amount,
+                _moment(cell(row, _TIME)),
+                cell(row, _ACCOUNT),
+                cell(row, _PAYER).partition(" - ")[0],
+            )
 
 
 def _amount(text: str) -> Decimal | None:

@@ -36,14 +36,7 @@ def result(body: str) -> tuple[StatusResult, dict[str, object]]:
     Parameters come as a list or as one object, in any order and some of them twice; the first
     that has a value counts.
     """
-    said = values.parsed(body)
-    found = said.get("Result") if isinstance(said, dict) else None
-    if not isinstance(found, dict):
-        raise Invalid("callback_malformed")
-    code = values.code(found.get("ResultCode"))
-    if code is None:
-        raise Invalid("callback_without_result")
-    items = _items(found.get("ResultParameters"))
+    code, items, payload = parts(body)
     found_out = StatusResult(
         code=code,
         status=values.text(items.get("TransactionStatus")) or "",
@@ -53,7 +46,20 @@ def result(body: str) -> tuple[StatusResult, dict[str, object]]:
         payee=_party(items.get("CreditPartyName")),
         at=values.moment(values.text(items.get("FinalisedTime")) or ""),
     )
-    return found_out, {"Result": _plain(found, code, items)}
+    return found_out, payload
+
+
+def parts(body: str) -> tuple[str, dict[str, object], dict[str, object]]:
+    """Return a result's code, its parameters, and its known parts for the log; raise `Invalid`."""
+    said = values.parsed(body)
+    found = said.get("Result") if isinstance(said, dict) else None
+    if not isinstance(found, dict):
+        raise Invalid("callback_malformed")
+    code = values.code(found.get("ResultCode"))
+    if code is None:
+        raise Invalid("callback_without_result")
+    items = _items(found.get("ResultParameters"))
+    return code, items, {"Result": _plain(found, code, items)}
 
 
 def _items(parameters: object) -> dict[str, object]:

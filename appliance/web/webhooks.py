@@ -14,6 +14,8 @@ from appliance.domain.errors import ApplianceError, StoreUnavailable
 from appliance.domain.records import WebhookLog
 from appliance.flows.inbox import (
     C2B_CONFIRMATION,
+    REVERSAL_RESULT,
+    REVERSAL_TIMEOUT,
     STATUS_RESULT,
     STATUS_TIMEOUT,
     STK_CALLBACK,
@@ -35,6 +37,8 @@ _SOURCES = {
     _C2B_VALIDATION: "mpesa_validation",
     STATUS_RESULT: "mpesa_transaction_status",
     STATUS_TIMEOUT: "mpesa_transaction_status",
+    REVERSAL_RESULT: "mpesa_reversal",
+    REVERSAL_TIMEOUT: "mpesa_reversal",
 }
 # Safaricom waits eight seconds; each code picks the SMS that the payer gets.
 _VALIDATION_SECONDS = 5.0
@@ -73,6 +77,8 @@ def build_webhooks(door: WebhooksDoor) -> web.Application:
     app.router.add_post("/hooks/{secret}/c2b/validation", _validation)
     app.router.add_post("/hooks/{secret}/status/{token}/result", _status_result)
     app.router.add_post("/hooks/{secret}/status/{token}/timeout", _status_timeout)
+    app.router.add_post("/hooks/{secret}/reversal/{token}/result", _reversal_result)
+    app.router.add_post("/hooks/{secret}/reversal/{token}/timeout", _reversal_timeout)
     app.router.add_post(PROBE, _probe)
     if door.seed_paths:
         app.router.add_post("/api/webhooks/mpesa/callback", _unproved_callback)
@@ -136,6 +142,16 @@ async def _status_result(request: web.Request) -> web.Response:
 async def _status_timeout(request: web.Request) -> web.Response:
     """Take the news that our question was not answered in time."""
     return await _answered(request, STATUS_TIMEOUT)
+
+
+async def _reversal_result(request: web.Request) -> web.Response:
+    """Take how an order to give money back ended."""
+    return await _answered(request, REVERSAL_RESULT)
+
+
+async def _reversal_timeout(request: web.Request) -> web.Response:
+    """Take the news that our order was not carried out in time."""
+    return await _answered(request, REVERSAL_TIMEOUT)
 
 
 async def _answered(request: web.Request, kind: str) -> web.Response:

@@ -41,6 +41,8 @@ async def asked(store: Store, collection: Collection) -> AsyncIterator[str]:
     for path in collection.ttl:
         await store.prune(name, path.lstrip("-"), NOW)
         yield f"prune {path}"
+    if collection.append_only:
+        return
     try:
         await store.change(name, "x", {"status": "y"}, {"version": None})
     except Conflict:

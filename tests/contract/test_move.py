@@ -17,6 +17,7 @@ from appliance.domain import ids
 from appliance.domain.paybills import RouterRecord, User
 from appliance.domain.payments import State
 from appliance.domain.records import WebhookLog
+from appliance.flows.audit import Audit
 from appliance.sandbox import config
 from appliance.sandbox.addresses import Ports
 from appliance.store.hold import InUse, OnHold
@@ -28,6 +29,7 @@ from appliance.store.port import Document, Store
 from appliance.store.records import books
 from appliance.store.schema import COLLECTIONS
 from appliance.store.sqlite import SqliteStore
+from tests.conftest import HandClock
 from tests.contract.test_store import PLAN, initiation, payment, voucher
 from tests.mortal import Countdown, dies
 from tests.servers import Secantus
@@ -73,6 +75,12 @@ async def fill(store: Store) -> None:
         id=ids.new_id(), source="mpesa_stk_callback", type="stk", timestamp=at, raw_body="{}"
     )
     await kept.webhooks.insert(call)
+    for did in ("revoke voucher", "failed"):
+        await audit_of(store).write("owner", did, "ABC3DEF4G0", of=1)
+
+
+def audit_of(store: Store) -> Audit:
+    return Audit(entries=books(store).audit, clock=HandClock(), box=ROUTER.id)
 
 
 async def everything(store: Store) -> dict[str, list[Document]]:
@@ -90,6 +98,8 @@ async def test_every_record_is_there_afterwards_and_the_box_sells_from_there_alo
     assert await everything(shared) == await everything(embedded)
     counts = {report.collection: report.copied for report in reports}
     assert counts["vouchers"] == counts["payments"] == SALES
+    assert len(await audit_of(shared).all()) == 2
+    assert await audit_of(shared).verify() is None
     with pytest.raises(OnHold, match=r"set mongodb\.uri"):
         await everything_of_the_box(tmp_path)
     assert await asyncio.to_thread(put_away, tmp_path)

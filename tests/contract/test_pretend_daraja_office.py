@@ -1,6 +1,7 @@
 """The pretend Safaricom's reconciliation: Pull Transactions, Transaction Status, Reversal."""
 
 import base64
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -8,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from appliance.domain.paybills import Credentials, Paybill, PaybillInfo
+from appliance.mpesa import reversal
 from appliance.sandbox.daraja import names
 from appliance.sandbox.daraja.accounts import MERCHANTS, Merchant
 from appliance.sandbox.daraja.ledger import Paid
@@ -400,6 +403,33 @@ async def test_a_reversal_gives_the_money_back(shop: Office, paid: Paid) -> None
     message = shop.daraja.ledger.messages[-1].text
     assert message.startswith(f"{back.receipt} Confirmed. Transaction {paid.receipt} has been")
     assert re.search(r"New M-PESA balance is Ksh500,000\.00\.$", message)
+
+
+@pytest.mark.parametrize("merchant", MERCHANTS, ids=["paybill", "till"])
+async def test_our_own_order_is_taken_and_its_answer_read(
+    open_shop: OpenOffice, merchant: Merchant
+) -> None:
+    shop = await open_shop(merchant)
+    await shop.pays()
+    (paid,) = shop.daraja.ledger.payments
+    info = PaybillInfo(
+        number=merchant.pays_to, name="Shop", type=merchant.type, store_number=merchant.short_code
+    )
+    keys = Credentials(
+        consumer_key="k",
+        consumer_secret="s",
+        pass_key="p",
+        initiator_name=merchant.initiator,
+        security_credential=CREDENTIAL,
+    )
+    paybill = Paybill(id="p", paybill_info=info, credentials=keys)
+    body = reversal.order(paybill, paid.receipt, paid.amount, shop.callback_url, shop.callback_url)
+    assert body.keys() == SAMPLES["reversal"].keys()
+    told, payload = reversal.result(json.dumps({"Result": await shop.asks(REVERSAL, body)}))
+    assert (told.code, told.original) == ("0", paid.receipt)
+    assert "ResultParameters" in str(payload)
+    told, _ = reversal.result(json.dumps({"Result": await shop.asks(REVERSAL, body)}))
+    assert told.code == "R000001"
 
 
 async def test_a_pushed_payment_can_be_reversed_too(open_shop: OpenOffice) -> None:

@@ -45,6 +45,7 @@ NEVER_SORTED = (
     "webhook_logs page",
     "webhook_logs due",
     "plans page active",
+    "audit page box",
 )
 
 

@@ -12,6 +12,7 @@ from appliance.domain import ids
 from appliance.domain.errors import Invalid
 from appliance.domain.payments import State
 from appliance.flows.inbox import STATUS_RESULT, STATUS_TIMEOUT
+from appliance.mpesa.statement import Line
 from tests.flows.hostile import recorded
 from tests.gate import DEVICES
 from tests.story import PATH_SECRET, PHONES, SHORT_CODES, Story
@@ -177,8 +178,8 @@ async def test_a_second_payment_of_one_code_that_nobody_told_of_is_found_by_stat
     second = story.mpesa.pays(PHONES[0], 10, story.mpesa.prompts[0].reference)
     await story.work()
     story.clock.pass_by(timedelta(minutes=1))
-    statement = [(receipt, Decimal(10)) for receipt in (first, second)]
     since, now = story.clock.now() - timedelta(hours=1), story.clock.now()
+    statement = [Line(receipt, Decimal(10), now) for receipt in (first, second)]
     reconcile = story.inquiry.reconcile
     held = await reconcile.held_against(SHORT_CODES["paybill"], statement, since, now)
     assert (held.matched, held.missing_here) == ((first,), (second,))

@@ -1,9 +1,12 @@
 """The operator's side of the money: what was never told of, what a person decides, what agrees."""
 
+import asyncio
+import base64
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+from appliance import app, settings
 from appliance.domain.payments import State
 from appliance.sandbox.daraja.accounts import MERCHANTS
 from tests.journeys.commands import as_json, command
@@ -100,6 +103,29 @@ async def test_a_refund_is_written_down_once(world: World) -> None:
     assert "0722000111" not in shown
     await command(world, *words, code=2)
     await command(world, "payments", "show", "nothing", code=1)
+
+
+async def test_money_goes_back_through_mpesa_and_its_answer_is_heard(world: World) -> None:
+    waiting = await money_for_a_person(world, (33, "NOBODY"))
+    async with world.store() as store:
+        paybill = await store.get("paybills", "paybillInfo.number", PAYBILL.short_code)
+        assert paybill is not None
+        right = {
+            "credentials.initiatorName": PAYBILL.initiator,
+            "credentials.securityCredential": base64.b64encode(b"c" * 256).decode(),
+            "config.reversal": True,
+        }
+        await store.change("paybills", paybill["_id"], right, {})
+    loaded = await asyncio.to_thread(settings.load, world.settings)
+    there = loaded.mongodb.model_copy(update={"database": world.database})
+    async with app.open_flows(loaded.model_copy(update={"mongodb": there})) as flows:
+        await flows.reversal.order(waiting[33])
+    await world.near.daraja.ledger.wait_for(lambda ledger: bool(ledger.results), timeout=10)
+    (webhook,) = await world.webhooks_from("mpesa_reversal")
+    assert (webhook.status, webhook.payment_id) == ("refunded", waiting[33])
+    (back,) = world.near.daraja.ledger.reversals
+    payment = await world.payment(waiting[33])
+    assert (payment.state, payment.receipt) == (State.REFUNDED, back.original)
 
 
 async def test_urls_are_registered_once_and_the_second_time_is_explained(world: World) -> None:

@@ -5,6 +5,7 @@ import base64
 import re
 import tomllib
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import httpx
@@ -177,8 +178,8 @@ async def test_an_answer_at_a_forged_address_is_not_found(world: World) -> None:
     forged = ids.signed("0" * 32, "174379 UKN7K2M9QX")
     async with httpx.AsyncClient(base_url=hooks["public_url"]) as http:
         for secret, token in (("0" * 32, right), (hooks["path_secret"], forged)):
-            for end in ("result", "timeout"):
-                sent = await http.post(f"/hooks/{secret}/status/{token}/{end}", json={})
+            for kind, end in product(("status", "reversal"), ("result", "timeout")):
+                sent = await http.post(f"/hooks/{secret}/{kind}/{token}/{end}", json={})
                 assert sent.status_code == 404
     assert await world.webhooks_from(SOURCE) == []
 

@@ -26,7 +26,7 @@ PAYMENT = Payment(
     open_phone="254712345678",
     owed=first_ask(NOON),
 )
-PENDING = PAYMENT.prompted("ws_CO_1")
+PENDING = PAYMENT.prompted("ws_CO_1", NOON)
 PAID = Evidence(
     source=Source.STK_CALLBACK,
     verdict=Verdict.PAID,
@@ -92,7 +92,7 @@ def test_news_of_another_request_proves_nothing() -> None:
 def test_the_callback_may_come_before_the_pushs_own_answer() -> None:
     paid = PAYMENT.heard(PAID, NOON)
     assert paid.checkout_request_id == "ws_CO_1"
-    assert paid.prompted("ws_CO_1") == paid
+    assert paid.prompted("ws_CO_1", NOON) == paid
 
 
 def test_an_unanswered_push_is_unknown_and_stays_closed_to_a_second() -> None:
@@ -138,12 +138,12 @@ def test_a_question_that_is_answered_decides() -> None:
 def test_a_push_that_left_though_it_was_given_up_is_asked_about() -> None:
     given_up = PAYMENT.never_sent("gateway_unreachable", NOON)
     assert given_up.state is State.FAILED
-    after_all = given_up.prompted("ws_CO_1")
+    after_all = given_up.prompted("ws_CO_1", NOON)
     assert after_all.state is State.PENDING
     assert after_all.owed is not None
     assert after_all.owed.kind is Kind.ASK
     assert after_all.heard(PAID, NOON).state is State.PAID
-    assert PENDING.heard(FAILED, NOON).prompted("ws_CO_1").state is State.FAILED
+    assert PENDING.heard(FAILED, NOON).prompted("ws_CO_1", NOON).state is State.FAILED
 
 
 def test_an_outcome_that_changed_meanwhile_still_has_to_be_carried_out() -> None:

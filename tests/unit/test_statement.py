@@ -27,6 +27,7 @@ def test_only_completed_money_that_came_in_counts() -> None:
     assert line.receipt == "UKN7K2M9QX"
     assert line.amount == Decimal("1050.00")
     assert line.at == datetime(2026, 11, 23, 12, 2, 11, tzinfo=UTC)
+    assert (line.account, line.payer) == ("ABC3DEF4GH", "2547***126")
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def shell(
     """Return the frame of the pages, writing the audit log into a list."""
     clock, log = clock or HandClock(), [] if written is None else written
 
-    async def record(who: str, did: str, subject: str, **detail: object) -> None:
+    async def record(who: str, did: str, subject: str, /, **detail: object) -> None:
         log.append((who, did, subject, detail))
 
     return Shell(

@@ -1,7 +1,7 @@
 """The console's templates, and how times, money and sizes are written in them."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from importlib.resources import files
 
 from jinja2 import DictLoader, Environment, StrictUndefined
@@ -58,6 +58,7 @@ class ConsolePages:
             "kes": kes,
             "when": self.when,
             "clock": self.clock,
+            "day": self.day,
             "span": span,
             "size": size,
         }
@@ -74,6 +75,11 @@ class ConsolePages:
         local = moment.astimezone(self.zone)
         text = f"{local.day} {local:%b %Y, %H:%M}"
         return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), text)
+
+    def day(self, moment: date) -> str:
+        """Return a date, or the one of a moment."""
+        local = moment.astimezone(self.zone) if isinstance(moment, datetime) else moment
+        return f"{local.day} {local:%b %Y}"
 
     def clock(self, moment: datetime | None) -> Markup | str:
         """Return a moment to the millisecond, for what follows within a second."""

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from appliance.domain.audit import FAILED
 from appliance.domain.errors import ApplianceError, Conflict, Invalid, TooMany
 from appliance.ports import Clock
 from appliance.web.console.keys import Keys
@@ -75,6 +76,8 @@ class Shell:
 
 SHELL = web.AppKey("SHELL", Shell)
 SESSION = web.RequestKey("SESSION", Session)
+DEED = web.RequestKey("DEED", tuple[str, str, str])
+"""What was written down as about to be done: by whom, what, and to what."""
 
 
 @web.middleware
@@ -109,9 +112,10 @@ async def in_words(request: web.Request, handler: Handler) -> web.StreamResponse
         answer.headers.extend({n: v for n, v in error.headers.items() if n == "Allow"})
         return answer
     except (ApplianceError, web.RequestPayloadError) as error:
-        status, said = _status_of(error), str(error) or getattr(error, "code", "")
-        log.warning("console request failed why=%s", getattr(error, "code", type(error).__name__))
-        return _wrong(request, status, said)
+        code = getattr(error, "code", type(error).__name__)
+        log.warning("console request failed why=%s", code)
+        await came_to_nothing(request, code)
+        return _wrong(request, _status_of(error), str(error) or code)
 
 
 _SAID = {
@@ -193,8 +197,20 @@ def done(path: str, said: str = "") -> web.HTTPSeeOther:
 
 async def record(request: web.Request, did: str, subject: str, **detail: object) -> None:
     """Write into the audit log what the operator is about to do; it is stored when this returns."""
-    session = request[SESSION]
-    await request.app[SHELL].record(f"owner at {session.address}", did, subject, **detail)
+    deed = (f"owner at {request[SESSION].address}", did, subject)
+    await request.app[SHELL].record(*deed, **detail)
+    request[DEED] = deed
+
+
+async def came_to_nothing(request: web.Request, why: str) -> None:
+    """Write down that what was about to be done was not, where anything was."""
+    if DEED not in request:
+        return
+    who, did, subject = request[DEED]
+    try:
+        await request.app[SHELL].record(who, FAILED, subject, did=did, why=why)
+    except ApplianceError as error:
+        log.warning("a failed deed is not written down why=%s", error.code)
 
 
 def onward(request: web.Request, wanted: str) -> str:

@@ -1,0 +1,233 @@
+"""Money goes back once, whatever is lost, doubled, late or killed on the way."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance.domain import ids
+from appliance.domain.errors import Invalid
+from appliance.domain.paybills import Paybill
+from appliance.domain.payments import Payment, State
+from appliance.domain.reversals import UNHEARD, Order
+from appliance.flows.inbox import REVERSAL_RESULT, REVERSAL_TIMEOUT
+from appliance.flows.reversal import Reversal
+from appliance.store.records import books
+from appliance.store.sqlite import SqliteStore
+from tests.conftest import HandClock
+from tests.mortal import Countdown, crossing, dies
+from tests.mpesa_truth import Mpesa
+from tests.story import PATH_SECRET, Story
+
+LOST = "UKN0000000"
+
+
+async def begun(*, right: bool = True) -> tuple[Story, Payment]:
+    """Return a box whose account may reverse, with money that nobody asked for."""
+    story = Story("paybill")
+    await story.open()
+    paybill = await story.books.paybills.get("p")
+    assert paybill is not None
+    await story.books.paybills.change(paybill, with_right(paybill) if right else paybill)
+    await story.by_hand(0, 33, "NOBODY")
+    await story.confirmation(0, "whole")
+    await story.work()
+    return story, await latest(story)
+
+
+def with_right(paybill: Paybill) -> Paybill:
+    keys = replace(paybill.credentials, initiator_name="api", security_credential="c")
+    return replace(paybill, credentials=keys, config=replace(paybill.config, reversal=True))
+
+
+async def latest(story: Story) -> Payment:
+    found = await story.books.payments.get(ids.of_receipt(LOST))
+    assert found is not None
+    return found
+
+
+def answer(code: object = 0, original: str = LOST) -> str:
+    listed = [{"Key": "OriginalTransactionID", "Value": original}] if code == 0 else []
+    parameters = {"ResultParameter": listed}
+    return json.dumps({"Result": {"ResultCode": code, "ResultParameters": parameters}})
+
+
+async def answered(story: Story, body: str, which: int = -1, kind: str = REVERSAL_RESULT) -> str:
+    """Let an order be answered, and return what was decided."""
+    asked = ids.unsigned(PATH_SECRET, story.mpesa.reversals[which][3])
+    await story.hooked(kind, body, None, asked=asked)
+    await story.work()
+    return str(list(story.store.collections["webhook_logs"].values())[-1]["status"])
+
+
+async def test_money_goes_back_when_that_is_said_and_not_before() -> None:
+    story, payment = await begun()
+    await story.reversal.order(payment.id)
+    assert (await latest(story)).state is State.REVERSING
+    ((number, receipt, amount, token),) = story.mpesa.reversals
+    assert (number, receipt, amount) == (payment.paybill_number, LOST, 33)
+    assert payment.id in str(ids.unsigned(PATH_SECRET, token))
+    for _ in range(2):
+        assert await answered(story, answer()) == "refunded"
+    after = await latest(story)
+    assert (after.state, after.receipt) == (State.REFUNDED, LOST)
+    story.check()
+
+
+async def test_it_is_ordered_only_from_an_account_with_the_right_and_only_once() -> None:
+    story, payment = await begun(right=False)
+    with pytest.raises(Invalid, match="no right"):
+        await story.reversal.order(payment.id)
+    story, payment = await begun()
+
+    async def somebody_else() -> None:
+        await story.reversal.order(payment.id)
+
+    story.store.ambush = somebody_else
+    with pytest.raises(Invalid, match="nothing to decide"):
+        await story.reversal.order(payment.id)
+    with pytest.raises(Invalid, match="nothing to decide"):
+        await story.person.with_plan(payment.id, "hour")
+    assert len(story.mpesa.reversals) == 1
+
+
+async def test_silence_is_not_ordered_again_until_a_person_has_looked() -> None:
+    story, payment = await begun()
+    story.mpesa.lose_answers = True
+    await story.reversal.order(payment.id)
+    assert await answered(story, "{}", kind=REVERSAL_TIMEOUT) == "timed_out"
+    assert (await latest(story)).state is State.REVERSING
+    with pytest.raises(Invalid, match="nothing to decide"):
+        await story.reversal.order(payment.id)
+    with pytest.raises(Invalid, match="wait an hour"):
+        await story.reversal.stayed(payment.id)
+    story.clock.pass_by(UNHEARD)
+    await story.reversal.stayed(payment.id)
+    await story.reversal.order(payment.id)
+    assert await answered(story, answer("R000002"), which=0) == "reversing"  # the first one's
+    assert await answered(story, answer("R000002")) == "unmatched"
+    assert (await latest(story)).reason == "reversal_refused"
+    story.check()
+
+
+async def test_what_never_left_waits_for_a_person_again() -> None:
+    story, payment = await begun()
+    story.mpesa.away = True
+    await story.reversal.order(payment.id)
+    after = await latest(story)
+    assert (after.state, after.reason) == (State.UNMATCHED, "reversal_unsent")
+
+
+@pytest.mark.parametrize(
+    "body", [answer("9999"), answer(original="UKNOTHERX1"), answer(17), '{"Result": 1}', "x"]
+)
+async def test_an_answer_that_proves_nothing_changes_nothing(body: str) -> None:
+    story, payment = await begun()
+    await story.reversal.order(payment.id)
+    await answered(story, body)
+    assert (await latest(story)).state is State.REVERSING
+
+
+async def test_an_answer_on_the_address_of_another_question_is_nobodys() -> None:
+    story, payment = await begun()
+    await story.reversal.order(payment.id)
+    await story.hooked(REVERSAL_RESULT, answer(), None, asked=f"174379 {LOST}")
+    assert (await latest(story)).state is State.REVERSING
+    assert Order.read("reversal a 1") == Order("a", 1)
+
+
+async def test_money_that_went_back_after_all_is_gone_or_said_to_be_given_twice() -> None:
+    story, payment = await begun()
+    await story.reversal.order(payment.id)
+    story.clock.pass_by(UNHEARD)
+    await story.reversal.stayed(payment.id)
+    undecided = story.store.collections["payments"][payment.id].copy()
+    await story.person.with_plan(payment.id, "hour")
+    assert await answered(story, answer()) == "given_twice"
+    assert (await latest(story)).state is State.PAID
+    story.store.collections["payments"][payment.id] = undecided
+    assert await answered(story, answer()) == "refunded"
+
+
+async def test_a_person_writes_down_that_it_went_back() -> None:
+    story, payment = await begun()
+    with pytest.raises(Invalid, match="not on its way back"):
+        await story.reversal.went_back(payment.id, "x")
+    await story.reversal.order(payment.id)
+    await story.reversal.went_back(payment.id, "reversal UKN9")
+    after = await latest(story)
+    assert (after.state, after.reason) == (State.REFUNDED, "reversal UKN9")
+
+
+def killed(folder: Path, payment: Payment, paybill: Paybill, boundary: int) -> None:
+    """Order money back, and die just before or after the write or the sending."""
+    life = Countdown(boundary)
+
+    async def work() -> None:
+        store = await SqliteStore.open(folder / "books")
+        await books(store).paybills.insert(paybill)
+        await books(store).payments.insert(payment)
+        store.change = crossing(store.change, life.cross)  # type: ignore[assignment, method-assign]
+        await flow(store, folder, life.cross).order(payment.id)
+
+    asyncio.run(work())
+
+
+def noted(folder: Path, receipt: str) -> None:
+    with (folder / "sent").open("a", encoding="utf-8") as file:
+        file.write(f"{receipt}\n")
+
+
+def sent_from(folder: Path) -> int:
+    sent = folder / "sent"
+    return len(sent.read_text(encoding="utf-8").splitlines()) if sent.exists() else 0
+
+
+def flow(store: SqliteStore, folder: Path, cross: Callable[[], None]) -> Reversal:
+    mpesa = Mpesa("174379")
+
+    async def sent(*order: Any) -> None:
+        await asyncio.to_thread(noted, folder, str(order[1]))
+
+    reverse: Callable[..., Awaitable[Any]] = crossing(sent, cross)
+    mpesa.reverse = reverse  # type: ignore[assignment, method-assign]
+    kept = books(store)
+    return Reversal(
+        payments=kept.payments,
+        paybills=kept.paybills,
+        gateway=mpesa,
+        clock=HandClock(),
+        token=partial(ids.signed, PATH_SECRET),
+    )
+
+
+@pytest.mark.parametrize("boundary", [1, 2, 3, 4])
+async def test_a_box_that_is_killed_in_the_middle_orders_nothing_twice(
+    tmp_path: Path, boundary: int
+) -> None:
+    story, payment = await begun()
+    paybill = await story.books.paybills.get("p")
+    assert paybill is not None
+    work = partial(killed, tmp_path, replace(payment, version=0), paybill, boundary)
+    assert await asyncio.to_thread(dies, work)
+    store = await SqliteStore.open(tmp_path / "books")
+    try:
+        again = flow(store, tmp_path, lambda: None)
+        found = await again.payments.get(payment.id)
+        assert found is not None
+        if boundary == 1:  # nothing is written, so nothing was sent
+            assert found.state is State.UNMATCHED
+            await again.order(payment.id)
+        else:
+            assert found.state is State.REVERSING
+            with pytest.raises(Invalid, match="nothing to decide"):
+                await again.order(payment.id)
+        count = await asyncio.to_thread(sent_from, tmp_path)
+        assert count == (0 if boundary in {2, 3} else 1)
+    finally:
+        await store.close()
