@@ -54,44 +54,13 @@ def chapters(parts: Parts) -> list[Chapter]:
         debts=Debts(parts.store, settings.router.id), spool=kept.spool, clock=clock
     )
     return [
-        Home(
-            reports=flows.reports,
-            online=flows.online,
-            cashier=flows.cashier,
-            outstanding=outstanding,
-            plans=kept.plans,
-            webhooks=kept.webhooks,
-            clock=clock,
-        ),
+        _home(parts, outstanding),
         _payments(parts),
         _vouchers(parts),
         CustomerPages(payments=kept.payments, messages=kept.messages, reports=flows.reports),
         PlanPages(plans=kept.plans, offer=flows.offer),
-        PaybillPages(
-            paybills=kept.paybills,
-            users=kept.users,
-            cashier=flows.cashier,
-            enrol=flows.enrol,
-            clock=clock,
-            try_keys=parts.mpesa.try_keys,
-            trouble=parts.mpesa.token_trouble,
-            register=partial(c2b.register, settings, parts.mpesa, flows.enrol),
-            url=settings.webhooks.public_url,
-        ),
-        Routers(
-            router=parts.router,
-            router_id=settings.router.id,
-            host=settings.router.host,
-            ways=("api",) if settings.router.ssh_fingerprint is None else ("api", "ssh"),
-            online=flows.online,
-            drift=flows.drift,
-            cashier=flows.cashier,
-            set_up=SetUp(
-                provisioning=ByHand(settings, kept.plans),
-                online=flows.online,
-                router_id=settings.router.id,
-            ),
-        ),
+        _paybills(parts),
+        _routers(parts),
         MessagesChapter(
             messages=kept.messages,
             outbox=flows.outbox,
@@ -102,6 +71,66 @@ def chapters(parts: Parts) -> list[Chapter]:
         Work(outstanding=outstanding, give_up=flows.give_up),
         Log(audit=flows.audit),
     ]
+
+
+def _home(parts: Parts, outstanding: Outstanding) -> Home:
+    kept, flows = parts.kept, parts.flows
+    return Home(
+        reports=flows.reports,
+        online=flows.online,
+        cashier=flows.cashier,
+        outstanding=outstanding,
+        plans=kept.plans,
+        webhooks=kept.webhooks,
+        clock=parts.clock,
+    )
+
+
+def _vouchers(parts: Parts) -> VoucherPages:
+    flows, settings = parts.flows, parts.settings
+    return VoucherPages(
+        vouchers=parts.kept.vouchers,
+        offer=flows.offer,
+        amend=flows.amend,
+        online=flows.online,
+        router=parts.router,
+        clock=parts.clock,
+        router_id=settings.router.id,
+        batches=BatchPages(batches=flows.batches, offer=flows.offer, press=press(settings.portal)),
+    )
+
+
+def _paybills(parts: Parts) -> PaybillPages:
+    kept, flows, mpesa = parts.kept, parts.flows, parts.mpesa
+    return PaybillPages(
+        paybills=kept.paybills,
+        users=kept.users,
+        cashier=flows.cashier,
+        enrol=flows.enrol,
+        clock=parts.clock,
+        try_keys=mpesa.try_keys,
+        trouble=mpesa.token_trouble,
+        register=partial(c2b.register, parts.settings, mpesa, flows.enrol),
+        url=parts.settings.webhooks.public_url,
+    )
+
+
+def _routers(parts: Parts) -> Routers:
+    router, flows = parts.settings.router, parts.flows
+    return Routers(
+        router=parts.router,
+        router_id=router.id,
+        host=router.host,
+        ways=("api",) if router.ssh_fingerprint is None else ("api", "ssh"),
+        online=flows.online,
+        drift=flows.drift,
+        cashier=flows.cashier,
+        set_up=SetUp(
+            provisioning=ByHand(parts.settings, parts.kept.plans),
+            online=flows.online,
+            router_id=router.id,
+        ),
+    )
 
 
 def _payments(parts: Parts) -> PaymentsChapter:
@@ -124,20 +153,6 @@ def _payments(parts: Parts) -> PaymentsChapter:
             reports=flows.reports,
             reconcile=flows.reconcile,
         ),
-    )
-
-
-def _vouchers(parts: Parts) -> VoucherPages:
-    settings, flows = parts.settings, parts.flows
-    return VoucherPages(
-        vouchers=parts.kept.vouchers,
-        offer=flows.offer,
-        amend=flows.amend,
-        online=flows.online,
-        router=parts.router,
-        clock=parts.clock,
-        router_id=settings.router.id,
-        batches=BatchPages(batches=flows.batches, offer=flows.offer, press=press(settings.portal)),
     )
 
 

@@ -53,19 +53,20 @@ def retry(record_id: str, config: Path | None) -> None:
     loaded = settings.load(config)
 
     calls = {_call(call)["id"]: call.place for call in _put_aside(loaded)}
+    if record_id in calls:  # not in the audit log: that is where the database is, which may be away
+        once(_free(loaded, calls[record_id]))
+        click.echo(f"{record_id} is tried again within a minute")
+        return
 
-    async def work() -> str:
+    async def work() -> Debt:
         async with (
             app.open_flows(loaded) as flows,
             flows.audit.deed(operator(), "retry debt", record_id),
         ):
-            if record_id in calls:
-                await _free(loaded, calls[record_id])
-                return f"{record_id} is tried again within a minute"
-            debt = await _asked(loaded, lambda debts, now: debts.retry(record_id, now))
-            return f"{debt.collection} {debt.id} is tried again now"
+            return await _asked(loaded, lambda debts, now: debts.retry(record_id, now))
 
-    click.echo(once(work()))
+    debt = once(work())
+    click.echo(f"{debt.collection} {debt.id} is tried again now")
 
 
 @debts.command("give-up")

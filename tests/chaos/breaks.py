@@ -117,7 +117,7 @@ BREAKS = (
         4,
         "a receipt may be used again",
         (
-            ("store/sqlite.py", '("UNIQUE ", (path,), path)', '("", (path,), path)'),
+            ("store/sqlite_tables.py", '("UNIQUE ", (path,), path)', '("", (path,), path)'),
             (
                 "domain/ids.py",
                 "return hashlib.sha256(receipt.encode()).hexdigest()[:24]",
