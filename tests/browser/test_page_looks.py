@@ -10,7 +10,15 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Request, ViewportSize, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from appliance.web.pages import Pages
 from tests.web.page_samples import CARRY, LOOK, NONCE, SAMPLES, rendered
@@ -239,7 +247,11 @@ def listen(page: Page, portal: str) -> tuple[list[str], list[str]]:
         if not request.url.startswith((portal, "data:")):
             strangers.append(request.url)
 
-    page.on("console", lambda message: complaints.append(message.text))
+    def hear(message: ConsoleMessage) -> None:
+        if str(message.type) != "verbose":  # advice for password managers, said sooner or later
+            complaints.append(message.text)
+
+    page.on("console", hear)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", note)
     return complaints, strangers

@@ -17,7 +17,7 @@ from tests.web.conftest import Known
 from tests.web.house import House
 
 _TEMPLATES = Path(shell.__file__).parent / "templates"
-_NAMED = re.compile(r"""(?:name="|ui\.(?:field|choice)\(")([a-z_-]+)["(]""")
+_NAMED = re.compile(r"""(?:name="|(?:field|choice|text|number|secret)\(")([A-Za-z_-]+)["(]""")
 # These end what the test itself goes by, or stay open until somebody goes.
 _SPARED = {"/sign-out", "/sessions", "/calls/live", shell.SIGN_IN}
 _PARTS = re.compile(r"\{(\w+)\}")

@@ -159,6 +159,7 @@ async def test_a_number_is_enrolled_once() -> None:
         answer = await here.desk.press("/paybills/new", **TILL, **SECRETS)
         assert answer.status == 400
         assert "already" in await answer.text()
+        assert here.desk.record[-1][1:3] == ("failed", "5142076")
 
 
 async def test_a_secret_left_empty_stays_and_a_new_key_ends_the_token() -> None:

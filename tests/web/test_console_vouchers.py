@@ -279,7 +279,7 @@ async def test_a_batch_is_made_once_however_often_its_form_is_sent() -> None:
 @pytest.mark.parametrize(
     ("form", "said"),
     [
-        ({"count": "501"}, "1 to 500"),
+        ({"count": "9" * 99}, "1 to 500"),
         ({"count": "many"}, "1 to 500"),
         ({"plan": "none"}, "no such plan"),
         ({"note": "x" * 201}, "at most 200"),
@@ -291,6 +291,7 @@ async def test_a_batch_that_cannot_be_is_not_made(form: dict[str, str], said: st
         answer = await here.desk.press(f"{BATCHES}/new", **told)
         assert (answer.status, said in await answer.text()) == (400, True)
         assert await here.kept.vouchers.page(None, None, 9) == []
+        assert here.desk.record[-1][1] == ("signed in" if "count" in form else "failed")
 
 
 async def test_printing_is_written_down_and_a_table_has_no_formula() -> None:

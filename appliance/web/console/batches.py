@@ -15,7 +15,7 @@ from appliance.domain.vouchers import Voucher
 from appliance.flows.batches import Batches
 from appliance.flows.offer import Offer
 from appliance.sheets import Paper
-from appliance.web.console.shell import done, form_of, page, record
+from appliance.web.console.shell import came_to_nothing, done, form_of, page, record
 from appliance.web.pages import Pages
 from appliance.web.tickets import Press, rows
 
@@ -65,6 +65,8 @@ class BatchPages:
     async def _form(
         self, request: web.Request, values: Mapping[str, str], wrong: Invalid | None = None
     ) -> web.Response:
+        if wrong is not None:
+            await came_to_nothing(request, wrong.code)
         plans = [plan for plan in await self.offer.all() if plan.active]
         return page(
             request,

@@ -19,7 +19,7 @@ from appliance.flows.cashier import Cashier, Selling
 from appliance.flows.enrol import Enrol
 from appliance.ports import Clock, Paybills, Users
 from appliance.web.console.paybill_form import SECRETS, USUAL, entry_of, written
-from appliance.web.console.shell import done, form_of, page, record
+from appliance.web.console.shell import came_to_nothing, done, form_of, page, record
 
 _MOST = 1000
 
@@ -146,6 +146,8 @@ class PaybillPages:
         values: Mapping[str, str],
         wrong: Invalid | None = None,
     ) -> web.Response:
+        if wrong is not None:
+            await came_to_nothing(request, wrong.code)
         users = [user.id for user in await self._owners()]
         return page(
             request,

@@ -11,7 +11,7 @@ from appliance.domain.plans import Plan
 from appliance.flows.offer import Offer
 from appliance.ports import Plans
 from appliance.web.console import plan_form
-from appliance.web.console.shell import done, form_of, page, record
+from appliance.web.console.shell import came_to_nothing, done, form_of, page, record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +39,11 @@ class PlanPages:
         return page(request, "plans.html", plans=[(plan, self._at(plan)) for plan in found])
 
     async def _new(self, request: web.Request) -> web.Response:
-        return self._form(request, None, plan_form.USUAL)
+        return await self._form(request, None, plan_form.USUAL)
 
     async def _edit(self, request: web.Request) -> web.Response:
         plan = await self._asked(request)
-        return self._form(request, plan, plan_form.written(plan))
+        return await self._form(request, plan, plan_form.written(plan))
 
     async def _add(self, request: web.Request) -> web.Response:
         form = await form_of(request)
@@ -53,7 +53,7 @@ class PlanPages:
             await record(request, "added a plan", wanted.name, price=wanted.price)
             await self.offer.add(wanted)
         except Invalid as error:
-            return self._form(request, None, form, error)
+            return await self._form(request, None, form, error)
         raise done(self.path, "on-the-shelf")
 
     async def _change(self, request: web.Request) -> web.Response:
@@ -72,16 +72,18 @@ class PlanPages:
             )
             await self.offer.change(plan.id, version, wanted)
         except Invalid as error:
-            return self._form(request, plan, form, error)
+            return await self._form(request, plan, form, error)
         raise done(self.path, "on-the-shelf")
 
-    def _form(
+    async def _form(
         self,
         request: web.Request,
         plan: Plan | None,
         values: Mapping[str, str],
         wrong: Invalid | None = None,
     ) -> web.Response:
+        if wrong is not None:
+            await came_to_nothing(request, wrong.code)
         shown = {name: values.get(name, "") for name in plan_form.USUAL}
         return page(
             request,

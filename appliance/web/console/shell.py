@@ -114,7 +114,7 @@ async def in_words(request: web.Request, handler: Handler) -> web.StreamResponse
     except (ApplianceError, web.RequestPayloadError) as error:
         code = getattr(error, "code", type(error).__name__)
         log.warning("console request failed why=%s", code)
-        await _came_to_nothing(request, code)
+        await came_to_nothing(request, code)
         return _wrong(request, _status_of(error), str(error) or code)
 
 
@@ -202,7 +202,7 @@ async def record(request: web.Request, did: str, subject: str, **detail: object)
     request[DEED] = deed
 
 
-async def _came_to_nothing(request: web.Request, why: str) -> None:
+async def came_to_nothing(request: web.Request, why: str) -> None:
     """Write down that what was about to be done was not, where anything was."""
     if DEED not in request:
         return

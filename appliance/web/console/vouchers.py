@@ -152,16 +152,13 @@ class VoucherPages:
         voucher, form = await self._asked(request), await form_of(request)
         try:
             time, megabytes = _addition(form)
-            await record(
-                request,
-                "extended a voucher",
-                voucher.code,
-                seconds=int(time.total_seconds()),
-                megabytes=megabytes,
-            )
-            await self.amend.extend(voucher.code, time, megabytes * _MEGABYTE, after=_added(form))
         except Invalid as error:
             return await self._about(request, voucher, form, error)
+        added, seconds = _added(form), int(time.total_seconds())
+        await record(
+            request, "extended a voucher", voucher.code, seconds=seconds, megabytes=megabytes
+        )
+        await self.amend.extend(voucher.code, time, megabytes * _MEGABYTE, after=added)
         raise done(self._at(voucher), "extended")
 
     async def _revoke(self, request: web.Request) -> web.Response:
