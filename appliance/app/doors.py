@@ -40,6 +40,7 @@ async def portal(parts: Parts) -> AsyncIterator[None]:
         redeem=flows.redeem,
         recover=flows.recover,
         guesses=flows.guesses,
+        sharing=flows.sharing,
         watch=flows.watch,
         shelf=Shelf(parts.kept.plans),
         visitors=Visitors(parts.router),
