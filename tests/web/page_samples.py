@@ -87,6 +87,24 @@ def done(**more: object) -> Context:
         "continue_url": "http://example.com/",
         "reason": "online",
         "random_mac": False,
+        "token": "t0ken",
+        "carry": {"lang": "sw"},
+        "devices": [],
+        "most_devices": 1,
+        "following": None,
+        "more_url": None,
+        **more,
+    }
+
+
+def payer(receipt: str = "QKH94M1Z11", phone: str = "", **more: object) -> Context:
+    return {
+        "carry": CARRY,
+        "form": {"receipt": receipt, "phone": phone},
+        "code": None,
+        "problem": None,
+        "move": None,
+        "home_url": "/?buy=1",
         **more,
     }
 
@@ -118,7 +136,11 @@ def _wrong(field: str, reason: str, **typed: str) -> Context:
     return home(problem={"field": field, "reason": reason}, form=EMPTY_FORM | typed)
 
 
-READY = [{"code": CODE, "seconds_left": 8_040, "online": True}]
+READY = [
+    {"code": CODE, "seconds_left": 8_040, "online": True, "follows": False},
+    {"code": CODE, "seconds_left": 3_600, "online": False, "follows": True},
+]
+DEVICES = [{"name": f"{n}" * 16, "seconds": 7_500 // n} for n in (1, 2, 3)]
 
 SAMPLES: dict[str, Context] = {
     "home-plans": home(),
@@ -132,8 +154,17 @@ SAMPLES: dict[str, Context] = {
     "home-bad_plan": _wrong("plan", "plan_missing", phone="0712345678"),
     "home-bad_code": _wrong("code", "code_unknown", code="ABC123DEF5"),
     "home-code_in_use": _wrong("code", "code_in_use", code=CODE) | {"move": MOVE},
-    "home-bad_receipt": _wrong("receipt", "receipt_unknown", receipt="QKH9", phone="0712345678"),
-    "home-bad_payer": _wrong("phone", "phone_invalid", receipt="QKH94M1Z11", phone="07"),
+    "payer-asked": payer(),
+    "payer-either": payer(CODE, code=CODE, problem={"field": "code", "reason": "code_unknown"}),
+    "payer-bad_receipt": payer(
+        "QKH9", "0712345678", problem={"field": "receipt", "reason": "receipt_unknown"}
+    ),
+    "payer-bad_phone": payer(phone="07", problem={"field": "phone", "reason": "phone_invalid"}),
+    "payer-in_use": payer(
+        phone="0712345678",
+        problem={"field": "code", "reason": "code_in_use"},
+        move={"move": "yes", "receipt": "QKH94M1Z11", "phone": "0712345678"},
+    ),
     "home-bad_all": _wrong("", "too_many"),
     "checking-receipt": {
         "receipt": "QKH94M1Z11",
@@ -154,6 +185,9 @@ SAMPLES: dict[str, Context] = {
     "done-paid": done(online=False, reason="paid_router_away", receipt=None, continue_url=None),
     "done-random_mac": done(random_mac=True, receipt=None, seconds_left=259_200),
     "done-voucher": done(receipt="", continue_url=None, seconds_left=None),
+    "done-family": done(devices=DEVICES, most_devices=3, more_url="/?buy=1&plan=week"),
+    "done-following": done(following="1 hour", more_url="/?buy=1&plan=hour"),
+    "done-next": done(online=False, reason="paid_next", continue_url=None, seconds_left=3_600),
     "failed-no_money": failed("failed", "insufficient_balance"),
     "failed-cancelled": failed("cancelled", "cancelled"),
     "failed-ended": failed("ended", "used_up"),
