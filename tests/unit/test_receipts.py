@@ -6,7 +6,7 @@ from appliance.domain import ids
 from appliance.domain.receipts import LONGEST_MESSAGE, Typed, meant, plausible
 
 RECEIPT, CODE = "QKH94M1Z11", "ACDEF34679"
-SENT = f"{RECEIPT} Confirmed. Ksh10.00 sent to MAMA NJERI WIFI for account {CODE} on 3/11/26 at 1:02 PM"
+SENT = f"{RECEIPT} Confirmed. Ksh10.00 sent to NJERI WIFI for account {CODE} on 3/11/26 at 1:02 PM"
 
 
 @pytest.mark.parametrize(

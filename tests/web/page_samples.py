@@ -1,5 +1,6 @@
 """Every page in every state a customer may meet it, with contexts as the portal gives them."""
 
+import base64
 from typing import Any
 
 from appliance.web.pages import Look, Pages
@@ -8,6 +9,9 @@ Context = dict[str, Any]
 
 NONCE = "5d1f0c9ab2e44f0d8a7c6b3e"
 LOOK = Look(brand="Mama Njeri WiFi", support_phone="0712 345 678")
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
 CARRY = {
     "mac": "A4:83:E7:12:90:5C",
     "ip": "10.5.50.23",

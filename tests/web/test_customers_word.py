@@ -1,6 +1,7 @@
 """What a browser says is not believed, and what a customer was sold is shown as often as asked."""
 
 import re
+import time
 
 import httpx
 import pytest
@@ -166,3 +167,29 @@ def test_a_voucher_for_one_shows_no_devices_and_more_time_to_its_own_device_alon
             assert answer.status_code == 303
         assert http.post(f"/done/{'0' * 32}/leave", data={"device": "x"}).status_code == 404
         assert http.get(f"/api/captive/status/{token}").json()["state"] == "online"
+
+
+def test_who_is_on_a_voucher_logs_another_device_of_it_out(at_home: House) -> None:
+    addresses = ("127.0.1.78", "127.0.1.79")
+    for address in addresses:
+        at_home.near.router.hotspot.join(address)
+    with someone(at_home, addresses[0]) as first, someone(at_home, addresses[1]) as second:
+        order = {"planId": "week", "phoneNumber": "254712999078"}
+        bought = first.post("/api/captive/purchase", json=order).json()
+        deadline = time.monotonic() + 20
+        while first.get(bought["statusUrl"]).json()["state"] != "online":
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        done, leave = f"/done/{bought['token']}?lang=en", f"/done/{bought['token']}/leave"
+        assert "1 of 3 online" in first.get(done).text
+        assert "My devices" not in second.get(done).text  # which is not on it
+        assert second.post("/redeem", data={"code": bought["voucherCode"]}).status_code == 303
+        (other,) = re.findall(r'name="device" value="(\w+)"', second.get(done).text)
+        assert mac_of(addresses[0]).lower() not in second.get(done).text.lower()
+        with someone(at_home) as stranger:
+            stranger.post(leave, data={"device": other})
+        assert "2 of 3 online" in second.get(done).text
+        answer = second.post(leave, data={"device": other, "lang": "sw"})
+        assert answer.headers["location"] == done.replace("lang=en", "lang=sw")
+        assert "1 of 3 online" in second.get(done).text
+        assert "My devices" not in first.get(done).text
