@@ -90,6 +90,18 @@ def test_another_devices_address_is_not_taken_at_its_word(at_home: House, known:
             assert "location" not in answer.headers
 
 
+def bought_by(http: httpx.Client, plan: str, phone: str, state: str) -> dict[str, str]:
+    """Buy a plan and return the purchase when it has got so far."""
+    bought: dict[str, str] = http.post(
+        "/api/captive/purchase", json={"planId": plan, "phoneNumber": phone}
+    ).json()
+    deadline = time.monotonic() + 20
+    while http.get(bought["statusUrl"]).json()["state"] != state:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return bought
+
+
 def box(http: httpx.Client, text: str, **more: str) -> httpx.Response:
     """Send what is typed into the one box of the home page."""
     return http.post("/redeem", data={"code": text, "lang": "en"} | more)
@@ -174,12 +186,7 @@ def test_who_is_on_a_voucher_logs_another_device_of_it_out(at_home: House) -> No
     for address in addresses:
         at_home.near.router.hotspot.join(address)
     with someone(at_home, addresses[0]) as first, someone(at_home, addresses[1]) as second:
-        order = {"planId": "week", "phoneNumber": "254712999078"}
-        bought = first.post("/api/captive/purchase", json=order).json()
-        deadline = time.monotonic() + 20
-        while first.get(bought["statusUrl"]).json()["state"] != "online":
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        bought = bought_by(first, "week", "254712999078", "online")
         done, leave = f"/done/{bought['token']}?lang=en", f"/done/{bought['token']}/leave"
         assert "1 of 3 online" in first.get(done).text
         assert "My devices" not in second.get(done).text  # which is not on it
@@ -193,3 +200,26 @@ def test_who_is_on_a_voucher_logs_another_device_of_it_out(at_home: House) -> No
         assert answer.headers["location"] == done.replace("lang=en", "lang=sw")
         assert "1 of 3 online" in second.get(done).text
         assert "My devices" not in first.get(done).text
+        assert first.get("/").status_code == 200  # where it would have got back in by itself
+        assert "1 of 3 online" in second.get(done).text
+
+
+def test_what_is_bought_while_time_runs_says_when_it_starts(at_home: House) -> None:
+    at_home.near.router.hotspot.join("127.0.1.80")
+    with someone(at_home, "127.0.1.80") as http:
+        running = bought_by(http, "hour", "254712999080", "online")
+        following = bought_by(http, "half-hour", "254712999081", "paid")
+        deadline = time.monotonic() + 20
+        while http.get(f"/wait/{following['token']}").status_code == 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)  # it is paid, and not kept for later yet
+        answer = http.get(f"/wait/{following['token']}")
+        assert answer.headers["location"] == f"/done/{following['token']}"
+        shown = http.get(answer.headers["location"], params={"lang": "en"})
+        assert "It starts by itself when the time you have now ends." in shown.text
+        assert "Need more time?" not in shown.text
+        assert "Next: Quick" in http.get(f"/done/{running['token']}?lang=en").text
+        home = http.get("/?buy=1&lang=en").text
+        assert "It starts by itself when your present time ends." in home
+        assert running["voucherCode"] in home
+        assert f'value="{following["voucherCode"]}"' not in home
