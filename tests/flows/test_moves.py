@@ -203,6 +203,21 @@ async def test_a_log_out_that_breaks_off_is_completed_by_the_same_again(box: Box
     assert box.in_with(first) is None
 
 
+async def test_access_still_owed_to_a_device_that_is_logged_out_is_owed_no_more(box: Box) -> None:
+    voucher, (first, second) = await family(box)
+    wanted = voucher.wanted_by(first, box.clock.now())
+    voucher = await box.kept.vouchers.change(voucher, wanted)
+    (_, other) = await box.sharing.inside(voucher, second)
+    await box.sharing.log_out(voucher, second, other)
+    box.pass_by(minutes=10)  # whoever held that debt is dead by now
+    await box.work()
+    assert (box.in_with(first), box.in_with(second)) == (None, voucher.code)
+    box.pass_by(minutes=50)
+    await box.work()
+    assert (await box.latest(voucher)).state is State.EXPIRED
+    assert box.in_with(second) is None
+
+
 async def test_nobody_logs_themselves_out_by_mistake(box: Box) -> None:
     voucher, (first, _) = await family(box)
     (own, _) = await box.sharing.inside(voucher, first)

@@ -160,9 +160,6 @@ SAMPLES: dict[str, Context] = {
     "home-code_in_use": _wrong("code", "code_in_use", code=CODE) | {"move": MOVE},
     "payer-asked": payer(),
     "payer-either": payer(CODE, code=CODE, problem={"field": "code", "reason": "code_unknown"}),
-    "payer-bad_receipt": payer(
-        "QKH9", "0712345678", problem={"field": "receipt", "reason": "receipt_unknown"}
-    ),
     "payer-bad_phone": payer(phone="07", problem={"field": "phone", "reason": "phone_invalid"}),
     "payer-in_use": payer(
         phone="0712345678",
@@ -187,11 +184,11 @@ SAMPLES: dict[str, Context] = {
     "wait-device_absent": wait("paid", "paid_device_absent", code=CODE),
     "done-online": done(),
     "done-paid": done(online=False, reason="paid_router_away", receipt=None, continue_url=None),
-    "done-random_mac": done(random_mac=True, receipt=None, seconds_left=259_200),
+    "done-random_mac": done(
+        random_mac=True, receipt=None, seconds_left=259_200, following="1 day", more_url="/?buy=1"
+    ),
     "done-voucher": done(receipt="", continue_url=None, seconds_left=None),
     "done-family": done(devices=DEVICES, most_devices=3, more_url="/?buy=1&plan=week"),
-    "done-following": done(following="1 hour", more_url="/?buy=1&plan=hour"),
-    "done-next": done(online=False, reason="paid_next", continue_url=None, seconds_left=3_600),
     "failed-no_money": failed("failed", "insufficient_balance"),
     "failed-cancelled": failed("cancelled", "cancelled"),
     "failed-ended": failed("ended", "used_up"),
