@@ -16,6 +16,7 @@ from appliance.flows.cashier import Cashier
 from appliance.flows.drift import Drift
 from appliance.flows.homing import Homing
 from appliance.flows.redeem import Redeem
+from appliance.flows.sharing import Sharing
 from appliance.flows.usage import Usage
 from appliance.router.api import RouterApi
 from appliance.router.pool import Address, Pool
@@ -89,6 +90,13 @@ class Box:
                 clock=self.clock,
                 router_id=name,
             ),
+            clock=self.clock,
+            router_id=name,
+        )
+        self.sharing = Sharing(
+            vouchers=self.kept.vouchers,
+            seats=self.kept.seats,
+            router=self.api,
             clock=self.clock,
             router_id=name,
         )

@@ -8,7 +8,8 @@ from ipaddress import ip_network
 
 from appliance.app import console
 from appliance.app.parts import Parts
-from appliance.settings import Webhooks
+from appliance.domain import logos
+from appliance.settings import Portal, Webhooks
 from appliance.settings.values import parts
 from appliance.web import portal_api
 from appliance.web.admin import build_admin
@@ -33,13 +34,14 @@ _MOST_CUSTOMERS = 512
 async def portal(parts: Parts) -> AsyncIterator[None]:
     """Serve customers; a prompt that is being sent when we stop is waited for."""
     settings, flows = parts.settings, parts.flows
-    look = Look(brand=settings.portal.brand, support_phone=settings.portal.support_phone)
+    look = await asyncio.to_thread(_look, settings.portal)
     door = PortalDoor(
         checkout=flows.checkout,
         cashier=flows.cashier,
         redeem=flows.redeem,
         recover=flows.recover,
         guesses=flows.guesses,
+        sharing=flows.sharing,
         watch=flows.watch,
         shelf=Shelf(parts.kept.plans),
         visitors=Visitors(parts.router),
@@ -52,6 +54,16 @@ async def portal(parts: Parts) -> AsyncIterator[None]:
     app.add_routes(router_pages(pages))
     async with listening(app, settings.portal.listen, grace, _MOST_CUSTOMERS):
         yield
+
+
+def _look(portal: Portal) -> Look:
+    logo = "" if portal.logo is None else logos.data_uri(portal.logo.read_bytes())
+    return Look(
+        brand=portal.brand,
+        support_phone=portal.support_phone,
+        colour=portal.colour or "",
+        logo=logo,
+    )
 
 
 @asynccontextmanager

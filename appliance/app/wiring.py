@@ -40,6 +40,7 @@ from appliance.flows.resolve import Resolve
 from appliance.flows.restraint import restrained
 from appliance.flows.reversal import Reversal
 from appliance.flows.settlement import Settlement
+from appliance.flows.sharing import Sharing
 from appliance.flows.usage import Usage
 from appliance.flows.validation import Validation
 from appliance.ports import Cipher, Clock, Gateway, Messenger, Router
@@ -72,6 +73,7 @@ class Flows:
     redeem: Redeem
     recover: Recover
     guesses: Guesses
+    sharing: Sharing
     watch: Watch
     cashier: Cashier
     inbox: Inbox
@@ -235,6 +237,13 @@ def wired(settings: Settings, kept: Books, outside: Outside) -> tuple[Flows, Wor
             payments=kept.payments, vouchers=kept.vouchers, redeem=redeem, inquiry=inquiry
         ),
         guesses=guesses(clock),
+        sharing=Sharing(
+            vouchers=kept.vouchers,
+            seats=kept.seats,
+            router=router,
+            clock=clock,
+            router_id=settings.router.id,
+        ),
         watch=Watch(payments=kept.payments, vouchers=kept.vouchers, clock=clock),
         cashier=cashier,
         inbox=inbox,

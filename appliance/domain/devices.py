@@ -85,6 +85,10 @@ class Seat:
         """Return the seat on another voucher."""
         return replace(self, voucher_id=voucher_id)
 
+    def given_up(self) -> "Seat":
+        """Return the seat on no voucher: its device was logged out by another one."""
+        return replace(self, voucher_id="")
+
 
 def seat_id(router_id: str, mac: str) -> str:
     """Return the one name of a device on one hotspot."""

@@ -160,6 +160,16 @@ class Voucher:
         """Return the voucher after its device was seen at another address."""
         return replace(self, device=device) if _mac(self.device) == device.mac else self
 
+    def left_by(self, mac: str, device: Device, now: datetime) -> "Voucher":
+        """Return the running voucher as this device's, if it was the one of that MAC.
+
+        What it still owed to that one is over; its end stays owed.
+        """
+        if self.state is not State.ACTIVE or _mac(self.device) != mac:
+            return self
+        owed = self.owed if _is_end(self.owed) else self.end_owed(now)
+        return replace(self, device=device, owed=owed)
+
     @property
     def in_stock(self) -> bool:
         """Say whether it is of a batch and nobody has used it, or been let in with it, yet."""

@@ -1,9 +1,8 @@
 """“I already paid”: the receipt and the phone together find the purchase."""
 
-import re
 from dataclasses import dataclass
 
-from appliance.domain import phones
+from appliance.domain import phones, receipts
 from appliance.domain.devices import Device
 from appliance.domain.errors import Invalid
 from appliance.domain.payments import Payment, State
@@ -15,8 +14,6 @@ from appliance.flows.redeem import Redeem
 from appliance.ports import Payments, Vouchers
 
 _LONGEST_RECEIPT = 20
-# Safaricom's have ten so far; what cannot be one is not worth a question.
-_WORTH_ASKING = re.compile("(?=.*[A-Z])[A-Z0-9]{8,12}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +55,7 @@ class Recover:
         Whether anything is known of either is not to be read from the answer.
         """
         code = _typed(receipt)
-        if _WORTH_ASKING.fullmatch(code) is None:
+        if not receipts.plausible(code):  # not worth a question
             return False
         self.inquiry.begin(code, phones.normalise(phone), device)
         return True

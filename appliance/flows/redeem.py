@@ -82,6 +82,13 @@ class Redeem:
         usable = [voucher for voucher in known if voucher.usable(now)]
         return sorted(usable, key=lambda v: (v.state is not State.ACTIVE, v.created_at))
 
+    async def follows(self, voucher: Voucher) -> bool:
+        """Say whether a paid voucher starts by itself, when its device's present time ends."""
+        if voucher.device is None or voucher.state not in {State.PAID, State.READY}:
+            return False
+        usable = self.usable(await self.known(voucher.device))
+        return bool(usable) and usable[0].state is State.ACTIVE
+
     async def adopt(self, voucher: Voucher, device: Device | None) -> Voucher:
         """Let a device in whose page shows a paid voucher that waits for it, or for any device."""
         if device is None or voucher.state not in {State.PAID, State.READY}:

@@ -8,8 +8,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, mo
 
 from appliance.settings.values import (
     Addresses,
+    Colour,
     Headers,
     Listen,
+    Picture,
     WebAddress,
     argon2_hash,
     base32_secret,
@@ -66,6 +68,10 @@ class Portal(_Section):
     """A folder of your own pages, laid over ours: what is not in it stays."""
     brand: str = Field(default="Wi-Fi", min_length=1, max_length=40)
     """What customers see as the name of the hotspot."""
+    logo: Picture | None = None
+    """A PNG, JPEG or WebP picture of at most 16 KB beside that name; every page carries it."""
+    colour: Colour | None = None
+    """Like `#0b4d31`: of the band and the buttons, darker or lighter where it could not be read."""
     support_phone: str = Field(default="", max_length=20)
     """Whom customers may call; it is shown on the pages."""
     default_language: Literal["en", "sw"] = "en"

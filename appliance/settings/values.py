@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
-from appliance.domain import phones
+from appliance.domain import colours, logos, phones
 from appliance.domain.errors import Invalid
 
 _FORBIDDEN_IN_CALLBACKS = re.compile("m-?pesa|safaricom|exec?|cmd|sql|query", re.IGNORECASE)
@@ -57,6 +57,16 @@ def callback_address(value: str) -> str:
     if _FORBIDDEN_IN_CALLBACKS.search(address):
         raise ValueError("must not contain mpesa, safaricom, exe, exec, cmd, sql or query")
     return address
+
+
+def picture(value: Path) -> Path:
+    """Return the file of a picture that pages can carry."""
+    try:
+        content = value.read_bytes()
+    except OSError as error:
+        raise ValueError(f"cannot be read: {type(error).__name__}") from None
+    logos.data_uri(content)
+    return value
 
 
 def argon2_hash(value: SecretStr) -> SecretStr:
@@ -173,5 +183,7 @@ def private_key(value: SecretStr) -> SecretStr:
 
 Listen = Annotated[str, AfterValidator(listen)]
 Addresses = Annotated[tuple[str, ...], BeforeValidator(listed), AfterValidator(addresses)]
+Colour = Annotated[str, AfterValidator(colours.colour)]
+Picture = Annotated[Path, AfterValidator(picture)]
 Headers = Annotated[dict[str, SecretStr], BeforeValidator(headers), AfterValidator(sendable)]
 WebAddress = Annotated[str, AfterValidator(web_address)]

@@ -12,6 +12,7 @@ from appliance.flows.guesses import Guesses
 from appliance.flows.progress import Watch
 from appliance.flows.recover import Recover
 from appliance.flows.redeem import Redeem
+from appliance.flows.sharing import Sharing
 from appliance.ports import Clock
 from appliance.web import errors
 from appliance.web.guard import in_time
@@ -29,6 +30,7 @@ class PortalDoor:
     redeem: Redeem
     recover: Recover
     guesses: Guesses
+    sharing: Sharing
     watch: Watch
     shelf: Shelf
     visitors: Visitors

@@ -21,20 +21,41 @@ from jinja2 import (
     StrictUndefined,
 )
 
+from appliance.domain import colours
+
 _RECENT = 64
 _TEMPLATES = ("html", "css", "js")
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 _RATE = re.compile(r"(\d+)([kMG]?)")
 _NO_BREAK = "\N{NO-BREAK SPACE}"
+PAGE = {"light": "#eef2ee", "dark": "#0b120f"}
+CARD = {"light": "#ffffff", "dark": "#16211c"}
+"""As in `style.css`: what a brand's colour has to be read on."""
 _THOUSANDS = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What an operator sets: the name on the pages and the number to call."""
+    """What an operator sets: the name on the pages, how they look, and the number to call."""
 
     brand: str
     support_phone: str = ""
+    colour: str = ""
+    """As `#rrggbb`; without one it is ours."""
+    logo: str = ""
+    """A `data:` address; without one it is ours."""
+
+    @property
+    def themes(self) -> dict[str, dict[str, str]]:
+        """Return what the colour makes of our style sheet, by scheme; nothing without one."""
+        if not self.colour:
+            return {}
+        return {
+            scheme: colours.theme(
+                self.colour, page=PAGE[scheme], card=CARD[scheme], dark=scheme == "dark"
+            )
+            for scheme in PAGE
+        }
 
 
 class Pages:
@@ -50,7 +71,7 @@ class Pages:
         self._sentences = {lang: _catalogue(lang, overlay) for lang in self.languages}
         self._speech = {lang: self._spoken(lang) for lang in self.languages}
         self._environment = _environment(overlay)
-        self._environment.globals["look"] = look
+        self._environment.globals |= {"look": look, "themes": look.themes}
         self._recent: OrderedDict[tuple[str, str, str], list[bytes]] = OrderedDict()
         # Stands where the nonce goes: every answer has its own, so it cannot be kept.
         self._blank = secrets.token_hex(12)

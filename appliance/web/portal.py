@@ -4,17 +4,19 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from appliance.domain import ids
+from appliance.domain import ids, receipts
 from appliance.domain.devices import Device
 from appliance.domain.errors import Invalid, Locked, SalesClosed, TooMany
-from appliance.domain.vouchers import Voucher
+from appliance.domain.vouchers import State, Voucher
 from appliance.flows.checkout import Order
-from appliance.web import checking, errors, moving, purchases
+from appliance.web import devices, errors, moving, payers, purchases
 from appliance.web.customers import DOOR, PortalDoor, form_of, page, visit
 from appliance.web.visitors import Arrival
 
 LARGEST_BODY = 16 * 1024
 _LONGEST_CODE = 32
+# Who pays by hand may name any account: the receipt still says what the money bought.
+_NOT_WHAT_WAS_PAID = frozenset({"code_unknown", "code_expired"})
 
 
 def build_portal(door: PortalDoor, api: web.RouteTableDef) -> web.Application:
@@ -24,7 +26,9 @@ def build_portal(door: PortalDoor, api: web.RouteTableDef) -> web.Application:
     )
     app[DOOR] = door
     app.add_routes(routes)
+    app.add_routes(payers.routes)
     app.add_routes(purchases.routes)
+    app.add_routes(devices.routes)
     app.add_routes(api)
     return app
 
@@ -45,7 +49,9 @@ async def home(request: web.Request) -> web.Response:
         if standing is not None:
             raise web.HTTPSeeOther(f"/wait/{standing.token}")
     notice = _notice(door, here, request.query.get("error", ""))
-    return await _home(request, here, form={"code": scanned}, notice=notice, known=known)
+    chosen = request.query.get("plan", "")[: ids.LONGEST]
+    form = {"code": scanned, "plan": chosen if chosen.isascii() else ""}
+    return await _home(request, here, form=form, notice=notice, known=known)
 
 
 @routes.post("/purchase")
@@ -71,39 +77,23 @@ async def purchase(request: web.Request) -> web.Response:
 
 @routes.post("/redeem")
 async def redeem(request: web.Request) -> web.Response:
-    """Go online with a voucher code."""
+    """Go online with a voucher code; what is, or may be, a receipt is asked about next."""
     form = await form_of(request)
     door, here = visit(request, form)
+    typed = receipts.meant(form.get("code", ""))
+    if typed.certain and not typed.code:
+        return payers.asked(request, here, typed, None)
     device = await door.visitors.device(request)
-    code = form.get("code", "")
     try:
-        with door.guesses.by(device, code):
-            voucher = await door.redeem.by_code(code, device, move=moving.wanted(form))
+        with door.guesses.by(device, typed.code):
+            voucher = await door.redeem.by_code(typed.code, device, move=moving.wanted(form))
     except (Invalid, TooMany) as error:
-        return await _home(request, here, form=form, error=error)
-    raise web.HTTPSeeOther(f"/wait/{voucher.token}")
-
-
-@routes.post("/recover")
-async def recover(request: web.Request) -> web.Response:
-    """Find a purchase again by its receipt and phone."""
-    form = await form_of(request)
-    door, here = visit(request, form)
-    device = await door.visitors.device(request)
-    receipt, phone = form.get("receipt", ""), form.get("phone", "")
-    try:
-        with door.guesses.by(device, receipt, phone):
-            voucher = await door.recover.find(receipt, phone, device, move=moving.wanted(form))
-    except TooMany as error:
-        return await _home(request, here, form=form, error=error)
-    except Invalid as error:
-        since = checking.began(form, door.clock.now())
-        if device is None or error.reason != "receipt_unknown" or since is None:
-            return await _home(request, here, form=form, error=error)
-        if not door.recover.ask(receipt, phone, device):
-            return await _home(request, here, form=form, error=error)
-        carry = here.carry | {"lang": here.language}
-        return page(request, here, "checking.html", carry=carry, **checking.shown(form, since))
+        if isinstance(error, Invalid) and typed.receipt:
+            if typed.certain and error.reason in _NOT_WHAT_WAS_PAID:
+                return payers.asked(request, here, typed, None)
+            if error.reason == "code_unknown":
+                return payers.asked(request, here, typed, error)
+        return await _home(request, here, form=form | {"code": typed.code}, error=error)
     raise web.HTTPSeeOther(f"/wait/{voucher.token}")
 
 
@@ -122,12 +112,14 @@ async def _home(
         closed = door.pages.text(here.language, "problem.sales_closed")
     device = await door.visitors.device(request)
     typed = form or {}
-    scanned = typed.get("code", "") if request.method == "GET" else ""
+    looks = request.method == "GET"
+    scanned = typed.get("code", "") if looks else ""
+    keep = {"code": scanned, "plan": typed.get("plan"), "buy": "buy" in request.query and "1"}
     return page(
         request,
         here,
         "home.html",
-        keep={"code": scanned} if scanned else {},
+        keep={name: value for name, value in keep.items() if value} if looks else {},
         status=status,
         headers=errors.headers_of(error),
         plans=await door.shelf.plans(),
@@ -160,12 +152,19 @@ async def _known(request: web.Request, door: PortalDoor, device: Device) -> list
 
 
 def _ready(door: PortalDoor, known: list[Voucher]) -> list[dict[str, object]]:
+    """Return what this device has; beside time that runs, the rest waits for its end."""
     if not known:
         return []
-    now = door.clock.certain()
+    now, usable = door.clock.certain(), door.redeem.usable(known)
+    running = bool(usable) and usable[0].state is State.ACTIVE
     return [
-        {"code": v.code, "seconds_left": v.seconds_left(now), "online": v.activated_at is not None}
-        for v in door.redeem.usable(known)
+        {
+            "code": v.code,
+            "seconds_left": v.seconds_left(now),
+            "online": v.state is State.ACTIVE,
+            "follows": running and v.state is not State.ACTIVE,
+        }
+        for v in usable
     ]
 
 

@@ -11,7 +11,7 @@ from appliance.flows.checkout import Order
 from appliance.web import errors
 from appliance.web.customers import DOOR
 from appliance.web.guard import in_time
-from appliance.web.purchases import sentence
+from appliance.web.purchases import look, sentence
 from appliance.web.visitors import arrival
 
 routes = web.RouteTableDef()
@@ -84,13 +84,7 @@ async def purchase(request: web.Request) -> web.Response:
 async def status(request: web.Request) -> web.Response:
     """Say how a purchase stands; looking never asks Safaricom anything."""
     door = request.app[DOOR]
-    progress = await door.watch.look(request.match_info["token"][:64])
-    if progress is None:
-        raise web.HTTPNotFound
-    if progress.state == "paid":
-        device = await door.visitors.device(request)
-        voucher = await door.redeem.adopt(progress.voucher, device)
-        progress = door.watch.of(voucher, progress.payment)
+    progress = await look(door, request)
     spoken = progress.payment.language if progress.payment else door.language
     language = request.query.get("lang", spoken)
     language = language if language in door.pages.languages else door.language

@@ -1,9 +1,14 @@
 """A purchase's own pages, at an address that only its customer was given."""
 
+from dataclasses import replace
+
 from aiohttp import web
 
 from appliance.domain import phones
+from appliance.domain.devices import Device
+from appliance.domain.vouchers import State
 from appliance.flows.progress import Progress
+from appliance.web import devices
 from appliance.web.customers import DOOR, PortalDoor, page
 from appliance.web.pages import Pages
 from appliance.web.visitors import Arrival, arrival
@@ -22,7 +27,7 @@ routes = web.RouteTableDef()
 async def wait(request: web.Request) -> web.Response:
     """Show how the purchase stands; once online, go on to a page of its own."""
     door, here, progress = await _look(request)
-    if progress.state == "online":
+    if progress.state == "online" or progress.reason == "paid_next":
         raise web.HTTPSeeOther(f"/done/{progress.voucher.token}")
     if progress.state in {"failed", "cancelled"}:
         return await _failed(request, door, here, progress)
@@ -53,15 +58,20 @@ async def wait(request: web.Request) -> web.Response:
 
 @routes.get("/done/{token}")
 async def done(request: web.Request) -> web.Response:
-    """Show the code and the time left; its address stays good."""
+    """Show the code and the time left, and the devices to one of them; its address stays good."""
     door, here, progress = await _look(request)
     if progress.state not in {"online", "paid"}:
         raise web.HTTPSeeOther(f"/wait/{progress.voucher.token}")
     voucher, payment = progress.voucher, progress.payment
+    device = await door.visitors.device(request)
+    own = device is not None and voucher.device is not None and voucher.device.mac == device.mac
+    inside = await door.sharing.inside(voucher, device)
+    extends = progress.state == "online" and (own or bool(inside))
     return page(
         request,
         here,
         "done.html",
+        token=voucher.token,
         code=voucher.code,
         online=progress.state == "online",
         seconds_left=progress.seconds_left,
@@ -70,6 +80,11 @@ async def done(request: web.Request) -> web.Response:
         continue_url=payment.continue_url if payment else None,
         message=_sentence(door, here, progress),
         random_mac=voucher.device is not None and _is_random(voucher.device.mac),
+        carry={"lang": here.language},
+        devices=devices.shown(voucher, inside),
+        most_devices=voucher.plan.devices,
+        following=await _following(door, device) if extends else None,
+        more_url=here.home(buy="1", plan=voucher.plan.id) if extends else None,
     )
 
 
@@ -88,19 +103,33 @@ def _sentence(door: PortalDoor, here: Arrival, progress: Progress) -> str:
     return sentence(door.pages, here.language, progress)
 
 
-async def _look(request: web.Request) -> tuple[PortalDoor, Arrival, Progress]:
-    door = request.app[DOOR]
+async def look(door: PortalDoor, request: web.Request) -> Progress:
+    """Return how the purchase stands, once the device that asks was let in where it may be."""
     progress = await door.watch.look(request.match_info["token"][:64])
     if progress is None:
         raise web.HTTPNotFound
-    spoken = progress.payment.language if progress.payment else door.language
-    values = {"lang": spoken, **request.query}
-    here = arrival(request, values, door.pages.languages, door.language)
     if progress.state == "paid":
         device = await door.visitors.device(request)
         voucher = await door.redeem.adopt(progress.voucher, device)
         progress = door.watch.of(voucher, progress.payment)
-    return door, here, progress
+    if progress.reason == "paid_kept" and await door.redeem.follows(progress.voucher):
+        return replace(progress, reason="paid_next")
+    return progress
+
+
+async def _look(request: web.Request) -> tuple[PortalDoor, Arrival, Progress]:
+    door = request.app[DOOR]
+    progress = await look(door, request)
+    spoken = progress.payment.language if progress.payment else door.language
+    values = {"lang": spoken, **request.query}
+    return door, arrival(request, values, door.pages.languages, door.language), progress
+
+
+async def _following(door: PortalDoor, device: Device | None) -> str | None:
+    """Return the name of the plan that takes over when this device's time ends."""
+    known = [] if device is None else await door.redeem.known(device)
+    waiting = (v for v in door.redeem.usable(known) if v.state is not State.ACTIVE)
+    return next((voucher.plan.name for voucher in waiting), None)
 
 
 async def _failed(

@@ -121,8 +121,12 @@ async def test_types_a_receipt_that_nobody_told_of(world: World, browser: Browse
     await person.answers("pay")
     await page.goto(f"http://127.0.0.1:{world.ports.portal}/?buy=1")
     await page.get_by_text("I already paid").click()
-    await page.fill("#receipt", world.near.daraja.ledger.payments[0].receipt)
-    await page.fill("#paid-phone", PHONE)
+    receipt = world.near.daraja.ledger.payments[0].receipt
+    await page.fill("#code", f"{receipt} Confirmed. Ksh10.00 sent to NJERI WIFI on 27/11/26")
+    await page.click("form[action='/redeem'] button")
+    await expect(page.get_by_role("heading", name="Which number paid?")).to_be_visible()
+    await expect(page.locator("#receipt")).to_have_value(receipt)
+    await page.fill("#phone", PHONE)
     await world.faults(
         callback="never", query="in_flight_forever", initiator_delay=3, initiator_items="credited"
     )

@@ -6,8 +6,8 @@ import pytest
 
 from appliance.domain.debts import Kind
 from appliance.domain.devices import Device
-from appliance.domain.errors import Invalid
-from appliance.domain.vouchers import State
+from appliance.domain.errors import Invalid, RouterUnreachable
+from appliance.domain.vouchers import State, Voucher
 from tests.box import FAMILY, Box
 
 
@@ -143,3 +143,97 @@ async def test_a_phone_that_comes_back_under_another_mac_takes_its_time_along(bo
     box.device(6)
     await comes_back(box, after)  # from now on it is known by that name
     assert box.in_with(after) == voucher.code
+
+
+async def family(box: Box) -> tuple[Voucher, list[Device]]:
+    """Return a voucher for three with two devices in, the first of them its buyer's."""
+    inside = [box.device(number) for number in (5, 6)]
+    voucher = await box.online(inside[0], FAMILY)
+    box.router.clock.pass_by(timedelta(minutes=1))
+    await box.redeem.by_code(voucher.code, inside[1])
+    return await box.latest(voucher), inside
+
+
+async def test_who_is_in_sees_who_else_is_and_nobody_else_sees_anything(box: Box) -> None:
+    voucher, inside = await family(box)
+    for device, other in (inside, inside[::-1]):
+        seen = await box.sharing.inside(voucher, device)
+        assert [session.mac for session in seen] == [device.mac, other.mac]
+    assert await box.sharing.inside(voucher, box.device(7)) == []
+    assert await box.sharing.inside(voucher, None) == []
+    box.router.faults.set({"refuse": True})
+    assert await box.sharing.inside(voucher, inside[0]) == []
+
+
+@pytest.mark.parametrize("out", [0, 1])
+async def test_a_device_logged_out_by_another_comes_back_with_the_code_alone(
+    box: Box, out: int
+) -> None:
+    voucher, inside = await family(box)
+    gone, stays = inside[out], inside[1 - out]
+    (_, other) = await box.sharing.inside(voucher, stays)
+    await box.sharing.log_out(voucher, stays, other)
+    assert (box.in_with(gone), box.in_with(stays)) == (None, voucher.code)
+    await comes_back(box, gone)
+    await box.work()
+    assert box.in_with(gone) is None
+    after = await box.latest(voucher)
+    assert after.owed is not None
+    assert (after.owed.kind, after.owed.at) == (Kind.END, voucher.expires_at)
+    await box.redeem.by_code(voucher.code, gone)
+    assert box.in_with(gone) == voucher.code
+    box.pass_by(hours=1)
+    await box.work()
+    assert [box.in_with(device) for device in inside] == [None, None]
+
+
+async def test_a_log_out_that_breaks_off_is_completed_by_the_same_again(box: Box) -> None:
+    voucher, (first, second) = await family(box)
+    (_, other) = await box.sharing.inside(voucher, second)
+    box.router.faults.set({"cut_before_command": "/ip/hotspot/active/remove"})
+    with pytest.raises(RouterUnreachable):
+        await box.sharing.log_out(voucher, second, other)
+    after = await box.latest(voucher)
+    assert after.device == second
+    assert after.owed is not None
+    assert after.owed.kind is Kind.END
+    assert box.in_with(first) == voucher.code
+    (_, other) = await box.sharing.inside(after, second)
+    await box.sharing.log_out(after, second, other)
+    assert box.in_with(first) is None
+
+
+async def test_access_still_owed_to_a_device_that_is_logged_out_is_owed_no_more(box: Box) -> None:
+    voucher, (first, second) = await family(box)
+    wanted = voucher.wanted_by(first, box.clock.now())
+    voucher = await box.kept.vouchers.change(voucher, wanted)
+    (_, other) = await box.sharing.inside(voucher, second)
+    await box.sharing.log_out(voucher, second, other)
+    box.pass_by(minutes=10)  # whoever held that debt is dead by now
+    await box.work()
+    assert (box.in_with(first), box.in_with(second)) == (None, voucher.code)
+    box.pass_by(minutes=50)
+    await box.work()
+    assert (await box.latest(voucher)).state is State.EXPIRED
+    assert box.in_with(second) is None
+
+
+async def test_nobody_logs_themselves_out_by_mistake(box: Box) -> None:
+    voucher, (first, _) = await family(box)
+    (own, _) = await box.sharing.inside(voucher, first)
+    await box.sharing.log_out(voucher, first, own)
+    assert box.in_with(first) == voucher.code
+
+
+async def test_what_is_bought_while_time_runs_follows_it(box: Box) -> None:
+    device = box.device()
+    running = await box.online(device)
+    bought = await box.sold(device)
+    await box.work()
+    bought = await box.latest(bought)
+    assert await box.redeem.follows(bought)
+    assert not await box.redeem.follows(running)
+    box.router.hotspot.leave(device.ip)  # what comes next waits for the device
+    box.pass_by(hours=1)
+    await box.work()
+    assert not await box.redeem.follows(await box.latest(bought))

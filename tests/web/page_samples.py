@@ -1,5 +1,6 @@
 """Every page in every state a customer may meet it, with contexts as the portal gives them."""
 
+import base64
 from typing import Any
 
 from appliance.web.pages import Look, Pages
@@ -8,6 +9,9 @@ Context = dict[str, Any]
 
 NONCE = "5d1f0c9ab2e44f0d8a7c6b3e"
 LOOK = Look(brand="Mama Njeri WiFi", support_phone="0712 345 678")
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
 CARRY = {
     "mac": "A4:83:E7:12:90:5C",
     "ip": "10.5.50.23",
@@ -87,6 +91,24 @@ def done(**more: object) -> Context:
         "continue_url": "http://example.com/",
         "reason": "online",
         "random_mac": False,
+        "token": "t0ken",
+        "carry": {"lang": "sw"},
+        "devices": [],
+        "most_devices": 1,
+        "following": None,
+        "more_url": None,
+        **more,
+    }
+
+
+def payer(receipt: str = "QKH94M1Z11", phone: str = "", **more: object) -> Context:
+    return {
+        "carry": CARRY,
+        "form": {"receipt": receipt, "phone": phone},
+        "code": None,
+        "problem": None,
+        "move": None,
+        "home_url": "/?buy=1",
         **more,
     }
 
@@ -118,7 +140,11 @@ def _wrong(field: str, reason: str, **typed: str) -> Context:
     return home(problem={"field": field, "reason": reason}, form=EMPTY_FORM | typed)
 
 
-READY = [{"code": CODE, "seconds_left": 8_040, "online": True}]
+READY = [
+    {"code": CODE, "seconds_left": 8_040, "online": True, "follows": False},
+    {"code": CODE, "seconds_left": 3_600, "online": False, "follows": True},
+]
+DEVICES = [{"name": f"{n}" * 16, "seconds": 7_500 // n} for n in (1, 2, 3)]
 
 SAMPLES: dict[str, Context] = {
     "home-plans": home(),
@@ -132,8 +158,14 @@ SAMPLES: dict[str, Context] = {
     "home-bad_plan": _wrong("plan", "plan_missing", phone="0712345678"),
     "home-bad_code": _wrong("code", "code_unknown", code="ABC123DEF5"),
     "home-code_in_use": _wrong("code", "code_in_use", code=CODE) | {"move": MOVE},
-    "home-bad_receipt": _wrong("receipt", "receipt_unknown", receipt="QKH9", phone="0712345678"),
-    "home-bad_payer": _wrong("phone", "phone_invalid", receipt="QKH94M1Z11", phone="07"),
+    "payer-asked": payer(),
+    "payer-either": payer(CODE, code=CODE, problem={"field": "code", "reason": "code_unknown"}),
+    "payer-bad_phone": payer(phone="07", problem={"field": "phone", "reason": "phone_invalid"}),
+    "payer-in_use": payer(
+        phone="0712345678",
+        problem={"field": "code", "reason": "code_in_use"},
+        move={"move": "yes", "receipt": "QKH94M1Z11", "phone": "0712345678"},
+    ),
     "home-bad_all": _wrong("", "too_many"),
     "checking-receipt": {
         "receipt": "QKH94M1Z11",
@@ -152,8 +184,11 @@ SAMPLES: dict[str, Context] = {
     "wait-device_absent": wait("paid", "paid_device_absent", code=CODE),
     "done-online": done(),
     "done-paid": done(online=False, reason="paid_router_away", receipt=None, continue_url=None),
-    "done-random_mac": done(random_mac=True, receipt=None, seconds_left=259_200),
+    "done-random_mac": done(
+        random_mac=True, receipt=None, seconds_left=259_200, following="1 day", more_url="/?buy=1"
+    ),
     "done-voucher": done(receipt="", continue_url=None, seconds_left=None),
+    "done-family": done(devices=DEVICES, most_devices=3, more_url="/?buy=1&plan=week"),
     "failed-no_money": failed("failed", "insufficient_balance"),
     "failed-cancelled": failed("cancelled", "cancelled"),
     "failed-ended": failed("ended", "used_up"),

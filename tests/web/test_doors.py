@@ -215,4 +215,4 @@ def test_what_is_no_code_is_not_shown_as_one(at_home: House, http: httpx.Client,
     answer = http.get(f"{at_home.addresses['portal']}/?buy=1&code={code}")
     assert answer.status_code == 200
     assert "<details open>" not in answer.text
-    assert 'maxlength="32" value=""' in answer.text
+    assert 'maxlength="480" value=""' in answer.text

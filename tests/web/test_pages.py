@@ -39,7 +39,7 @@ REASONS = {
     "pin_locked", "not_mpesa_number", "merchant_config", "not_completed", "wrong_amount",
     "person_looks", "refunded", "revoked",
     "gateway_unreachable", "checking", "check_phone", "paid_connecting", "paid_router_away",
-    "paid_device_absent", "paid_kept", "used_up", "online",
+    "paid_device_absent", "paid_kept", "paid_next", "used_up", "online",
 }  # fmt: skip
 
 every_sample = pytest.mark.parametrize("sample", SAMPLES)
@@ -169,7 +169,7 @@ def test_the_form_comes_back_as_it_was_typed(pages: Pages) -> None:
 def test_every_form_carries_what_the_router_handed_over(pages: Pages) -> None:
     tags = Tags(rendered(pages, "home-ready", "en"))
     forms = tags.named("form")
-    assert [form["action"] for form in forms] == ["/redeem", "/purchase", "/redeem", "/recover"]
+    assert [form["action"] for form in forms] == ["/redeem", "/purchase", "/redeem"]
     assert all(form["method"] == "post" for form in forms)
     assert len([tag for tag in tags.named("input") if tag.get("name") == "mac"]) == len(forms)
 
