@@ -1,7 +1,5 @@
 """`appliance audit`: who did what at this box, and whether what is written of it still holds."""
 
-import csv
-import io
 import json
 import os
 import sys
@@ -16,13 +14,12 @@ from appliance import app, settings
 from appliance.cli.running import FILE, config_option, json_option, once
 from appliance.domain.audit import Entry, verify
 from appliance.flows.audit import Audit
+from appliance.sheets.rows import table
 
 T = TypeVar("T")
 
 _COLUMNS = ("place", "at", "who", "did", "subject", "detail")
 _ALL = (*_COLUMNS, "box", "previous", "hash")
-# A spreadsheet reckons with what begins so.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @click.group()
@@ -72,7 +69,10 @@ def export(file: Path, config: Path | None) -> None:
         raise click.UsageError("the file's name must end in .csv or .json")
     entries = _asked(config, lambda log: log.all())
     shown = [_shown(entry) for entry in entries]
-    text = _csv(shown) if file.suffix == ".csv" else json.dumps(shown, indent=1) + "\n"
+    if file.suffix == ".csv":
+        text = table(_ALL, ([_cell(one[name]) for name in _ALL] for one in shown))
+    else:
+        text = json.dumps(shown, indent=1) + "\n"
     made = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(made, "w", encoding="utf-8", newline="") as out:
         out.write(text)
@@ -87,16 +87,6 @@ def _asked(config: Path | None, question: Callable[[Audit], Awaitable[T]]) -> T:
             return await question(flows.audit)
 
     return once(work())
-
-
-def _csv(found: list[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(_ALL)
-    for shown in found:
-        cells = (_cell(shown[name]) for name in _ALL)
-        rows.writerow(f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells)
-    return text.getvalue()
 
 
 def _cell(value: object) -> str:

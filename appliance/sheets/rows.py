@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from io import StringIO
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
-_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
+MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 """By it a spreadsheet knows that this is UTF-8."""
 
 
@@ -14,11 +14,12 @@ def table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     written = StringIO()
     writer = csv.writer(written)
     writer.writerow(names)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return _MARK + written.getvalue()
+    writer.writerows([cell(value) for value in row] for row in rows)
+    return MARK + written.getvalue()
 
 
-def _cell(value: object) -> object:
+def cell(value: object) -> object:
+    """Return a value as a cell that no spreadsheet reckons with."""
     if isinstance(value, str) and value.lstrip(" ").startswith(_FORMULA):
         return f"'{value}"
     return "" if value is None else value

@@ -16,10 +16,10 @@ from appliance.flows.audit import Audit
 from appliance.flows.background import Archive
 from appliance.flows.reconcile import Reconcile
 from appliance.flows.reports import Reports
+from appliance.sheets.rows import cell
 from appliance.web.console.payment_story import PaymentStory
 from appliance.web.console.payments import PaymentsChapter
 from appliance.web.console.reconciliation import Reconciliation
-from appliance.web.console.sheets import cell
 from tests.flows.test_reversal import with_right
 from tests.story import PHONES, Story
 from tests.web.desk import Desk, desk
@@ -279,7 +279,7 @@ async def test_an_export_is_a_table_without_formulas_and_is_written_down() -> No
 def test_no_cell_begins_a_formula(text: str) -> None:
     assert cell(text) == f"'{text}"
     assert cell(None) == ""
-    assert cell(10) == "10"
+    assert cell(10) == 10
 
 
 async def upload(here: Desk, text: str, paybill: str = "174379") -> str:

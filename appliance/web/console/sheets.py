@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from aiohttp import web
 
 from appliance.domain.errors import ApplianceError
+from appliance.sheets.rows import MARK, cell
 
 log = logging.getLogger(__name__)
 
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 _AT_ONCE = 64 * 1024
 
 
@@ -27,6 +27,7 @@ async def sheet(
         }
     )
     text = io.StringIO(newline="")
+    text.write(MARK)
     writer = csv.writer(text)
     writer.writerow(head)
     await response.prepare(request)
@@ -43,12 +44,6 @@ async def sheet(
     await response.write(_taken(text))
     await response.write_eof()
     return response
-
-
-def cell(value: object) -> str:
-    """Return a value as text that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULAS) else text
 
 
 def _taken(text: io.StringIO) -> bytes:
