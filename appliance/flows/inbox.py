@@ -71,11 +71,15 @@ class Inbox:
         if webhook.type in _TIMEOUTS:  # it proves nothing
             return replace(webhook, status="timed_out")
         readers = {
+            STK_CALLBACK: self._of_push,
             C2B_CONFIRMATION: self._of_money,
             STATUS_RESULT: self.inquiry.heard,
             REVERSAL_RESULT: self.reversal.heard,
         }
-        return await readers.get(webhook.type, self._of_push)(webhook)
+        reader = readers.get(webhook.type)
+        if reader is None:  # such as what was turned away at the door
+            raise Invalid("type_unknown")
+        return await reader(webhook)
 
     async def _of_money(self, webhook: WebhookLog) -> WebhookLog:
         money, payload = self.gateway.read_confirmation(webhook.raw_body)
@@ -155,7 +159,8 @@ class Inbox:
                 payment_id=decided.payment_id,
                 payload=decided.payload,
                 metadata=decided.metadata,
-                processing_time=int(took.total_seconds() * 1000),
+                # One that is read again was decided about long ago.
+                processing_time=current.processing_time or int(took.total_seconds() * 1000),
                 owed=None,
             )
 

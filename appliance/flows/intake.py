@@ -152,7 +152,8 @@ class Intake:
         try:
             if not await self._store(webhook, call.token_hash):
                 log.warning("a spooled callback was forged webhook=%s", webhook.id)
-                await self.webhooks.insert(replace(webhook, status=REFUSED, owed=None))
+                forged = replace(webhook, status=REFUSED, owed=None, proved=False)
+                await self.webhooks.insert(forged)
         except Duplicate:
             if await self.webhooks.get(webhook.id) is None:
                 raise

@@ -7,6 +7,7 @@ from appliance.domain.debts import Kind, Owed
 from appliance.domain.errors import Invalid
 from appliance.domain.records import WebhookLog
 from appliance.flows.evolve import evolve
+from appliance.flows.intake import REFUSED
 from appliance.ports import Clock, WebhookLogs
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ class Replay:
             raise Invalid(
                 "a question of Safaricom's is answered once: its answer cannot be taken back"
             )
+        if REFUSED in {webhook.type, webhook.status}:
+            raise Invalid("this call was turned away: nothing it says is believed")
         owed, now = webhook.owed, self.clock.now()
         if owed is not None and owed.lease_until is not None and owed.lease_until > now:
             raise Invalid("it is being read just now")

@@ -148,6 +148,7 @@ def _refused(body: bytes, caller: Caller, why: str, clock: Clock) -> WebhookLog:
         remote_ip=caller.address,
         listed=caller.listed,
         status=why,
+        proved=False,
     )
 
 

@@ -10,10 +10,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from appliance.domain import ids
+from appliance.domain import debts, ids
+from appliance.domain.errors import Invalid
 from appliance.domain.records import WebhookLog
 from appliance.flows.inbox import C2B_CONFIRMATION
 from appliance.flows.intake import Intake
+from appliance.flows.replay import Replay
 from appliance.web.callers import SAFARICOM, Callers
 from appliance.web.webhooks import WebhooksDoor, build_webhooks
 from tests.story import Story
@@ -117,6 +119,23 @@ async def test_the_real_callback_lets_in(forgery: Forgery) -> None:
 async def test_a_callback_without_the_secret_opens_nothing(forgery: Forgery, secret: str) -> None:
     assert await forgery.post(f"/hooks/{secret}/stk/{forgery.token}", success(), REAL) == 404
     assert forgery.kept() == [("refused", "wrong_secret")]
+    assert not forgery.is_in()
+
+
+async def test_what_was_turned_away_is_never_believed_however_often_it_is_read(
+    forgery: Forgery,
+) -> None:
+    assert await forgery.post(f"/hooks/guess/stk/{forgery.token}", success(), REAL) == 404
+    kept = forgery.story.books.webhooks
+    (call,) = await kept.page(None, None, 9)
+    assert not call.proved
+    replay = Replay(webhooks=kept, clock=forgery.story.clock)
+    with pytest.raises(Invalid, match="turned away"):
+        await replay.call(call.id)
+    owed = debts.owing(debts.Kind.SETTLE, forgery.story.clock.now())
+    owing = await kept.change(call, replace(call, owed=owed, proved=True))  # as of a version before
+    await forgery.story.inbox.settle(owing)
+    assert forgery.states() == ["pending"]
     assert not forgery.is_in()
 
 
