@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-_PHONE = re.compile(r"(?<![0-9A-Za-z])(?:\+?254|0)?[17]\d{8}(?![0-9A-Za-z])", re.ASCII)
+_PHONE = re.compile(
+    r"(?<![0-9A-Za-z])(?:\+?254|0)?[ .-]?[17](?:[ .-]?\d){8}(?![0-9A-Za-z])", re.ASCII
+)
 _LONGEST = 200
 Detail = str | int | bool
 FAILED = "failed"

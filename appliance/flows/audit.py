@@ -1,5 +1,6 @@
 """Writes down what a person is about to do, and that it came to nothing where it did."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -79,7 +80,7 @@ class Audit:
 
     async def verify(self) -> Broken | None:
         """Return where the chain breaks; None where it holds."""
-        return verify(await self.all())
+        return await asyncio.to_thread(verify, await self.all())
 
     async def _last(self) -> Entry | None:
         return next(iter(await self.page(1)), None)

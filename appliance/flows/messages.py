@@ -27,7 +27,6 @@ from appliance.ports import Clock, Handover, Messages, Messenger, Payments, Vouc
 log = logging.getLogger(__name__)
 
 _MOST = 1000
-_MOST_SPENT = 20_000
 _MOST_ALERTS = 200
 _MOST_REMEMBERED = 10_000
 
@@ -152,8 +151,10 @@ class Outbox:
 
     async def spent(self, since: datetime) -> int:
         """Return what this box's messages of since then have cost, in hundredths of a shilling."""
-        found = await self.messages.page("routerId", self.router_id, _MOST_SPENT, since=since)
-        return sum(message.cost_cents or 0 for message in found if message.sent_at is not None)
+        found = await self.messages.tally(
+            ("routerId", "sentAt?"), since, self.clock.now(), "costCents"
+        )
+        return sum(one.total for one in found if one.group == (self.router_id, True))
 
     async def again(self, message_id: str) -> Message:
         """Send a message that failed, or may have, once more; raise `Invalid` in words."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -142,3 +142,20 @@ def test_whatever_is_changed_in_a_chain_the_first_broken_link_is_named(
     if place < length:
         gap = verify([*entries[: place - 1], *entries[place:]])
         assert gap == Broken(place, f"is not there: {place + 1} follows {place - 1}")
+
+
+@pytest.mark.parametrize(
+    "phone", ["0712345678", "0712 345 678", "+254 712-345-678", "254712345678"]
+)
+def test_a_phone_is_not_written_down_however_it_is_written(phone: str) -> None:
+    entry = following(
+        None,
+        box="b",
+        at=datetime(2026, 11, 27, tzinfo=UTC),
+        who="owner",
+        did="paid a voucher",
+        subject="6b0947d561766832116f4684",
+        detail={"voucher": f"for {phone}!"},
+    )
+    assert "345" not in str(entry.detail)
+    assert entry.subject == "6b0947d561766832116f4684"

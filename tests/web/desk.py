@@ -32,6 +32,7 @@ class Desk:
 
     client: TestClient[web.Request, web.Application]
     clock: HandClock
+    sessions: Sessions
     record: list[tuple[Any, ...]] = field(default_factory=list)
     """What was written into the audit log: who, did, subject, detail."""
 
@@ -63,9 +64,9 @@ async def desk(
 ) -> AsyncIterator[Desk]:
     """Yield the console with these chapters; nobody is signed in yet."""
     clock, written = clock or HandClock(), list[tuple[Any, ...]]()
-    app = built(chapters, shell(clock, written, **keys))
-    async with TestClient(TestServer(app)) as client:
-        yield Desk(client, clock, written)
+    frame = shell(clock, written, **keys)
+    async with TestClient(TestServer(built(chapters, frame))) as client:
+        yield Desk(client, clock, frame.sessions, written)
 
 
 def built(chapters: Sequence[Chapter], frame: Shell) -> web.Application:

@@ -137,3 +137,26 @@ async def test_a_page_that_is_not_there_says_so_and_runs_nothing_foreign() -> No
         policy = answer.headers["Content-Security-Policy"]
         assert policy.startswith("default-src 'none'")
         assert "unsafe" not in policy
+
+
+async def test_a_page_that_asks_by_itself_keeps_nobody_signed_in_for_ever() -> None:
+    async with desk() as here:
+        await here.sign_in()
+        sessions, (cookie,) = here.sessions, list(here.client.session.cookie_jar)
+        here.clock.pass_by(timedelta(seconds=IDLE_SECONDS - 1))
+        assert sessions.find(cookie.value, by_itself=True) is not None
+        here.clock.pass_by(timedelta(seconds=2))
+        assert sessions.find(cookie.value, by_itself=True) is None
+        await here.sign_in()
+        for _ in range(14):
+            here.clock.pass_by(timedelta(seconds=IDLE_SECONDS))
+            await here.see("/sessions")
+        here.clock.pass_by(timedelta(seconds=1))
+        assert (await here.client.get("/sessions", allow_redirects=False)).status == 303
+
+
+async def test_a_sign_in_that_was_refused_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async with desk() as here:
+        await here.sign_in("guess-guess")
+        assert "sign-in refused address=127.0.0.1 why=password_wrong" in caplog.text
+        assert "guess-guess" not in caplog.text

@@ -11,7 +11,7 @@ from appliance.domain.errors import StoreUnavailable
 from appliance.domain.records import WebhookLog
 from appliance.flows.replay import Replay
 from appliance.ports import WebhookLogs
-from appliance.web.console.shell import SHELL, done, page, record
+from appliance.web.console.shell import SESSION, SHELL, done, page, record
 
 _SHOWN = 50
 _LOOK_EVERY = 1.0
@@ -76,10 +76,12 @@ class Calls:
         return stream
 
     async def _send(self, request: web.Request, stream: web.StreamResponse) -> None:
-        loop, closing = asyncio.get_running_loop(), request.app[SHELL].closing
+        loop, shell = asyncio.get_running_loop(), request.app[SHELL]
         sent = {call.id: call.version for call in await self._newest()}
         until = loop.time() + _STREAM_SECONDS
-        while loop.time() < until and not await _is_set(closing, _LOOK_EVERY):
+        while loop.time() < until and not await _is_set(shell.closing, _LOOK_EVERY):
+            if not shell.sessions.is_open(request[SESSION].id):
+                return
             newest = await self._newest()
             for call in reversed(newest):
                 if sent.get(call.id) != call.version:

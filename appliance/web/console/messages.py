@@ -6,6 +6,7 @@ from datetime import datetime
 from aiohttp import web
 
 from appliance.domain import phones
+from appliance.domain.errors import Invalid
 from appliance.domain.messages import Message
 from appliance.flows.messages import Outbox
 from appliance.ports import Clock, Messages
@@ -47,10 +48,12 @@ class MessagesChapter:
 
     async def _one(self, request: web.Request) -> web.Response:
         message = await self._found(request)
-        return page(request, "sms.html", sms=message, local=phones.local)
+        return page(request, "sms.html", sms=message, local=phones.local, provider=self.provider)
 
     async def _again(self, request: web.Request) -> web.Response:
         message = await self._found(request)
+        if self.provider == "none":
+            raise Invalid("no SMS provider is set: nobody would send it")
         await record(request, "send message again", message.id)
         await self.outbox.again(message.id)
         raise done(f"{self.path}/{message.id}", "asked")

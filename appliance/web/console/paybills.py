@@ -219,6 +219,7 @@ class PaybillPages:
         try:
             await deed(number)
         except ApplianceError as error:
+            await came_to_nothing(request, error.code)
             return await self._about(request, paybill, _words(error))
         raise done(self._at(paybill), said)
 

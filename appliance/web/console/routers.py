@@ -15,7 +15,7 @@ from appliance.flows.online import Online
 from appliance.ports import Router
 from appliance.web.console.asking import LONG, Away, asked
 from appliance.web.console.set_up import SetUp
-from appliance.web.console.shell import done, form_of, page, record
+from appliance.web.console.shell import came_to_nothing, done, form_of, page, record
 
 _ON_A_PAGE = 100
 _MOST_DIFFERENCES = 200
@@ -80,6 +80,7 @@ class Routers:
             await asked(self.online.sessions())
             await self.online.log_out(voucher_id, mac)
         except (Away, RouterUnreachable):
+            await came_to_nothing(request, "router_away")
             raise done(self.path, "away") from None
         raise done(self.path, "logged-out")
 
@@ -107,8 +108,13 @@ class Routers:
         try:
             await asked(self.online.sessions())
         except Away:
-            raise done(path, "away") from None
-        raise done(path, "away" if await self.drift.repair() is None else "repaired")
+            repairs = None
+        else:
+            repairs = await self.drift.repair()
+        if repairs is None:
+            await came_to_nothing(request, "router_away")
+            raise done(path, "away")
+        raise done(path, "repaired")
 
 
 _WORDS = {

@@ -9,6 +9,8 @@ from appliance.domain import ids
 from appliance.ports import Clock
 
 IDLE_SECONDS = 12 * 3600.0
+LONGEST_SECONDS = 7 * 86_400.0
+"""However busy, somebody shows the password once a week."""
 _MOST = 32
 
 
@@ -23,8 +25,9 @@ class Session:
     began: datetime
     address: str
     browser: str
+    started: float
     seen: float
-    """When it last asked for something, by the clock that only grows."""
+    """When somebody last asked for something with it, by the clock that only grows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +46,36 @@ class Sessions:
             began=self.clock.now(),
             address=address,
             browser=browser[:200],
+            started=now,
             seen=now,
         )
         if len(self._open) > _MOST:
             self._open.popitem(last=False)
         return token
 
-    def find(self, token: str) -> Session | None:
-        """Return the session with this secret, as seen now; None for one that has idled away."""
+    def find(self, token: str, *, by_itself: bool = False) -> Session | None:
+        """Return the session with this secret, as seen now; None for one that has idled away.
+
+        What a page asks `by_itself` says nothing of anybody who sits before it.
+        """
         key, now = ids.fingerprint(token), self.clock.monotonic()
         session = self._open.pop(key, None)
-        if session is None or now - session.seen > IDLE_SECONDS:
+        if session is None or not self._lasts(session):
             return None
-        self._open[key] = replace(session, seen=now)
+        self._open[key] = session if by_itself else replace(session, seen=now)
         return self._open[key]
+
+    def is_open(self, session_id: str) -> bool:
+        """Say whether this session has neither been ended nor idled away."""
+        return any(session.id == session_id for session in self.all())
+
+    def _lasts(self, session: Session) -> bool:
+        now = self.clock.monotonic()
+        return now - session.seen <= IDLE_SECONDS and now - session.started <= LONGEST_SECONDS
 
     def all(self) -> list[Session]:
         """Return those that are open, the latest to ask first."""
-        now = self.clock.monotonic()
-        return [s for s in reversed(self._open.values()) if now - s.seen <= IDLE_SECONDS]
+        return [session for session in reversed(self._open.values()) if self._lasts(session)]
 
     def end(self, session_id: str) -> None:
         """Sign one out."""

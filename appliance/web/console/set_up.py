@@ -10,7 +10,7 @@ from aiohttp import web
 from appliance.domain.errors import Conflict, RouterUnreachable
 from appliance.flows.online import Online
 from appliance.web.console.asking import LONG, Away, asked
-from appliance.web.console.shell import done, form_of, page, record
+from appliance.web.console.shell import came_to_nothing, done, form_of, page, record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +95,7 @@ class SetUp:
                 # Never cut short: a limit that shuts us out is put back in the next step.
                 await self.provisioning.apply(wanted)
             except (Away, RouterUnreachable):
+                await came_to_nothing(request, "router_away")
                 raise done(self.path, "away") from None
         raise done(self.path, "set-up")
 

@@ -27,6 +27,8 @@ COOKIE = "console"
 SIGN_IN = "/sign-in"
 OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/api/cron/refresh-tokens", SIGN_IN})
 """What needs no session: the rest does, whether there is such a page or not."""
+LIVE = frozenset({"/calls/live"})
+"""What an open page asks for by itself."""
 LARGEST_BODY = 2 * 1024 * 1024
 """A month's statement of M-Pesa has room in it."""
 _ON_THIS_SITE = re.compile(r"/(?![/\\])[\w/?&=.%+,-]{0,500}", re.ASCII)
@@ -83,7 +85,8 @@ DEED = web.RequestKey("DEED", tuple[str, str, str])
 @web.middleware
 async def admission(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let in who is signed in, and take forms only from our own pages; else sign in first."""
-    session = request.app[SHELL].sessions.find(request.cookies.get(COOKIE, ""))
+    token, by_itself = request.cookies.get(COOKIE, ""), request.path in LIVE
+    session = request.app[SHELL].sessions.find(token, by_itself=by_itself)
     if session is not None:
         request[SESSION] = session
     if request.path in OPEN:

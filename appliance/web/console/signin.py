@@ -1,5 +1,6 @@
 """Signing in and out, and seeing who else is in."""
 
+import logging
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -18,6 +19,8 @@ from appliance.web.console.shell import (
     record,
     same_site,
 )
+
+log = logging.getLogger(__name__)
 
 _WORDS = {
     "password_unset": "No password is set yet. Run `appliance passwd` on the box first.",
@@ -55,11 +58,13 @@ class SignIn:
         try:
             await shell.keys.open(address, form.get("password", ""), form.get("code", ""))
         except TooMany as error:
+            log.warning("sign-in refused address=%s why=too_many", address)
             said = f"Too many tries. Wait {max(1, round(error.seconds / 60))} min."
             answer = _shown(request, wanted, said, status=429)
             answer.headers["Retry-After"] = str(error.seconds)
             return answer
         except Invalid as error:
+            log.warning("sign-in refused address=%s why=%s", address, error.reason)
             return _shown(request, wanted, _WORDS[error.reason], status=401)
         token = shell.sessions.begin(address, request.headers.get("User-Agent", ""))
         await shell.record(f"owner at {address}", "signed in", "console")

@@ -20,7 +20,7 @@ from appliance.flows.offer import Offer
 from appliance.flows.online import Online
 from appliance.web.console.asking import Away, asked
 from appliance.web.console.batches import BatchPages
-from appliance.web.console.shell import done, form_of, page, record
+from appliance.web.console.shell import came_to_nothing, done, form_of, page, record
 
 _PAGE = 50
 _MOST_PAGES = 20
@@ -174,6 +174,7 @@ class VoucherPages:
             await asked(self.router.sessions(user=voucher.code))
             await self.online.log_out(voucher.id, form.get("mac", ""))
         except (Away, RouterUnreachable):
+            await came_to_nothing(request, "router_away")
             raise done(self._at(voucher), "away") from None
         raise done(self._at(voucher), "logged-out")
 
