@@ -123,6 +123,7 @@ class Story:
         self.reversal = Reversal(
             payments=self.books.payments,
             paybills=self.books.paybills,
+            lookup=lookup,
             gateway=self.mpesa,
             clock=self.clock,
             token=partial(ids.signed, PATH_SECRET),

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from appliance.domain.canary import Outcome
 from appliance.domain.errors import ApplianceError, StoreUnavailable
-from appliance.domain.payments import NEEDS_A_PERSON
 from appliance.flows.cashier import Cashier
+from appliance.flows.unsettled import unsettled
 from appliance.ports import Clock
 from appliance.store.debts import Debts
 from appliance.store.records import Books
@@ -78,8 +78,7 @@ class Measuring:
         self.metrics.owes(((debt.kind, debt.parked_at is not None) for debt in found), age)
 
     async def _people(self) -> None:
-        pages = [await self.kept.payments.page("status", s.value, _MOST) for s in NEEDS_A_PERSON]
-        self.metrics.waits_for_a_person(sum(len(page) for page in pages))
+        self.metrics.waits_for_a_person(len(await unsettled(self.kept.payments, _MOST)))
 
     async def _token(self) -> None:
         number = await self.cashier.paybill_number()

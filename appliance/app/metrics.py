@@ -33,12 +33,16 @@ WAYS = ("api", "ssh")
 DEBT_STATES = ("waiting", "parked")
 OTHER = "other"
 KINDS = (*Kind, "unknown")
-TYPES = ("stk_callback", "c2b_confirmation", "c2b_validation", "status_result", "status_timeout")
+TYPES = (
+    *("stk_callback", "c2b_confirmation", "c2b_validation", "status_result", "status_timeout"),
+    *("reversal_result", "reversal_timeout"),
+)
 DECISIONS = frozenset(
     {
         *("completed", "failed", "disputed", "undecided", "asked", "unproved"),
         *("already_known", "unmatched", "second_payment", "receipt_used", "payment_not_found"),
         *("mismatch", "malformed", "not_found", "incomplete", "not_completed", "not_ours"),
+        *("refunded", "reversing", "given_twice"),
         *("timed_out", "given_up", "refused", "accepted"),
         *("rejected_shortcode", "rejected_account", "rejected_amount"),
     }

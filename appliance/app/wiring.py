@@ -184,6 +184,7 @@ def wired(settings: Settings, kept: Books, outside: Outside) -> tuple[Flows, Wor
     reversal = Reversal(
         payments=kept.payments,
         paybills=kept.paybills,
+        lookup=lookup,
         gateway=gateway,
         clock=clock,
         token=token,

@@ -54,6 +54,10 @@ MONEY_CAME = frozenset(
     {State.PAID, State.DISPUTED, State.UNMATCHED, State.REVERSING, State.REFUNDED}
 )
 NEEDS_A_PERSON = frozenset({State.DISPUTED, State.UNMATCHED})
+UNSETTLED = NEEDS_A_PERSON | {State.REVERSING}
+"""What a person is told of: what is on its way back too, in case that no word of it comes."""
+GIVEN_AND_REVERSED, LET_STAND = "given_and_reversed", "let_stand"
+"""The reasons of money that went back after it was given: nobody has seen it yet, somebody has."""
 PERHAPS_KNOWN = "perhaps_known"
 """The reason of money that came when its buyer perhaps had the time already."""
 
@@ -145,7 +149,12 @@ class Payment:
 
     @property
     def awaits(self) -> str | None:
-        """Name the account and the price while a receipt for them may come; stored, never read."""
+        """Name what is waited for: a receipt, by account and price, or somebody who sees it.
+
+        It is stored to be found by, and never read.
+        """
+        if self.reason == GIVEN_AND_REVERSED:
+            return self.reason
         waiting = self.receipt is None and self.state in {*UNDECIDED, State.PAID}
         return awaiting(self.paybill_number, self.amount) if waiting else None
 
@@ -252,6 +261,8 @@ class Payment:
         """Return the payment after this voucher of it went to another: a person decides."""
         if self.state is not State.PAID or self.voucher_id != voucher_id:
             return self
+        if self.reason in {GIVEN_AND_REVERSED, LET_STAND}:
+            return replace(self, state=State.REFUNDED, reason="reversed")
         return replace(self, state=State.UNMATCHED, reason=reason)
 
     def returned(self, note: str, now: datetime) -> "Payment":

@@ -4,13 +4,14 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from appliance.domain.payments import NEEDS_A_PERSON, Payment, State
+from appliance.domain.payments import GIVEN_AND_REVERSED, LET_STAND, UNSETTLED, Payment, State
 
 _DONE, _ALREADY = "0", "R000001"
 # Insufficient funds, debit party state, not allowed, bad initiator, invalid id, locked. Any other
 # code proves nothing: somebody looks at M-Pesa's own books.
 _REFUSED = frozenset({"1", "11", "21", "2001", "8006", "R000002"})
 _TEXT = re.compile(r"reversal (\w{1,40}) (\d{1,6})", re.ASCII)
+_GIVEN = frozenset({State.PAID, State.MERGED})
 UNHEARD = timedelta(hours=1)
 """After so long without a word, a person may say that nothing went back."""
 
@@ -51,6 +52,12 @@ class Result:
         return False if self.code in _REFUSED else None
 
 
+def let_stand(payment: Payment) -> Payment:
+    """Return money that went back after it was given, once a person has seen that."""
+    seen = payment.reason == GIVEN_AND_REVERSED
+    return replace(payment, reason=LET_STAND) if seen else payment
+
+
 def ordered(payment: Payment, now: datetime) -> Payment:
     """Return money that waits for a person as about to be ordered back, once more counted."""
     ordered_at = replace(payment, state=State.REVERSING, reason=None, decided_at=now)
@@ -67,10 +74,13 @@ def stayed(payment: Payment, attempt: int, reason: str) -> Payment:
 def heard(payment: Payment, attempt: int, result: Result, now: datetime) -> Payment:
     """Return the payment after the answer to this order; what proves nothing changes nothing.
 
-    Money that a person believed to have stayed, and that has gone back after all, is gone.
+    Money that a person believed to have stayed, and that has gone back after all, is gone; what
+    was given for it stays given, and somebody is told.
     """
     went_back = result.went_back(payment)
-    if went_back and payment.state in {State.REVERSING, *NEEDS_A_PERSON}:
+    if went_back and payment.state in UNSETTLED:
         back = replace(payment, state=State.REFUNDED, reason="reversed", owed=None)
         return replace(back, decided_at=now)
+    if went_back and payment.state in _GIVEN and payment.reason != LET_STAND:
+        return replace(payment, reason=GIVEN_AND_REVERSED)
     return stayed(payment, attempt, "reversal_refused") if went_back is False else payment

@@ -8,8 +8,9 @@ from enum import StrEnum
 
 from appliance.domain.errors import ApplianceError
 from appliance.domain.messages import Message
-from appliance.domain.payments import NEEDS_A_PERSON, State
+from appliance.domain.payments import State
 from appliance.flows.messages import Outbox
+from appliance.flows.unsettled import unsettled
 from appliance.ports import Clock, Payments
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class Alerts:
         if not self.outbox.wanted.alerts_to:
             return
         try:
-            waiting = await self._waiting()
+            waiting = len(await unsettled(self.payments, _MOST_COUNTED))
             told = await self.outbox.alerts()
             await self._weigh(Trouble.ROUTER, told, wrong=not self.router_answers())
             await self._weigh(Trouble.CALLBACKS, told, wrong=await self._not_called())
@@ -79,14 +80,6 @@ class Alerts:
         )
         if now - began >= _PATIENCE[trouble].total_seconds() and not standing and not lately:
             await self.outbox.alert(trouble, since=since, **values)
-
-    async def _waiting(self) -> int:
-        """Count the money that waits for a person."""
-        pages = [
-            await self.payments.page("status", state.value, _MOST_COUNTED)
-            for state in sorted(NEEDS_A_PERSON)
-        ]
-        return sum(len(page) for page in pages)
 
     async def _not_called(self) -> bool | None:
         """Say whether the latest purchases were paid without a word from Safaricom.

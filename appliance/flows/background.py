@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from appliance.domain import ids
 from appliance.domain.audit import Entry
-from appliance.domain.payments import PERHAPS_KNOWN, Payment, State, awaiting
+from appliance.domain.payments import Payment, State, awaiting
 from appliance.domain.vouchers import Voucher
 from appliance.flows.audit import Audit
 from appliance.ports import Payments, Vouchers
@@ -70,7 +70,7 @@ class Archive:
         return None
 
     async def _perhaps(self, payment: Payment) -> tuple[Payment, ...]:
-        if payment.reason != PERHAPS_KNOWN or payment.state is not State.UNMATCHED:
+        if payment.asked_for or payment.state is not State.UNMATCHED:
             return ()
         key = awaiting(payment.paybill_number, payment.amount)
         waiting = await self.payments.page("awaits", key, _MOST)

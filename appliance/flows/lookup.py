@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from appliance.domain import ids, phones
+from appliance.domain.errors import Invalid, Unreadable
 from appliance.domain.evidence import Received
 from appliance.domain.paybills import Paybill
 from appliance.domain.payments import Payment, State, awaiting
@@ -72,6 +73,22 @@ class Lookup:
                 mine = voucher.payment_id
                 return None if mine is None else await self.payments.get(mine)
         return None
+
+    async def perhaps_given(self, money: Payment, apart_from: str | None = None) -> bool:
+        """Say whether this may be the receipt of time that somebody has without one."""
+        try:
+            return not money.asked_for and await self.perhaps_known(money, apart_from)
+        except Unreadable:
+            return True
+
+    async def check_not_given(self, money: Payment, apart_from: str | None = None) -> None:
+        """Raise `Invalid` in words where its buyer may have the time already."""
+        if await self.perhaps_given(money, apart_from):
+            raise Invalid(
+                "this may be the money of a purchase without a receipt, whose buyer has the time "
+                "already or may get it yet: look at those of this amount first, then “anyway”, or "
+                "--again, decides all the same"
+            )
 
     async def perhaps_known(self, money: Payment, apart_from: str | None = None) -> bool:
         """Say whether a purchase that lacks a receipt may be what this money paid for.

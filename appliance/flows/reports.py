@@ -6,14 +6,16 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from appliance.domain import phones, reports
-from appliance.domain.payments import NEEDS_A_PERSON, Payment, State
+from appliance.domain.payments import Payment, State
 from appliance.domain.queries import DAY, HOUR, Cursor, Slots
 from appliance.domain.records import Initiation, WebhookLog
 from appliance.domain.reports import Money, PaybillDay, Report, Speed
 from appliance.domain.vouchers import Voucher
+from appliance.flows.unsettled import unsettled
 from appliance.ports import Clock, Initiations, Payments, Vouchers, WebhookLogs
 
-_PAGE = 200
+MOST_WAITING = 1_000
+"""More of what waits for a person is not counted."""
 _CALLS = 50
 # Whoever comes later than this kept the voucher: that says nothing about the way to the router.
 _AT_ONCE = timedelta(minutes=15)
@@ -79,15 +81,10 @@ class Reports:
         return reports.report((since, until), paid, used, waiting)
 
     async def waiting(self) -> Money:
-        """Return the money that needs a person, whenever it came."""
-        found = Money()
-        for state in sorted(NEEDS_A_PERSON):
-            before = None
-            while page := await self.payments.page("status", state.value, _PAGE, before=before):
-                for one in page:
-                    found += Money(1, Decimal(one.received or one.amount))
-                before = _place(page[-1])
-        return found
+        """Return the money that needs a person, whenever it came, up to `MOST_WAITING`."""
+        found = await unsettled(self.payments, MOST_WAITING)
+        came = (Decimal(one.received or one.amount) for one in found)
+        return Money(len(found), sum(came, Decimal(0)))
 
     async def paybill_days(self, since: datetime, until: datetime) -> tuple[PaybillDay, ...]:
         """Return what came to each account on each of the operator's days, the newest first."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from appliance.domain import ids, vouchers
-from appliance.domain.errors import Invalid, Unreadable
+from appliance.domain.errors import Invalid
 from appliance.domain.payments import NEEDS_A_PERSON, Payment
 from appliance.domain.payments import State as Paid
 from appliance.domain.vouchers import State, Voucher
@@ -38,7 +38,7 @@ class Resolve:
         """
         payment = await self._waiting(payment_id)
         if not again:
-            await self._check_not_known(payment)
+            await self.lookup.check_not_given(payment)
         plan = await self.plans.get(plan_id)
         if plan is None:
             raise Invalid(f"there is no plan {plan_id}")
@@ -68,7 +68,7 @@ class Resolve:
         if other is not None and (await load(self.payments, other)).receipt is not None:
             raise Invalid(f"this voucher has its own payment {other}: decide about that one")
         if not again:
-            await self._check_not_known(payment, other)
+            await self.lookup.check_not_given(payment, other)
         return await self._given(payment, voucher)
 
     async def as_refunded(self, payment_id: str, note: str) -> Payment:
@@ -76,19 +76,6 @@ class Resolve:
         payment = await self._waiting(payment_id)
         now = self.clock.now()
         return await self._decided(payment, lambda p: p.returned(note, now))
-
-    async def _check_not_known(self, money: Payment, apart_from: str | None = None) -> None:
-        """Raise `Invalid` where this may be the receipt of time that somebody has without one."""
-        try:
-            known = not money.asked_for and await self.lookup.perhaps_known(money, apart_from)
-        except Unreadable:
-            known = True
-        if known:
-            raise Invalid(
-                "this may be the money of a purchase without a receipt, whose buyer has the time "
-                "already or may get it yet: look at those of this amount first, then --again "
-                "gives it anyway"
-            )
 
     async def _waiting(self, payment_id: str) -> Payment:
         payment = await self.payments.get(payment_id)

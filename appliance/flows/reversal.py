@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from appliance.domain import reversals
+from appliance.domain import ids, reversals
 from appliance.domain.errors import (
     GatewayRefused,
     GatewayUnavailable,
@@ -13,10 +13,11 @@ from appliance.domain.errors import (
     SalesClosed,
     StoreUnavailable,
 )
-from appliance.domain.payments import NEEDS_A_PERSON, Payment, State
+from appliance.domain.payments import GIVEN_AND_REVERSED, NEEDS_A_PERSON, Payment, State
 from appliance.domain.records import WebhookLog, WebhookMetadata
-from appliance.domain.reversals import Order
+from appliance.domain.reversals import Order, Result
 from appliance.flows.evolve import evolve
+from appliance.flows.lookup import Lookup
 from appliance.ports import Clock, Gateway, Paybills, Payments
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class Reversal:
 
     payments: Payments
     paybills: Paybills
+    lookup: Lookup
     gateway: Gateway
     clock: Clock
     token: Callable[[str], str]
@@ -40,14 +42,17 @@ class Reversal:
         right = paybill is not None and paybill.has_initiator and paybill.config.reversal
         return right and whole and payment.receipt is not None
 
-    async def order(self, payment_id: str) -> Payment:
+    async def order(self, payment_id: str, *, again: bool = False) -> Payment:
         """Order the money back; return the payment as that left it. Raises `Invalid` in words.
 
+        What may have paid for time that somebody has goes back only `again`.
         Silence leaves it `reversing`: it is never ordered again until somebody knows.
         """
         payment = await self.payments.get(payment_id)
         if payment is None or not await self.possible(payment):
             raise Invalid("this payment's account has no right to give it back by itself")
+        if not again:
+            await self.lookup.check_not_given(payment)
         now = self.clock.now()
         payment = await evolve(
             self.payments, payment, lambda p: reversals.ordered(_waiting(p), now)
@@ -79,14 +84,32 @@ class Reversal:
         if order is None or payment is None:
             return replace(read, status="not_ours")
         now = self.clock.now()
-        after = await evolve(
-            self.payments, payment, lambda p: reversals.heard(p, order.attempt, result, now)
-        )
+
+        def step(before: Payment) -> Payment:
+            return reversals.heard(before, order.attempt, result, now)
+
+        after = await evolve(self.payments, payment, step)
+        after = await evolve(self.payments, await self._holder(after, result), step)
         log.info("reversal answered payment=%s state=%s", after.id, after.state)
         if after.state is not State.REFUNDED and result.went_back(after):
             log.error("money went back that was given away meanwhile payment=%s", after.id)
             return replace(read, status="given_twice", payment_id=after.id)
         return replace(read, status=str(after.state), payment_id=after.id)
+
+    async def let_stand(self, payment_id: str) -> Payment:
+        """Write down that a person saw money that went back after it was given."""
+        payment = await self.payments.get(payment_id)
+        if payment is None or payment.reason != GIVEN_AND_REVERSED:
+            raise Invalid("there is nothing to see about this payment")
+        return await evolve(self.payments, payment, reversals.let_stand)
+
+    async def _holder(self, payment: Payment, result: Result) -> Payment:
+        """Return who has the receipt that went back, where this money gave it to its purchase."""
+        if payment.state is not State.MERGED or result.original is None:
+            return payment
+        ours = ids.of_receipt(result.original) == payment.id
+        holder = await self.payments.find("mpesaReceiptNumber", result.original) if ours else None
+        return holder if holder is not None and result.went_back(holder) else payment
 
     async def went_back(self, payment_id: str, note: str) -> Payment:
         """Write down what a person saw in M-Pesa's books: an unanswered order was carried out."""

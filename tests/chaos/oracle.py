@@ -15,7 +15,7 @@ from tests.chaos.hours import no_more_than_sold, time_starts_with_delivery, vouc
 
 _USABLE = {"paid", "ready", "active"}
 _SERVED = {*_USABLE, "expired", "revoked"}
-_FOR_A_PERSON = {"unmatched", "disputed"}
+_FOR_A_PERSON = {"unmatched", "disputed", "reversing"}
 _NOT_ANY_MORE = {"initiating", "pending", "unknown", "failed", "cancelled"}
 _TOLD_PAID = {"paid", "online"}
 _UNCERTAIN = 5

@@ -233,10 +233,13 @@ async def test_money_that_waits_for_a_person_is_told(clinic: Clinic) -> None:
     )
     async with clinic.store() as store:
         await books(store).payments.insert(stray)
+        other = replace(stray, id=ids.new_id(), token=ids.new_token(), state=State.REVERSING)
+        await books(store).payments.insert(other)
     found = await clinic.one("people")
     assert found.status is Status.WARN
-    assert "1 unmatched" in found.what
+    assert "1 reversing, 1 unmatched" in found.what
     assert "appliance payments list --state unmatched" in found.fix
+    assert "--state reversing" not in found.fix
     assert "2547" not in str(found)
 
 

@@ -1,5 +1,6 @@
 """What an operator reads of a day, a customer and a payment, told by the stories that made it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -63,6 +64,21 @@ async def test_a_day_is_told_by_hour_plan_and_how_far_customers_came(story: Stor
     assert sum(count for _, count in report.failures) == 2
     assert ("cancelled", 1) in report.failures
     assert report.waiting == Money()
+
+
+async def test_money_that_waits_is_counted_up_to_a_bound_in_whatever_state(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await story.by_hand(1, 33, "NOBODY")
+    await story.confirmation(0, "whole")
+    (lost,) = await story.books.payments.page(None, None, 1)
+    for number in range(250):
+        state = State.REVERSING if number % 2 else State.DISPUTED
+        more = replace(lost, id=f"{number:024x}", receipt=f"UKX{number:07}", token=str(number))
+        await story.books.payments.insert(replace(more, state=state))
+    assert await reports(story).waiting() == Money(251, Decimal(251 * 33))
+    monkeypatch.setattr("appliance.flows.reports.MOST_WAITING", 210)
+    assert await reports(story).waiting() == Money(210, Decimal(210 * 33))
 
 
 async def test_money_that_waits_counts_as_what_came_and_is_no_sale(story: Story) -> None:

@@ -12,11 +12,14 @@ import pytest
 
 from appliance.domain import ids
 from appliance.domain.errors import Invalid
+from appliance.domain.evidence import Evidence, Source, Verdict
 from appliance.domain.paybills import Paybill
 from appliance.domain.payments import Payment, State
 from appliance.domain.reversals import UNHEARD, Order
 from appliance.flows.inbox import REVERSAL_RESULT, REVERSAL_TIMEOUT
+from appliance.flows.lookup import Lookup
 from appliance.flows.reversal import Reversal
+from appliance.flows.unsettled import unsettled
 from appliance.store.records import books
 from appliance.store.sqlite import SqliteStore
 from tests.conftest import HandClock
@@ -149,9 +152,55 @@ async def test_money_that_went_back_after_all_is_gone_or_said_to_be_given_twice(
     undecided = story.store.collections["payments"][payment.id].copy()
     await story.person.with_plan(payment.id, "hour")
     assert await answered(story, answer()) == "given_twice"
-    assert (await latest(story)).state is State.PAID
+    given = await latest(story)
+    assert (given.state, given.reason) == (State.PAID, "given_and_reversed")
+    assert await unsettled(story.books.payments, 9) == [given]
+    await story.reversal.let_stand(payment.id)
+    assert await answered(story, answer()) == "given_twice"  # told again: it was seen
+    assert await unsettled(story.books.payments, 9) == []
+    with pytest.raises(Invalid, match="nothing to see"):
+        await story.reversal.let_stand(payment.id)
+    gone = given.not_needed(given.voucher_id)
+    assert (gone.state, gone.reason) == (State.REFUNDED, "reversed")
     story.store.collections["payments"][payment.id] = undecided
     assert await answered(story, answer()) == "refunded"
+
+
+async def test_money_that_went_back_after_its_purchase_took_it_is_found_by_its_receipt() -> None:
+    story, payment = await begun()
+    await story.reversal.order(payment.id)
+    story.clock.pass_by(UNHEARD)
+    await story.reversal.stayed(payment.id)
+    await story.order(0, "hour", "heard")
+    (bought,) = await story.books.payments.page("status", State.PENDING.value, 1)
+    proof = Evidence(
+        source=Source.STATEMENT, verdict=Verdict.PAID, code="0", reason="", receipt=LOST
+    )
+    await story.matching.believe(bought, proof)
+    assert (await latest(story)).state is State.MERGED
+    assert await answered(story, answer()) == "given_twice"
+    (told,) = await unsettled(story.books.payments, 9)
+    assert (told.id, told.receipt, told.reason) == (bought.id, LOST, "given_and_reversed")
+
+
+async def test_what_is_on_its_way_back_is_told_of_like_what_waits() -> None:
+    story, payment = await begun()
+    await story.reversal.order(payment.id)
+    assert [one.id for one in await unsettled(story.books.payments, 9)] == [payment.id]
+    assert await unsettled(story.books.payments, 0) == []
+
+
+async def test_money_whose_buyer_may_have_the_time_goes_back_only_again() -> None:
+    story, payment = await begun()
+    await story.order(0, "hour", "heard")
+    (bought,) = await story.books.payments.page("status", State.PENDING.value, 1)
+    named = replace(payment, voucher_code=bought.voucher_code)
+    await story.books.payments.change(payment, named)
+    with pytest.raises(Invalid, match="anyway"):
+        await story.reversal.order(payment.id)
+    assert story.mpesa.reversals == []
+    await story.reversal.order(payment.id, again=True)
+    assert len(story.mpesa.reversals) == 1
 
 
 async def test_a_person_writes_down_that_it_went_back() -> None:
@@ -196,12 +245,21 @@ def flow(store: SqliteStore, folder: Path, cross: Callable[[], None]) -> Reversa
 
     reverse: Callable[..., Awaitable[Any]] = crossing(sent, cross)
     mpesa.reverse = reverse  # type: ignore[assignment, method-assign]
-    kept = books(store)
+    kept, clock = books(store), HandClock()
+    lookup = Lookup(
+        payments=kept.payments,
+        vouchers=kept.vouchers,
+        initiations=kept.initiations,
+        plans=kept.plans,
+        paybills=kept.paybills,
+        clock=clock,
+    )
     return Reversal(
         payments=kept.payments,
         paybills=kept.paybills,
+        lookup=lookup,
         gateway=mpesa,
-        clock=HandClock(),
+        clock=clock,
         token=partial(ids.signed, PATH_SECRET),
     )
 

@@ -100,7 +100,10 @@ async def test_money_that_waits_for_a_person_is_told_of(watch: Watch) -> None:
     money = await watch.unmatched()
     (text,) = await watch.minutes(3)
     assert "decide: 1." in text
-    await watch.desk.kept.payments.change(money, replace(money, state=State.REFUNDED))
+    change = watch.desk.kept.payments.change
+    ordered = await change(money, replace(money, state=State.REVERSING))
+    assert len(await watch.minutes(1)) == 1  # nobody has said yet that it went back
+    await change(ordered, replace(ordered, state=State.REFUNDED))
     assert "no payment waits" in (await watch.minutes(1))[1]
 
 

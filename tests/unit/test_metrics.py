@@ -18,6 +18,7 @@ from appliance.domain.evidence import Evidence, Source, Verdict
 from appliance.domain.health import RouterHealth
 from appliance.domain.payments import State
 from appliance.domain.records import WebhookLog
+from appliance.flows.inbox import REVERSAL_RESULT, REVERSAL_TIMEOUT
 from appliance.store.records import books
 from tests.contract.test_store import DEVICE, NOON, PAYMENT_ID, payment, voucher
 from tests.memory_store import MemoryStore
@@ -153,6 +154,11 @@ def test_what_cannot_be_counted_does_no_harm(metrics: Metrics) -> None:
     strange: Any = "ten"
     metrics.observe(None, replace(payment(), state=State.PAID, amount=strange))
     assert value(metrics, "edge_paid_shillings_total") == 0
+
+
+def test_what_is_heard_of_an_order_to_give_money_back_has_a_name_of_its_own() -> None:
+    assert {REVERSAL_RESULT, REVERSAL_TIMEOUT} <= set(TYPES)
+    assert {str(State.REFUNDED), str(State.REVERSING), "given_twice"} <= DECISIONS
 
 
 @pytest.mark.parametrize("document", ["grafana.json", "alerts.yaml"])

@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from aiohttp import FormData
 
-from appliance.domain.payments import PERHAPS_KNOWN, Payment, State
+from appliance.domain.payments import GIVEN_AND_REVERSED, PERHAPS_KNOWN, Payment, State
 from appliance.flows.audit import Audit
 from appliance.flows.background import Archive
 from appliance.flows.reconcile import Reconcile
@@ -20,6 +20,7 @@ from appliance.sheets.rows import cell
 from appliance.web.console.payment_story import PaymentStory
 from appliance.web.console.payments import PaymentsChapter
 from appliance.web.console.reconciliation import Reconciliation
+from tests.contract.test_store import voucher
 from tests.flows.test_reversal import with_right
 from tests.story import PHONES, Story
 from tests.web.desk import Desk, desk
@@ -239,7 +240,7 @@ async def test_money_that_may_be_known_already_gives_time_only_to_who_says_so() 
         assert "would give it twice" in await here.see(f"/payments/{payment.id}")
         refused = await here.press(f"/payments/{payment.id}/plan", plan="hour")
         assert refused.status == 400
-        assert "Give it anyway" in await refused.text()
+        assert "“anyway”" in await refused.text()
         assert here.record == []
         answer = await here.press(f"/payments/{payment.id}/plan", plan="hour", again="yes")
         assert answer.status == 303
@@ -413,7 +414,7 @@ async def test_money_goes_back_through_mpesa_where_the_account_may_and_only_for_
         assert (told.mpesa.reversals, here.record) == ([], [])
         answer = await here.press(f"/payments/{lost.id}/reverse", sure="yes")
         assert answer.headers["Location"] == f"/payments/{lost.id}?said=asked"
-        assert here.record[0][1:] == ("ordered money back", lost.id, {})
+        assert here.record[0][1:] == ("ordered money back", lost.id, {"again": False})
         assert len(told.mpesa.reversals) == 1
         page = await here.see(f"/payments/{lost.id}")
         assert "Is the money back?" in page
@@ -424,3 +425,62 @@ async def test_money_goes_back_through_mpesa_where_the_account_may_and_only_for_
         assert "wait an hour" in await early.text()
         await here.press(f"/payments/{lost.id}/went-back", note="reversal UKN9")
         assert (await latest(told, lost.id)).state is State.REFUNDED
+
+
+async def reversible(told: Story) -> Payment:
+    """Return money that nobody asked for, to an account that may give it back."""
+    lost = await stray(told)
+    paybill = await told.books.paybills.get("p")
+    assert paybill is not None
+    await told.books.paybills.change(paybill, with_right(paybill))
+    return lost
+
+
+async def test_an_order_that_came_to_nothing_is_said_and_written_down() -> None:
+    async with seated() as (told, here):
+        lost = await reversible(told)
+        told.mpesa.away = True
+        answer = await here.press(f"/payments/{lost.id}/reverse", sure="yes")
+        assert answer.headers["Location"] == f"/payments/{lost.id}?said=not-ordered"
+        page = await here.see(f"/payments/{lost.id}?said=not-ordered")
+        assert "Nothing is on its way back" in page
+        assert "could not be reached to give it back" in page
+        did = {"did": "ordered money back", "why": "reversal_unsent"}
+        assert here.record[-1][2:] == (lost.id, did)
+
+
+async def test_a_failed_order_hides_from_nobody_that_its_buyer_may_have_the_time() -> None:
+    async with seated() as (told, here):
+        lost = await reversible(told)
+        await told.order(0, "hour", "heard")
+        bought = await told.books.payments.find("openPhone", PHONES[0])
+        assert bought is not None
+        kept = replace(lost, reason="reversal_refused", voucher_code=bought.voucher_code)
+        await told.books.payments.change(lost, kept)
+        page = await here.see(f"/payments/{lost.id}")
+        for way in ("Give it anyway", "Pay it anyway", "Give it back anyway"):
+            assert way in page
+        free = await told.books.vouchers.insert(replace(voucher("AAA3AAA3AA"), payment_id=None))
+        for way, form in (
+            ("plan", {"plan": "hour"}),
+            ("voucher", {"code": free.code}),
+            ("reverse", {"sure": "yes"}),
+        ):
+            assert (await here.press(f"/payments/{lost.id}/{way}", **form)).status == 400
+        assert (await latest(told, lost.id)).state is State.UNMATCHED
+        assert told.mpesa.reversals == []
+        await here.press(f"/payments/{lost.id}/voucher", code=free.code, again="yes")
+        assert (await latest(told, lost.id)).state is State.PAID
+
+
+async def test_money_that_went_back_after_it_was_given_needs_a_person_until_one_has_seen_it() -> (
+    None
+):
+    async with seated() as (told, here):
+        paid = await sale(told)
+        await told.books.payments.change(paid, replace(paid, reason=GIVEN_AND_REVERSED))
+        assert paid.id in await here.see("/payments?view=waiting")
+        assert "went back, and was given" in await here.see(f"/payments/{paid.id}")
+        await here.press(f"/payments/{paid.id}/seen")
+        assert paid.id not in await here.see("/payments?view=waiting")
+        assert "you have seen that" in await here.see(f"/payments/{paid.id}")

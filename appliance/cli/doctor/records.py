@@ -8,8 +8,9 @@ from appliance.cli.doctor.checks import Finding, Skipped, fail, warn, well
 from appliance.cli.doctor.patient import Patient
 from appliance.domain.debts import LONGEST_PUT_OFF
 from appliance.domain.errors import StoreUnavailable
-from appliance.domain.payments import NEEDS_A_PERSON
+from appliance.domain.payments import NEEDS_A_PERSON, State
 from appliance.domain.vouchers import USABLE
+from appliance.flows.unsettled import unsettled
 from appliance.store.debts import MOST, Debts
 from appliance.store.migrations import Migrations
 from appliance.store.records import books
@@ -17,6 +18,7 @@ from appliance.store.schema import COLLECTIONS
 
 _SLOW_SECONDS = 0.5
 _MOST = 500
+_GIVEN = "gone back after it was given"
 
 
 async def database(about: Patient) -> list[Finding]:
@@ -140,15 +142,17 @@ async def homes(about: Patient) -> list[Finding]:
 
 
 async def people(about: Patient) -> list[Finding]:
-    """See whether money waits for a person to say whose it is."""
-    kept = about.books().payments
-    count = {str(s): len(await kept.page("status", s.value, _MOST)) for s in NEEDS_A_PERSON}
-    waiting = {state: many for state, many in sorted(count.items()) if many}
+    """See whether money waits for a person to say whose it is, or whether it went back."""
+    found = await unsettled(about.books().payments, _MOST)
+    count = Counter(_GIVEN if one.state is State.PAID else str(one.state) for one in found)
+    waiting = dict(sorted(count.items()))
     if waiting:
         named = ", ".join(f"{many} {state}" for state, many in waiting.items())
+        listed = [s for s in sorted(NEEDS_A_PERSON) if s in waiting]
+        ways = [f"appliance payments list --state {state}" for state in listed]
+        ways += ["then appliance payments resolve ID"] if listed else []
         return warn(
             f"money waits for a person: {named}",
-            "; ".join(f"appliance payments list --state {state}" for state in waiting)
-            + "; then appliance payments resolve ID",
+            "; ".join([*ways, "the console shows all of it under Payments, Needs a person"]),
         )
     return well("no money waits for a person")

@@ -11,7 +11,7 @@ from appliance.domain.queries import HOUR
 from appliance.domain.reports import Report
 from appliance.flows.cashier import Cashier
 from appliance.flows.online import Online
-from appliance.flows.reports import Reports
+from appliance.flows.reports import MOST_WAITING, Reports
 from appliance.ports import Clock, Plans, WebhookLogs
 from appliance.web.console.asking import Away, asked
 from appliance.web.console.shell import page
@@ -65,6 +65,7 @@ class Home:
             paybill=paybill,
             closed=closed,
             waiting=waiting,
+            most_waiting=MOST_WAITING,
             heard=calls[0].timestamp if calls else None,
             clock_sure=self.clock.certain() is not None,
         )

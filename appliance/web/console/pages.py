@@ -18,6 +18,7 @@ SAID = {
     "ended": "Signed out there.",
     "done": "Done.",
     "asked": "It is under way.",
+    "not-ordered": "Nothing is on its way back: see below why.",
     "token": "Safaricom gave a new token: the keys are right.",
     "registered": "Safaricom tells us of payments from the M-Pesa menu from now on.",
     "switched-on": "It sells from now on.",

@@ -11,7 +11,13 @@ from appliance import ports
 from appliance.domain import phones
 from appliance.domain.audit import Entry
 from appliance.domain.errors import Invalid
-from appliance.domain.payments import NEEDS_A_PERSON, PERHAPS_KNOWN, Payment, State
+from appliance.domain.payments import (
+    GIVEN_AND_REVERSED,
+    NEEDS_A_PERSON,
+    PERHAPS_KNOWN,
+    Payment,
+    State,
+)
 from appliance.domain.records import WebhookLog
 from appliance.domain.vouchers import State as VoucherState
 from appliance.domain.vouchers import Voucher
@@ -20,7 +26,7 @@ from appliance.flows.reports import Reports, Story
 from appliance.flows.resolve import Resolve
 from appliance.flows.reversal import Reversal
 from appliance.web.console import payment_words as words
-from appliance.web.console.shell import done, form_of, page, record
+from appliance.web.console.shell import came_to_nothing, done, form_of, page, record
 
 _LONGEST_NOTE = 200
 
@@ -55,6 +61,7 @@ class PaymentStory:
             web.post(f"{self.path}/reverse", self._reverse),
             web.post(f"{self.path}/went-back", self._went_back),
             web.post(f"{self.path}/stayed", self._stayed),
+            web.post(f"{self.path}/seen", self._seen),
         ]
 
     async def _show(self, request: web.Request) -> web.Response:
@@ -77,7 +84,8 @@ class PaymentStory:
             waits=waits,
             reversible=waits and await self.reversal.possible(payment),
             under_way=payment.state is State.REVERSING,
-            perhaps_known=payment.reason == PERHAPS_KNOWN,
+            perhaps_known=waits and await self._perhaps_known(payment),
+            given_away=payment.reason == GIVEN_AND_REVERSED,
             plans=[(plan.id, f"{plan.name}, KSh {plan.price}") for plan in plans],
             fitting=next((p.id for p in reversed(plans) if p.price <= came), ""),
             local=phones.local,
@@ -87,20 +95,16 @@ class PaymentStory:
     async def _give_plan(self, request: web.Request) -> web.Response:
         payment, form = await self._waiting(request), await form_of(request)
         plan, again = form.get("plan", ""), form.get("again") == "yes"
-        if payment.reason == PERHAPS_KNOWN and not again:
-            raise Invalid(
-                "Its buyer may have the time already. Look at the purchases it may belong to, "
-                "then tick “Give it anyway”."
-            )
+        await self._check_looked(payment, again=again)
         await record(request, "gave a plan for money", payment.id, plan=plan, again=again)
         await self.resolve.with_plan(payment.id, plan, again=again)
         raise done(f"/payments/{payment.id}", "done")
 
     async def _pay_voucher(self, request: web.Request) -> web.Response:
         payment, form = await self._waiting(request), await form_of(request)
-        code = form.get("code", "")[:40]
-        await record(request, "paid a voucher with money", payment.id, voucher=code)
-        await self.resolve.with_voucher(payment.id, code)
+        code, again = form.get("code", "")[:40], form.get("again") == "yes"
+        await record(request, "paid a voucher with money", payment.id, voucher=code, again=again)
+        await self.resolve.with_voucher(payment.id, code, again=again)
         raise done(f"/payments/{payment.id}", "done")
 
     async def _refunded(self, request: web.Request) -> web.Response:
@@ -116,8 +120,13 @@ class PaymentStory:
         payment, form = await self._waiting(request), await form_of(request)
         if form.get("sure") != "yes":
             raise Invalid("Tick the box first: money that went back does not come again.")
-        await record(request, "ordered money back", payment.id)
-        await self.reversal.order(payment.id)
+        again = form.get("again") == "yes"
+        await self._check_looked(payment, again=again)
+        await record(request, "ordered money back", payment.id, again=again)
+        after = await self.reversal.order(payment.id, again=again)
+        if after.state in NEEDS_A_PERSON:
+            await came_to_nothing(request, after.reason or str(after.state))
+            raise done(f"/payments/{payment.id}", "not-ordered")
         raise done(f"/payments/{payment.id}", "asked")
 
     async def _went_back(self, request: web.Request) -> web.Response:
@@ -134,6 +143,24 @@ class PaymentStory:
         await record(request, "saw that money did not go back", payment.id)
         await self.reversal.stayed(payment.id)
         raise done(f"/payments/{payment.id}", "done")
+
+    async def _seen(self, request: web.Request) -> web.Response:
+        payment = (await self._story(request)).payment
+        await record(request, "saw that money went back after it was given", payment.id)
+        await self.reversal.let_stand(payment.id)
+        raise done(f"/payments/{payment.id}", "done")
+
+    async def _perhaps_known(self, payment: Payment) -> bool:
+        """Say whether its buyer may have the time, whatever has become of it since it came."""
+        told = payment.reason == PERHAPS_KNOWN
+        return told or await self.resolve.lookup.perhaps_given(payment)
+
+    async def _check_looked(self, payment: Payment, *, again: bool) -> None:
+        if not again and await self._perhaps_known(payment):
+            raise Invalid(
+                "Its buyer may have the time already. Look at the purchases it may belong to, "
+                "then tick the box that says “anyway”."
+            )
 
     async def _waiting(self, request: web.Request) -> Payment:
         """Return a payment that can be decided about, before that is written down."""

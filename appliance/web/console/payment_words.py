@@ -51,6 +51,8 @@ _REASONS = {
     "reversal_refused": "M-Pesa did not give it back.",
     "reversal_unsent": "M-Pesa could not be reached to give it back: nothing was ordered.",
     "reversal_undone": "It did not go back, by M-Pesa's own books.",
+    "given_and_reversed": "It went back after it was given: its voucher is good, and not paid for.",
+    "let_stand": "It went back after it was given, and you have seen that.",
     "voucher_missing": "Its voucher is gone.",
 }
 _KINDS = {

@@ -10,9 +10,10 @@ from aiohttp import web
 from appliance import ports
 from appliance.domain import phones
 from appliance.domain.errors import Invalid
-from appliance.domain.payments import NEEDS_A_PERSON, UNDECIDED, Payment, State
+from appliance.domain.payments import UNDECIDED, Payment, State
 from appliance.domain.queries import Cursor
 from appliance.flows.background import Archive
+from appliance.flows.unsettled import KEYS, unsettled
 from appliance.flows.walk import payments_of
 from appliance.web.console import payment_words as words
 from appliance.web.console.payment_story import PaymentStory
@@ -23,15 +24,21 @@ from appliance.web.console.shell import SHELL, done, form_of, page, record
 _PAGE = 50
 _MOST_COUNTED = 99
 _LONGEST_PERIOD = timedelta(days=366)
-_WAITING = NEEDS_A_PERSON | {State.REVERSING}
-"""What is on its way back is there too, in case that no word of it comes."""
-_VIEWS: dict[str, tuple[str, frozenset[State]]] = {
-    "": ("All", frozenset()),
-    "waiting": ("Needs a person", _WAITING),
-    "paid": ("Paid", frozenset({State.PAID})),
-    "open": ("Under way", UNDECIDED),
-    "unpaid": ("Not paid", frozenset({State.FAILED, State.CANCELLED})),
-    "refunded": ("Given back", frozenset({State.REFUNDED})),
+_Keys = tuple[tuple[str | None, str | None], ...]
+_ALL: _Keys = ((None, None),)
+
+
+def _in(*states: State) -> _Keys:
+    return tuple(("status", state.value) for state in states)
+
+
+_VIEWS: dict[str, tuple[str, _Keys]] = {
+    "": ("All", _ALL),
+    "waiting": ("Needs a person", KEYS),
+    "paid": ("Paid", _in(State.PAID)),
+    "open": ("Under way", _in(*UNDECIDED)),
+    "unpaid": ("Not paid", _in(State.FAILED, State.CANCELLED)),
+    "refunded": ("Given back", _in(State.REFUNDED)),
 }
 _COLUMNS = (
     "id",
@@ -103,7 +110,7 @@ class PaymentsChapter:
         found = await self.archive.found(text) if text else None
         if found is not None:
             raise done(f"{self.path}/{found.id}")
-        newest = await self._newest(frozenset(), _PAGE, None)
+        newest = await self._newest(_ALL, _PAGE, None)
         return await self._page(request, newest, f"{self.path}?view=", view="", missed=text)
 
     async def _page(  # what the lists differ in
@@ -118,7 +125,7 @@ class PaymentsChapter:
     ) -> web.Response:
         full = len(found) == _PAGE
         after = f"{here}&before={Cursor(found[-1].created_at, found[-1].id)}" if full else ""
-        waiting = await self._newest(_WAITING, _MOST_COUNTED + 1, None)
+        waiting = await unsettled(self.payments, _MOST_COUNTED + 1)
         return page(
             request,
             "payments.html",
@@ -135,14 +142,11 @@ class PaymentsChapter:
             missed=missed,
         )
 
-    async def _newest(
-        self, states: Iterable[State], limit: int, before: Cursor | None
-    ) -> list[Payment]:
-        """Return the payments in these states, or in any, the newest first."""
+    async def _newest(self, keys: _Keys, limit: int, before: Cursor | None) -> list[Payment]:
+        """Return the payments of these values of indexes, the newest first."""
         pages = [
-            await self.payments.page("status", state.value, limit, before=before)
-            for state in states
-        ] or [await self.payments.page(None, None, limit, before=before)]
+            await self.payments.page(index, value, limit, before=before) for index, value in keys
+        ]
         newest = heapq.merge(*pages, key=lambda p: (p.created_at, p.id), reverse=True)
         return list(newest)[:limit]
 
