@@ -1,5 +1,6 @@
 """A router in memory, for tests that run thousands of stories."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -75,3 +76,14 @@ class OpenGate:
 def _entry(user: HotspotUser, entry: Entry) -> Entry:
     limits = (user.limit_uptime, user.limit_bytes_total)
     return replace(entry, limit_uptime=limits[0], limit_bytes_total=limits[1], disabled=False)
+
+
+class MuteGate(OpenGate):
+    """A router that can also take a connection and then say nothing."""
+
+    mute = False
+
+    async def sessions(self, *, user: str | None = None, mac: str | None = None) -> list[Session]:
+        if self.mute:
+            await asyncio.Event().wait()
+        return await super().sessions(user=user, mac=mac)

@@ -52,7 +52,7 @@ def retry(record_id: str, config: Path | None) -> None:
     """Have the running daemon try a debt again at once, or a call of the spool at its next look."""
     loaded = settings.load(config)
 
-    calls = {_call(call)["id"]: call.place for call in _put_aside(loaded)}
+    calls = {call.id: call.place for call in _put_aside(loaded)}
     if record_id in calls:  # not in the audit log: that is where the database is, which may be away
         once(_free(loaded, calls[record_id]))
         click.echo(f"{record_id} is tried again within a minute")
@@ -119,7 +119,7 @@ def _print(found: list[dict[str, Any]]) -> None:
 def _call(call: PutAside) -> dict[str, Any]:
     """Return a call that the database does not take, as if it were a debt of the spool's."""
     return {
-        "id": f"spool-{call.place}",
+        "id": call.id,
         "in": "spool",
         "kind": "store",
         "state": "parked",

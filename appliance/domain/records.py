@@ -141,6 +141,11 @@ class PutAside:
     arrived: datetime
     reason: str
 
+    @property
+    def id(self) -> str:
+        """Return the name that it is shown and tried again under, among the debts."""
+        return f"spool-{self.place}"
+
 
 @dataclass(frozen=True, slots=True)
 class Backlog:

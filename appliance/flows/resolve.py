@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from appliance.domain import ids, vouchers
 from appliance.domain.errors import Invalid
-from appliance.domain.payments import NEEDS_A_PERSON, Payment
+from appliance.domain.payments import Payment
 from appliance.domain.payments import State as Paid
 from appliance.domain.vouchers import State, Voucher
 from appliance.flows.evolve import evolve, load
 from appliance.flows.lookup import Lookup
 from appliance.flows.settlement import Settlement
+from appliance.flows.unsettled import to_decide
 from appliance.ports import Clock, Payments, Plans, Vouchers
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ class Resolve:
         payment = await self.payments.get(payment_id)
         if payment is None:
             raise Invalid(f"there is no payment {payment_id}")
-        return _undecided(payment)
+        return to_decide(payment)
 
     async def _given(self, payment: Payment, voucher: Voucher) -> tuple[Payment, Voucher]:
         now = self.clock.now()
@@ -100,12 +101,6 @@ class Resolve:
 
     async def _decided(self, payment: Payment, step: Callable[[Payment], Payment]) -> Payment:
         """Store the decision, unless somebody else decided meanwhile."""
-        decided = await evolve(self.payments, payment, lambda p: step(_undecided(p)))
+        decided = await evolve(self.payments, payment, lambda p: step(to_decide(p)))
         log.info("decided by a person payment=%s state=%s", decided.id, decided.state)
         return decided
-
-
-def _undecided(payment: Payment) -> Payment:
-    if payment.state not in NEEDS_A_PERSON:
-        raise Invalid(f"this payment is {payment.state}: there is nothing to decide")
-    return payment

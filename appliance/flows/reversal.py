@@ -13,11 +13,12 @@ from appliance.domain.errors import (
     SalesClosed,
     StoreUnavailable,
 )
-from appliance.domain.payments import GIVEN_AND_REVERSED, NEEDS_A_PERSON, Payment, State
+from appliance.domain.payments import GIVEN_AND_REVERSED, Payment, State
 from appliance.domain.records import WebhookLog, WebhookMetadata
 from appliance.domain.reversals import Order, Result
 from appliance.flows.evolve import evolve
 from appliance.flows.lookup import Lookup
+from appliance.flows.unsettled import to_decide
 from appliance.ports import Clock, Gateway, Paybills, Payments
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class Reversal:
             await self.lookup.check_not_given(payment)
         now = self.clock.now()
         payment = await evolve(
-            self.payments, payment, lambda p: reversals.ordered(_waiting(p), now)
+            self.payments, payment, lambda p: reversals.ordered(to_decide(p), now)
         )
         order = Order(payment.id, payment.reversals)
         log.info("reversal ordered payment=%s attempt=%d", payment.id, order.attempt)
@@ -132,12 +133,6 @@ class Reversal:
         if payment is None:
             raise Invalid(f"there is no payment {payment_id}")
         return await evolve(self.payments, payment, lambda p: step(_reversing(p)))
-
-
-def _waiting(payment: Payment) -> Payment:
-    if payment.state not in NEEDS_A_PERSON:
-        raise Invalid(f"this payment is {payment.state}: there is nothing to decide")
-    return payment
 
 
 def _reversing(payment: Payment) -> Payment:

@@ -1,6 +1,7 @@
 """The money that somebody has to be told of, wherever it is told."""
 
-from appliance.domain.payments import GIVEN_AND_REVERSED, UNSETTLED, Payment
+from appliance.domain.errors import Invalid
+from appliance.domain.payments import GIVEN_AND_REVERSED, NEEDS_A_PERSON, UNSETTLED, Payment
 from appliance.domain.queries import Cursor
 from appliance.ports import Payments
 
@@ -25,3 +26,10 @@ async def unsettled(payments: Payments, most: int) -> list[Payment]:
                 break
             before = Cursor(page[-1].created_at, page[-1].id)
     return found
+
+
+def to_decide(payment: Payment) -> Payment:
+    """Return a payment that a person may decide about; raise `Invalid` in words."""
+    if payment.state not in NEEDS_A_PERSON:
+        raise Invalid(f"this payment is {payment.state}: there is nothing to decide")
+    return payment

@@ -12,7 +12,10 @@ _NOBODY = Login(host="127.0.0.1", port=9, username="a", password="b", fingerprin
 
 
 class Client:
-    """Both ends of a connection on which these bytes come in, and nothing after them."""
+    """Both ends of a connection on which these bytes come in, and nothing after them.
+
+    What comes back is kept.
+    """
 
     transport: "Client"
 
@@ -21,13 +24,15 @@ class Client:
         self.reader.feed_data(raw)
         self.reader.feed_eof()
         self.transport = self
+        self.said = b""
 
     @property
     def writer(self) -> asyncio.StreamWriter:
         """Return what is written to: nobody reads it."""
         return cast("asyncio.StreamWriter", self)
 
-    def write(self, raw: bytes) -> None: ...
+    def write(self, raw: bytes) -> None:
+        self.said += raw
 
     async def drain(self) -> None: ...
 

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from appliance.domain.errors import ApplianceError, OutcomeUnknown, SmsRefused, SmsUnavailable
+from appliance.sandbox.daraja.faults import WrongFault
 from appliance.sandbox.daraja.server import DarajaOptions, PretendDaraja, pretend_daraja
-from appliance.sandbox.sms.faults import WrongFault
 from appliance.sandbox.sms.gateway import API_KEY
 from appliance.sms.africastalking import AfricasTalking
 from appliance.sms.generic import HttpMessenger

@@ -11,6 +11,8 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
 
+from appliance.flows.reports import Reports
+from appliance.store.records import Books
 from appliance.web.admin import build_admin
 from appliance.web.console.keys import Keys
 from appliance.web.console.pages import ConsolePages
@@ -93,6 +95,18 @@ def shell(
         keys=Keys(clock=clock, password_hash=password_hash, totp_secret=totp_secret),
         clock=clock,
         record=record,
+    )
+
+
+def reports_of(kept: Books, clock: HandClock) -> Reports:
+    """Return what reads these books, by the clocks of Nairobi."""
+    return Reports(
+        payments=kept.payments,
+        vouchers=kept.vouchers,
+        initiations=kept.initiations,
+        webhooks=kept.webhooks,
+        clock=clock,
+        offset=timedelta(hours=3),
     )
 
 

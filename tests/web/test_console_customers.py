@@ -11,14 +11,13 @@ from appliance.domain.payments import Payment
 from appliance.domain.plans import Plan
 from appliance.domain.vouchers import drawn_up
 from appliance.flows.messages import about
-from appliance.flows.reports import Reports
 from appliance.store.records import Books, books
 from appliance.web.console import customers
 from appliance.web.console.customers import CustomerPages
 from tests.conftest import HandClock
 from tests.gate import DEVICES
 from tests.memory_store import MemoryStore
-from tests.web.desk import Desk, desk
+from tests.web.desk import Desk, desk, reports_of
 
 PHONE = "254712345001"
 HOUR = Plan(id="hour", name="<b>One hour</b>", price=10, duration=timedelta(hours=1))
@@ -61,14 +60,7 @@ async def bought(here: Desk, kept: Books, name: str, phone: str = PHONE) -> Paym
 @asynccontextmanager
 async def book_of_customers() -> AsyncIterator[tuple[Desk, Books]]:
     clock, kept = HandClock(), books(MemoryStore())
-    reports = Reports(
-        payments=kept.payments,
-        vouchers=kept.vouchers,
-        initiations=kept.initiations,
-        webhooks=kept.webhooks,
-        clock=clock,
-        offset=timedelta(hours=3),
-    )
+    reports = reports_of(kept, clock)
     pages = CustomerPages(payments=kept.payments, messages=kept.messages, reports=reports)
     async with desk(pages, clock=clock) as here:
         await here.sign_in()

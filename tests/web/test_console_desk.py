@@ -17,7 +17,6 @@ from appliance.flows.audit import Audit
 from appliance.flows.cashier import Cashier
 from appliance.flows.give_up import GiveUp
 from appliance.flows.online import Online
-from appliance.flows.reports import Reports
 from appliance.store.debts import Debts
 from appliance.store.records import Books, books
 from appliance.web.console.home import Home
@@ -26,7 +25,7 @@ from appliance.web.console.messages import MessagesChapter
 from appliance.web.console.work import Outstanding, Work
 from tests.conftest import HandClock
 from tests.memory_store import AmbushedStore
-from tests.web.desk import Desk, desk
+from tests.web.desk import Desk, desk, reports_of
 
 PHONE = "254712345678"
 
@@ -96,14 +95,7 @@ async def office() -> AsyncIterator[Office]:
     any_outbox: Any = outbox
     outstanding = Outstanding(debts=Debts(store, "router"), spool=None, clock=clock)
     home = Home(
-        reports=Reports(
-            payments=kept.payments,
-            vouchers=kept.vouchers,
-            initiations=kept.initiations,
-            webhooks=kept.webhooks,
-            clock=clock,
-            offset=timedelta(hours=3),
-        ),
+        reports=reports_of(kept, clock),
         online=Online(vouchers=kept.vouchers, router=router, clock=clock, router_id="router"),
         cashier=Cashier(kept.paybills, kept.routers, kept.users, "router", "sandbox", InClear()),
         outstanding=outstanding,

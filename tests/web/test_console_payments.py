@@ -15,7 +15,6 @@ from appliance.domain.payments import GIVEN_AND_REVERSED, PERHAPS_KNOWN, Payment
 from appliance.flows.audit import Audit
 from appliance.flows.background import Archive
 from appliance.flows.reconcile import Reconcile
-from appliance.flows.reports import Reports
 from appliance.sheets.rows import cell
 from appliance.web.console.payment_story import PaymentStory
 from appliance.web.console.payments import PaymentsChapter
@@ -23,7 +22,7 @@ from appliance.web.console.reconciliation import Reconciliation
 from tests.contract.test_store import voucher
 from tests.flows.test_reversal import with_right
 from tests.story import PHONES, Story
-from tests.web.desk import Desk, desk
+from tests.web.desk import Desk, desk, reports_of
 
 HEAD = "Receipt No.,Completion Time,Transaction Status,Paid In,Other Party Info,A/C No.\n"
 
@@ -32,14 +31,7 @@ def chapter(told: Story) -> PaymentsChapter:
     kept = told.books
     audit = Audit(entries=kept.audit, clock=told.clock, box=told.router_id)
     archive = Archive(payments=kept.payments, vouchers=kept.vouchers, audit=audit)
-    reports = Reports(
-        payments=kept.payments,
-        vouchers=kept.vouchers,
-        initiations=kept.initiations,
-        webhooks=kept.webhooks,
-        clock=told.clock,
-        offset=timedelta(hours=3),
-    )
+    reports = reports_of(kept, told.clock)
     reconcile = Reconcile(
         payments=kept.payments,
         paybills=kept.paybills,

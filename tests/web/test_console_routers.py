@@ -1,6 +1,5 @@
 """The router at the operator's console: who is in, what has drifted, its set-up."""
 
-import asyncio
 import copy
 import time
 from collections.abc import AsyncIterator
@@ -8,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from appliance.domain.devices import HotspotUser, Session
+from appliance.domain.devices import HotspotUser
 from appliance.domain.paybills import RouterRecord
 from appliance.domain.plans import Plan
 from appliance.domain.secrets import InClear
@@ -22,7 +21,7 @@ from appliance.store.records import Books, books
 from appliance.web.console.routers import Routers
 from appliance.web.console.set_up import Outlook, SetUp, Wanted
 from tests.conftest import HandClock
-from tests.gate import DEVICES, OpenGate
+from tests.gate import DEVICES, MuteGate
 from tests.memory_store import MemoryStore
 from tests.web.desk import Desk, desk
 
@@ -33,17 +32,6 @@ PLAN = Outlook(
     troubles=(("warn", "it is old", "update it"),),
     hopeless=False,
 )
-
-
-class Gate(OpenGate):
-    """A router that can also take a connection and then say nothing."""
-
-    mute = False
-
-    async def sessions(self, *, user: str | None = None, mac: str | None = None) -> list[Session]:
-        if self.mute:
-            await asyncio.Event().wait()
-        return await super().sessions(user=user, mac=mac)
 
 
 @dataclass
@@ -66,7 +54,7 @@ class Site:
     """The desk with the router's pages, and what stands behind them."""
 
     desk: Desk
-    gate: Gate
+    gate: MuteGate
     store: MemoryStore
     kept: Books
     access: Access
@@ -85,7 +73,7 @@ class Site:
 
 @asynccontextmanager
 async def site() -> AsyncIterator[Site]:
-    clock, gate, store = HandClock(), Gate(), MemoryStore()
+    clock, gate, store = HandClock(), MuteGate(), MemoryStore()
     kept = books(store, "here")
     usage = Usage(vouchers=kept.vouchers, router=gate, clock=clock, router_id="here")
     access = Access(vouchers=kept.vouchers, seats=kept.seats, router=gate, usage=usage, clock=clock)

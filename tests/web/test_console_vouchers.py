@@ -1,6 +1,5 @@
 """Vouchers and batches at the operator's console."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 
 from appliance.domain import debts
-from appliance.domain.devices import Session
 from appliance.domain.errors import DeviceAbsent
 from appliance.domain.plans import Plan
 from appliance.domain.vouchers import State, Voucher, drawn_up
@@ -27,7 +25,7 @@ from appliance.web.console.vouchers import VoucherPages
 from appliance.web.pages import Look
 from appliance.web.tickets import Press
 from tests.conftest import HandClock
-from tests.gate import DEVICES, OpenGate
+from tests.gate import DEVICES, MuteGate
 from tests.memory_store import AmbushedStore, MemoryStore
 from tests.web.desk import Desk, desk
 
@@ -36,24 +34,13 @@ CAPPED = replace(HOUR, id="capped", name="Capped", data_limit_bytes=10_000_000)
 PRESS = Press(look=Look(brand="Mwangaza"), portal="http://login.hot", language="en")
 
 
-class Gate(OpenGate):
-    """A router that can also take a connection and then say nothing."""
-
-    mute = False
-
-    async def sessions(self, *, user: str | None = None, mac: str | None = None) -> list[Session]:
-        if self.mute:
-            await asyncio.Event().wait()
-        return await super().sessions(user=user, mac=mac)
-
-
 @dataclass
 class Counter:
     """The desk with these pages, and what stands behind them."""
 
     desk: Desk
     kept: Books
-    gate: Gate
+    gate: MuteGate
     clock: HandClock
 
     async def sold(self, plan: Plan = HOUR, *, online: bool = True) -> Voucher:
@@ -86,7 +73,7 @@ BATCHES = "/vouchers/batches"
 
 @asynccontextmanager
 async def counter() -> AsyncIterator[Counter]:
-    clock, gate, kept = HandClock(), Gate(), books(MemoryStore(), "here")
+    clock, gate, kept = HandClock(), MuteGate(), books(MemoryStore(), "here")
     for plan in (HOUR, CAPPED):
         await kept.plans.insert(plan)
     offer = Offer(plans=kept.plans)
@@ -176,7 +163,7 @@ async def test_time_is_added_once_however_often_it_is_pressed() -> None:
 
 
 async def test_two_presses_at_once_add_once() -> None:
-    store, clock, gate = AmbushedStore(), HandClock(), Gate()
+    store, clock, gate = AmbushedStore(), HandClock(), MuteGate()
     kept = books(store, "here")
     amend = Amend(vouchers=kept.vouchers, router=gate, clock=clock)
     now, hour = clock.now(), timedelta(hours=1)

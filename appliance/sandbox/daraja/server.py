@@ -1,6 +1,5 @@
 """The pretend Safaricom and the phone's messages put together: every door on one port."""
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,8 +15,9 @@ from appliance.sandbox.daraja.callbacks import Courier, courier
 from appliance.sandbox.daraja.doors import Doors
 from appliance.sandbox.daraja.errands import Errands, errands
 from appliance.sandbox.daraja.express import Express
-from appliance.sandbox.daraja.faults import Menu, WrongFault
+from appliance.sandbox.daraja.faults import Menu
 from appliance.sandbox.daraja.ledger import Ledger, Paid
+from appliance.sandbox.daraja.menu import replaced
 from appliance.sandbox.daraja.money import Money
 from appliance.sandbox.daraja.oauth import Tokens
 from appliance.sandbox.daraja.phone import Prompt
@@ -161,13 +161,7 @@ class _Desk:
         return web.json_response(self.menu.shown())
 
     async def change_faults(self, request: web.Request) -> web.Response:
-        try:
-            self.menu.set(json.loads(await request.read()))
-        except WrongFault as error:
-            return web.json_response({"error": str(error)}, status=400)
-        except ValueError:
-            return web.json_response({"error": "the menu is a JSON object"}, status=400)
-        return web.json_response(self.menu.shown())
+        return await replaced(self.menu, request)
 
     async def ledger_so_far(self, _: web.Request) -> web.Response:
         return web.json_response(self.ledger.shown())

@@ -4,13 +4,11 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from appliance.sandbox.daraja.faults import WrongFault
+
 _SENDS = ("accept", "away", "lost_answer", "insufficient_balance", "gateway_error", "crash")
 _LONGEST = 600.0
 _PHONE = re.compile(r"254[17][0-9]{8}", re.ASCII)
-
-
-class WrongFault(ValueError):
-    """There is no such fault; the text says what there is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

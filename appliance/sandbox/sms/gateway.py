@@ -1,7 +1,6 @@
 """Takes messages as Africa's Talking does, and refuses what it refuses, in its words."""
 
 import asyncio
-import json
 import re
 import secrets
 from collections.abc import Mapping
@@ -13,7 +12,8 @@ from aiohttp import web
 from appliance.sandbox.daraja import names
 from appliance.sandbox.daraja.answers import hung_up
 from appliance.sandbox.daraja.ledger import Ledger, Sms
-from appliance.sandbox.sms.faults import Menu, WrongFault
+from appliance.sandbox.daraja.menu import replaced
+from appliance.sandbox.sms.faults import Menu
 
 USERNAME, API_KEY = "sandbox", "pretend-africas-talking-key"
 SENDERS = frozenset({"MWANGAZA", "AFRICASTKNG"})
@@ -76,13 +76,7 @@ class SmsGateway:
 
     async def change_faults(self, request: web.Request) -> web.Response:
         """Replace the menu."""
-        try:
-            self.menu.set(json.loads(await request.read()))
-        except WrongFault as error:
-            return web.json_response({"error": str(error)}, status=400)
-        except ValueError:
-            return web.json_response({"error": "the menu is a JSON object"}, status=400)
-        return web.json_response(self.menu.shown())
+        return await replaced(self.menu, request)
 
     def _to(self, number: str, form: Mapping[str, str], sender: str) -> dict[str, str | int]:
         code = self._code(number)

@@ -11,7 +11,7 @@ from appliance.domain.errors import StoreUnavailable
 from appliance.domain.records import WebhookLog
 from appliance.flows.replay import Replay
 from appliance.ports import WebhookLogs
-from appliance.web.console.shell import SESSION, SHELL, done, page, record
+from appliance.web.console.shell import SESSION, SHELL, done, found, page, record
 
 _SHOWN = 50
 _LOOK_EVERY = 1.0
@@ -44,20 +44,14 @@ class Calls:
         return page(request, "calls.html", calls=newest, took=_took(newest))
 
     async def _one(self, request: web.Request) -> web.Response:
-        call = await self._found(request)
+        call = await found(request, self.webhooks)
         return page(request, "call.html", call=call, body=_readable(call.raw_body))
 
     async def _again(self, request: web.Request) -> web.Response:
-        call = await self._found(request)
+        call = await found(request, self.webhooks)
         await record(request, "had a call read again", call.id)
         await self.replay.call(call.id)
         raise done(f"{self.path}/{call.id}", "asked")
-
-    async def _found(self, request: web.Request) -> WebhookLog:
-        call = await self.webhooks.get(request.match_info["id"])
-        if call is None:
-            raise web.HTTPNotFound
-        return call
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         """Send each call as a row of the list, again where its decision has come."""

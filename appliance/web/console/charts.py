@@ -38,16 +38,6 @@ def bars(
     return _chart(title, drawn + under, _summed(values, labels, unit))
 
 
-def line(title: str, values: Sequence[float], labels: Sequence[str], unit: str = "") -> Markup:
-    """Return a line through the values, which are evenly apart."""
-    top, apart = max([*values, 1]), _WIDTH / max(len(values) - 1, 1)
-    points = " ".join(
-        f"{number * apart:.1f},{_y(value, top):.1f}" for number, value in enumerate(values)
-    )
-    drawn = Markup('<polyline class="line" points="{}"/>').format(points)
-    return _chart(title, drawn, _summed(values, labels, unit))
-
-
 def _chart(title: str, drawn: Markup, summed: str) -> Markup:
     return Markup(
         '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'

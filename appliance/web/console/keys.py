@@ -11,7 +11,7 @@ _EACH = Rate(10, 15 * 60.0)
 # Behind a proxy everybody has one address; from many addresses it is sixty guesses an hour.
 _EVERYBODY = Rate(60, 3600.0)
 _STEP_SECONDS = 30
-_SIXTEEN = 16
+_LONGEST_CODE = 16
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Keys:
         from pyotp.utils import strings_equal  # noqa: PLC0415
 
         now = int(self.clock.now().timestamp()) // _STEP_SECONDS
-        totp, typed = TOTP(self.totp_secret), code.replace(" ", "")[:_SIXTEEN]
+        totp, typed = TOTP(self.totp_secret), code.replace(" ", "")[:_LONGEST_CODE]
         for step in (now - 1, now, now + 1):
             if step > self._used and strings_equal(totp.generate_otp(step), typed):
                 self._used = step if use else self._used

@@ -7,10 +7,9 @@ from aiohttp import web
 
 from appliance.domain import phones
 from appliance.domain.errors import Invalid
-from appliance.domain.messages import Message
 from appliance.flows.messages import Outbox
 from appliance.ports import Clock, Messages
-from appliance.web.console.shell import SHELL, done, page, record
+from appliance.web.console.shell import SHELL, done, found, page, record
 
 _SHOWN = 100
 
@@ -47,22 +46,16 @@ class MessagesChapter:
         )
 
     async def _one(self, request: web.Request) -> web.Response:
-        message = await self._found(request)
+        message = await found(request, self.messages)
         return page(request, "sms.html", sms=message, local=phones.local, provider=self.provider)
 
     async def _again(self, request: web.Request) -> web.Response:
-        message = await self._found(request)
+        message = await found(request, self.messages)
         if self.provider == "none":
             raise Invalid("no SMS provider is set: nobody would send it")
         await record(request, "send message again", message.id)
         await self.outbox.again(message.id)
         raise done(f"{self.path}/{message.id}", "asked")
-
-    async def _found(self, request: web.Request) -> Message:
-        message = await self.messages.get(request.match_info["id"])
-        if message is None:
-            raise web.HTTPNotFound
-        return message
 
     def _month(self, request: web.Request) -> datetime:
         """Return when the operator's month began."""

@@ -7,7 +7,7 @@ from importlib.resources import files
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
-from appliance.web.console.charts import bars, line
+from appliance.web.console.charts import bars
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 _KILO = 1_000
@@ -54,7 +54,7 @@ class ConsolePages:
             cache_size=-1,
         )
         environment.globals |= {"brand": self.brand, "sentences": SAID}
-        environment.globals |= {"bars": bars, "line": line}
+        environment.globals |= {"bars": bars}
         environment.filters |= {
             "kes": kes,
             "when": self.when,

@@ -19,7 +19,7 @@ from appliance.flows.cashier import Cashier, Selling
 from appliance.flows.enrol import Enrol
 from appliance.ports import Clock, Paybills, Users
 from appliance.web.console.paybill_form import SECRETS, USUAL, entry_of, written
-from appliance.web.console.shell import came_to_nothing, done, form_of, page, record
+from appliance.web.console.shell import came_to_nothing, done, form_of, found, page, record
 
 _MOST = 1000
 
@@ -117,7 +117,7 @@ class PaybillPages:
         )
 
     async def _one(self, request: web.Request) -> web.Response:
-        return await self._about(request, await self._asked(request))
+        return await self._about(request, await found(request, self.paybills))
 
     async def _about(
         self, request: web.Request, paybill: Paybill, problem: str = ""
@@ -136,7 +136,7 @@ class PaybillPages:
         return await self._form(request, None, {})
 
     async def _edit(self, request: web.Request) -> web.Response:
-        paybill = await self._asked(request)
+        paybill = await found(request, self.paybills)
         return await self._form(request, paybill, written(paybill))
 
     async def _form(
@@ -174,7 +174,7 @@ class PaybillPages:
         raise done(self._at(paybill), "saved")
 
     async def _change(self, request: web.Request) -> web.Response:
-        paybill, form = await self._asked(request), await form_of(request)
+        paybill, form = await found(request, self.paybills), await form_of(request)
         entry = entry_of(form)
         replaced = [name for name in SECRETS if form.get(name, "").strip()]
         await record(
@@ -187,7 +187,7 @@ class PaybillPages:
         raise done(self._at(paybill), "saved")
 
     async def _switch(self, request: web.Request) -> web.Response:
-        paybill, form = await self._asked(request), await form_of(request)
+        paybill, form = await found(request, self.paybills), await form_of(request)
         on = form.get("to") == "active"
         did = "switched a paybill on" if on else "switched a paybill off"
         await record(request, did, paybill.paybill_info.number)
@@ -195,13 +195,13 @@ class PaybillPages:
         raise done(self._at(paybill), "switched-on" if on else "switched-off")
 
     async def _try(self, request: web.Request) -> web.Response:
-        paybill = await self._asked(request)
+        paybill = await found(request, self.paybills)
         return await self._with_safaricom(
             request, paybill, "asked for a new token", self.try_keys, "token"
         )
 
     async def _register(self, request: web.Request) -> web.Response:
-        paybill = await self._asked(request)
+        paybill = await found(request, self.paybills)
         return await self._with_safaricom(
             request, paybill, "registered for C2B", self.register, "registered"
         )
@@ -222,12 +222,6 @@ class PaybillPages:
             await came_to_nothing(request, error.code)
             return await self._about(request, paybill, _words(error))
         raise done(self._at(paybill), said)
-
-    async def _asked(self, request: web.Request) -> Paybill:
-        paybill = await self.paybills.get(request.match_info["id"])
-        if paybill is None:
-            raise web.HTTPNotFound
-        return paybill
 
     def _at(self, paybill: Paybill) -> str:
         return f"{self.path}/{quote(paybill.id, safe='')}"

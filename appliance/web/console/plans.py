@@ -11,7 +11,7 @@ from appliance.domain.plans import Plan
 from appliance.flows.offer import Offer
 from appliance.ports import Plans
 from appliance.web.console import plan_form
-from appliance.web.console.shell import came_to_nothing, done, form_of, page, record
+from appliance.web.console.shell import came_to_nothing, done, form_of, found, page, record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class PlanPages:
         return await self._form(request, None, plan_form.USUAL)
 
     async def _edit(self, request: web.Request) -> web.Response:
-        plan = await self._asked(request)
+        plan = await found(request, self.plans)
         return await self._form(request, plan, plan_form.written(plan))
 
     async def _add(self, request: web.Request) -> web.Response:
@@ -57,7 +57,7 @@ class PlanPages:
         raise done(self.path, "on-the-shelf")
 
     async def _change(self, request: web.Request) -> web.Response:
-        plan, form = await self._asked(request), await form_of(request)
+        plan, form = await found(request, self.plans), await form_of(request)
         try:
             wanted = plan_form.plan_of(form)
             version = _version(form)
@@ -99,12 +99,6 @@ class PlanPages:
             field=None if wrong is None else plan_form.place_of(wrong.field),
             problem=None if wrong is None else wrong.reason,
         )
-
-    async def _asked(self, request: web.Request) -> Plan:
-        plan = await self.plans.get(request.match_info["id"])
-        if plan is None:
-            raise web.HTTPNotFound
-        return plan
 
     def _at(self, plan: Plan) -> str:
         return f"{self.path}/{quote(plan.id, safe='')}/edit"

@@ -4,10 +4,10 @@ import asyncio
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 
 from aiohttp import web
@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 
 from appliance.domain.audit import FAILED
 from appliance.domain.errors import ApplianceError, Conflict, Invalid, TooMany
-from appliance.ports import Clock
+from appliance.ports import Clock, Record, Records
 from appliance.web.console.keys import Keys
 from appliance.web.console.pages import ConsolePages
 from appliance.web.console.sessions import Session, Sessions
@@ -37,7 +37,8 @@ _POLICY = (
     "img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 )
 
-Record = Callable[..., Awaitable[object]]
+R = TypeVar("R", bound=Record)
+WriteDown = Callable[..., Awaitable[object]]
 
 
 class Chapter(Protocol):
@@ -66,7 +67,7 @@ class Shell:
     sessions: Sessions
     keys: Keys
     clock: Clock
-    record: Record
+    record: WriteDown
     """Write down what is about to be done, as `record(who, did, subject, **detail)`."""
     menu: tuple[tuple[str, str], ...] = ()
     """The chapters' titles and addresses."""
@@ -165,7 +166,6 @@ def page(
     template: str,
     *,
     status: int = 200,
-    headers: Mapping[str, str] | None = None,
     **context: object,
 ) -> web.Response:
     """Return one page in the frame, for whoever is signed in."""
@@ -176,17 +176,23 @@ def page(
         csrf_token="" if session is None else session.csrf,
         menu=() if session is None else shell.menu,
         here=request.path,
-        query=request.query,
-        now=shell.clock.now(),
         said=request.query.get("said", ""),
         **context,
     )
-    own = {
+    headers = {
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": _POLICY.replace("NONCE", nonce),
         "Referrer-Policy": "same-origin",  # with none at all, our own forms come from nowhere
     }
-    return web.Response(body=body, status=status, headers=own | dict(headers or {}))
+    return web.Response(body=body, status=status, headers=headers)
+
+
+async def found(request: web.Request, records: Records[R]) -> R:
+    """Return the record whose id is in the address; else there is no such page."""
+    record = await records.get(request.match_info["id"])
+    if record is None:
+        raise web.HTTPNotFound
+    return record
 
 
 def done(path: str, said: str = "") -> web.HTTPSeeOther:

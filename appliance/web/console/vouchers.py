@@ -20,7 +20,7 @@ from appliance.flows.offer import Offer
 from appliance.flows.online import Online
 from appliance.web.console.asking import Away, asked
 from appliance.web.console.batches import BatchPages
-from appliance.web.console.shell import came_to_nothing, done, form_of, page, record
+from appliance.web.console.shell import came_to_nothing, done, form_of, found, page, record
 
 _PAGE = 50
 _MOST_PAGES = 20
@@ -108,7 +108,7 @@ class VoucherPages:
         return await self._listed(request, text.strip() or "nothing")
 
     async def _one(self, request: web.Request) -> web.Response:
-        return await self._about(request, await self._asked(request))
+        return await self._about(request, await found(request, self.vouchers))
 
     async def _about(
         self,
@@ -149,7 +149,7 @@ class VoucherPages:
             return [], str(error)
 
     async def _extend(self, request: web.Request) -> web.Response:
-        voucher, form = await self._asked(request), await form_of(request)
+        voucher, form = await found(request, self.vouchers), await form_of(request)
         try:
             time, megabytes = _addition(form)
         except Invalid as error:
@@ -162,13 +162,13 @@ class VoucherPages:
         raise done(self._at(voucher), "extended")
 
     async def _revoke(self, request: web.Request) -> web.Response:
-        voucher = await self._asked(request)
+        voucher = await found(request, self.vouchers)
         await record(request, "revoked a voucher", voucher.code)
         await self.amend.revoke(voucher.code)
         raise done(self._at(voucher), "revoked")
 
     async def _log_out(self, request: web.Request) -> web.Response:
-        voucher, form = await self._asked(request), await form_of(request)
+        voucher, form = await found(request, self.vouchers), await form_of(request)
         await record(request, "logged a device out", voucher.code)
         try:
             await asked(self.router.sessions(user=voucher.code))
@@ -177,12 +177,6 @@ class VoucherPages:
             await came_to_nothing(request, "router_away")
             raise done(self._at(voucher), "away") from None
         raise done(self._at(voucher), "logged-out")
-
-    async def _asked(self, request: web.Request) -> Voucher:
-        voucher = await self.vouchers.get(request.match_info["id"])
-        if voucher is None:
-            raise web.HTTPNotFound
-        return voucher
 
     def _at(self, voucher: Voucher) -> str:
         return f"{self.path}/{quote(voucher.id, safe='')}"

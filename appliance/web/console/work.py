@@ -39,10 +39,11 @@ class Outstanding:
     async def waiting(self) -> Waiting:
         """Return what waits now, the oldest first."""
         return Waiting(
-            tuple(await self.debts.outstanding(self.clock.now())), tuple(await self._calls())
+            tuple(await self.debts.outstanding(self.clock.now())), tuple(await self.calls())
         )
 
-    async def _calls(self) -> list[PutAside]:
+    async def calls(self) -> list[PutAside]:
+        """Return what the shared database refuses."""
         try:
             return [] if self.spool is None else await self.spool.parked()
         except StoreUnavailable:
@@ -73,9 +74,9 @@ class Work:
     async def _retry(self, request: web.Request) -> web.Response:
         which = (await form_of(request)).get("id", "")[:64]
         await record(request, "retry debt", which)
-        place = which.removeprefix("spool-")
-        if place != which and place.isdecimal() and self.outstanding.spool is not None:
-            await self.outstanding.spool.unpark(int(place))
+        calls = {call.id: call.place for call in await self.outstanding.calls()}
+        if which in calls and self.outstanding.spool is not None:
+            await self.outstanding.spool.unpark(calls[which])
         else:
             await self.outstanding.debts.retry(which, self.outstanding.clock.now())
         raise done(self.path, "asked")
