@@ -215,7 +215,7 @@ def _server(wish: Wish, seen: Look) -> Iterator[Trouble]:
     if is_guest(wish, seen.tables, server) and known is None:
         yield _warn(
             "this box stands in the hotspot's own network, where it is a captive guest itself",
-            "give its MAC address with --box-mac, or put it on a network of its own",
+            "give its MAC address in hotspot.box_mac, or put it on a network of its own",
         )
 
 
@@ -280,8 +280,8 @@ def _option_114(wish: Wish, seen: Look) -> Iterator[Trouble]:
         return
     if not wish.portal_url.startswith("https://"):
         yield _fail(
-            "--option-114: phones take an https:// portal only (RFC 8908), and portal.public_url "
-            "is not",
+            "hotspot.option_114: phones take an https:// portal only (RFC 8908), and "
+            "portal.public_url is not",
             "give the portal a name and a certificate that phones trust, or leave the option out",
         )
     if is_seven(seen.tables) and version_of(seen.tables) >= (7, 3):

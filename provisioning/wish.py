@@ -68,7 +68,7 @@ class Wish:
         if not self.password:
             raise WrongWish("router.password is empty: the account would be anybody's")
         if not _SERVER.fullmatch(self.ntp):
-            raise WrongWish("--ntp must be a host name or an address")
+            raise WrongWish("hotspot.ntp must be a host name or an address")
         for host in self.hosts:
             _check_host(host)
         if self.box_mac is not None:
@@ -97,18 +97,18 @@ def is_address(text: str) -> bool:
 
 def _check_address(text: str) -> None:
     if not is_address(text):
-        raise WrongWish(f"--box must be the box's IPv4 address, not {text!r}")
+        raise WrongWish(f"hotspot.box must be the box's IPv4 address, not {text!r}")
 
 
 def _check_host(host: str) -> None:
     if not _HOST.fullmatch(host):
         raise WrongWish(
-            f"--allow-host: {host!r} is not a whole host name in lower case; the router looks up "
-            "its addresses, so it cannot have a star in it"
+            f"hotspot.free_hosts: {host!r} is not a whole host name in lower case; the router "
+            "looks up its addresses, so it cannot have a star in it"
         )
     if host in PROBES:
         raise WrongWish(
-            f"--allow-host {host}: phones ask this host whether they are captive. If it answers, "
+            f"hotspot.free_hosts: phones ask {host} whether they are captive. If it answers, "
             "no phone shows the sign-in page. Leave it out."
         )
 
@@ -117,4 +117,4 @@ def _check_mac(text: str) -> None:
     try:
         mac(text)
     except ValueError:
-        raise WrongWish(f"--box-mac: {text!r} is not a MAC address") from None
+        raise WrongWish(f"hotspot.box_mac: {text!r} is not a MAC address") from None

@@ -39,14 +39,9 @@ class Asked:
     """Who signs in to the router, if not the box itself."""
     password: str = field(default="", repr=False)
     interface: str | None = None
+    """Where a hotspot is to be made."""
     server: str | None = None
-    box: str | None = None
-    box_mac: str | None = None
-    allow_host: tuple[str, ...] = ()
-    ntp: str = "pool.ntp.org"
-    ssh: bool = False
-    option_114: bool = False
-    keep_services_open: bool = False
+    """Another hotspot than the settings name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,29 +58,30 @@ def wish_of(
     settings: Settings, asked: Asked, plans: tuple[Plan, ...], profile: str | None = None
 ) -> Wish:
     """Return the wish that settings, plans and options make; raise `WrongWish`. Reads files."""
+    hotspot = settings.hotspot
     return Wish(
         portal_url=settings.portal.public_url,
         pages=render_pages(settings.portal.public_url),
-        box=box_address(settings, asked.box),
+        box=box_address(settings),
         username=settings.router.username,
         password=settings.router.password.get_secret_value(),
         plans=plans,
         interface=asked.interface,
-        server=asked.server,
+        server=asked.server or hotspot.server,
         profile=profile,
-        box_mac=asked.box_mac,
-        hosts=asked.allow_host,
-        ntp=asked.ntp,
-        ssh=asked.ssh or settings.router.ssh_fingerprint is not None,
-        option_114=asked.option_114,
-        limit_services=not asked.keep_services_open,
+        box_mac=hotspot.box_mac,
+        hosts=hotspot.free_hosts,
+        ntp=hotspot.ntp,
+        ssh=settings.router.ssh_fingerprint is not None,
+        option_114=hotspot.option_114,
+        limit_services=not hotspot.keep_services_open,
     )
 
 
-def box_address(settings: Settings, told: str | None) -> str:
+def box_address(settings: Settings) -> str:
     """Return this box's address towards the router; nothing is sent to find it out."""
-    if told is not None:
-        return told
+    if settings.hotspot.box is not None:
+        return str(settings.hotspot.box)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((settings.router.host, _DNS))
@@ -93,7 +89,7 @@ def box_address(settings: Settings, told: str | None) -> str:
             host = urlsplit(settings.portal.public_url).hostname or ""
             if is_address(host):
                 return host
-            raise WrongWish("give the address of this box with --box") from None
+            raise WrongWish("set hotspot.box to the address of this box") from None
         address: str = probe.getsockname()[0]
         return address
 

@@ -101,7 +101,7 @@ def remove(config: Path | None, *, admin: str | None, yes: bool) -> None:
     loaded = settings.load(config)
     asked = asked_for({"admin": admin})
     with in_usage():
-        box = box_address(loaded, None)
+        box = box_address(loaded)
     seen = once(_seen(loaded, asked, box))
     changes = to_be_undone(seen.tables)
     if not changes:

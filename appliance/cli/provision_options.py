@@ -25,21 +25,10 @@ def sign_in(command: F) -> F:
 
 
 def wish_options(command: F) -> F:
-    """Let a command be told what is wanted."""
+    """Let a command be told what is wanted, beyond the settings."""
     for option in (
         click.option("--interface", metavar="NAME", help="Make a hotspot here."),
-        click.option("--server", metavar="NAME", help="Which hotspot, where there are several."),
-        click.option("--box", metavar="IP", help="This box, as the router sees it."),
-        click.option("--box-mac", metavar="MAC", help="Let the box itself through the hotspot."),
-        click.option("--allow-host", multiple=True, metavar="NAME", help="Free before paying."),
-        click.option("--ntp", default="pool.ntp.org", show_default=True, help="A time server."),
-        click.option(
-            "--ssh",
-            is_flag=True,
-            help="The box may come by SSH too; so it is where `ssh_fingerprint` is set.",
-        ),
-        click.option("--option-114", is_flag=True, help="Tell phones of the portal by DHCP."),
-        click.option("--keep-services-open", is_flag=True, help="Do not limit the API to the box."),
+        click.option("--server", metavar="NAME", help="Which hotspot, if not hotspot.server."),
     ):
         command = option(command)
     return command

@@ -16,6 +16,7 @@ from appliance.settings.sections import (
     Canary,
     Daraja,
     Door,
+    Hotspot,
     Mongodb,
     Portal,
     Router,
@@ -32,6 +33,7 @@ __all__ = [
     "Canary",
     "Daraja",
     "Door",
+    "Hotspot",
     "Mongodb",
     "Portal",
     "Router",
@@ -79,6 +81,7 @@ class Settings(WayIn):
     admin: Admin = Admin()
     daraja: Daraja = Daraja()
     router: Router
+    hotspot: Hotspot = Hotspot()
     backup: Backup = Backup()
     canary: Canary = Canary()
     sms: Sms = Sms()

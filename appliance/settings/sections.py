@@ -1,6 +1,7 @@
 """The sections that an operator can set."""
 
 from decimal import Decimal
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -11,6 +12,7 @@ from appliance.settings.values import (
     Colour,
     Headers,
     Listen,
+    Names,
     Picture,
     WebAddress,
     argon2_hash,
@@ -186,6 +188,25 @@ class Router(_Section):
         if told and self.ssh_fingerprint is None:
             raise ValueError(f"ssh_fingerprint must be set where {min(told)} is")
         return self
+
+
+class Hotspot(_Section):
+    """The router's hotspot as `appliance provision` and the console set it up."""
+
+    server: str | None = None
+    """Which hotspot, where the router has several."""
+    box: IPv4Address | None = None
+    """This box's address as the router sees it; without one it is found out."""
+    box_mac: str | None = None
+    """Lets the box itself through, where it stands in the hotspot's own network."""
+    free_hosts: Names = ()
+    """Names that customers may reach before they pay: whole ones, without a star."""
+    ntp: str = "pool.ntp.org"
+    """Where the router asks for the time."""
+    option_114: bool = False
+    """Tell phones of the portal by DHCP (RFC 8908); it needs certificates that phones trust."""
+    keep_services_open: bool = False
+    """Do not limit the router's API and SSH to this box."""
 
 
 class Backup(_Section):

@@ -183,6 +183,7 @@ def private_key(value: SecretStr) -> SecretStr:
 
 Listen = Annotated[str, AfterValidator(listen)]
 Addresses = Annotated[tuple[str, ...], BeforeValidator(listed), AfterValidator(addresses)]
+Names = Annotated[tuple[str, ...], BeforeValidator(listed)]
 Colour = Annotated[str, AfterValidator(colours.colour)]
 Picture = Annotated[Path, AfterValidator(picture)]
 Headers = Annotated[dict[str, SecretStr], BeforeValidator(headers), AfterValidator(sendable)]

@@ -120,6 +120,11 @@ async def test_the_console_sets_up_as_the_command_does(operator: Operator) -> No
         assert SECRET not in "".join(planned.lines)
         await console.apply(ann)
         assert (await console.plan(Wanted())).lines == (NOTHING_TO_DO,)
+        wider = loaded.hotspot.model_copy(update={"free_hosts": ("bank.example.com",)})
+        lets_more = replace(console, settings=loaded.model_copy(update={"hotspot": wider}))
+        await lets_more.apply(ann)
+        assert (await console.plan(Wanted())).steps == 1
+        assert (await lets_more.plan(Wanted())).lines == (NOTHING_TO_DO,)
         with pytest.raises(Invalid, match="interface"):
             await console.plan(replace(ann, interface="x" * 65))
 
@@ -210,9 +215,8 @@ async def test_a_router_that_is_away_is_no_drift(operator: Operator) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ("plan", "--box", "somewhere"),
-        ("plan", "--allow-host", "captive.apple.com"),
-        ("render", "--ntp", "a b"),
+        ("plan", "--server", "a\nb"),
+        ("render", "--interface", ""),
         ("plan", "--no-such-option"),
     ],
 )

@@ -167,7 +167,7 @@ def test_an_interface_needs_an_address_and_something_that_gives_addresses() -> N
 def test_a_box_among_the_guests_must_be_let_through() -> None:
     addresses = [{"interface": "bridge", "address": "10.5.50.1/24"}]
     guest = a_wish(box="10.5.50.2")
-    assert "--box-mac" in only(found(guest, ip__address=addresses)).fix
+    assert "hotspot.box_mac" in only(found(guest, ip__address=addresses)).fix
     arp = [{"address": "10.5.50.2", "mac-address": "02:00:00:00:00:01"}]
     assert found(guest, ip__address=addresses, ip__arp=arp) == []
     assert found(a_wish(box="10.5.51.2"), ip__address=addresses) == []
@@ -175,7 +175,7 @@ def test_a_box_among_the_guests_must_be_let_through() -> None:
 
 @pytest.mark.parametrize("host", [PROBES[0], "*.gstatic.com", "not a host", "x;/system reboot"])
 def test_a_host_that_must_not_be_free_is_refused(host: str) -> None:
-    with pytest.raises(WrongWish, match="--allow-host"):
+    with pytest.raises(WrongWish, match="free_hosts"):
         a_wish(hosts=(host,))
 
 
@@ -276,7 +276,7 @@ async def test_phones_are_told_of_the_api_by_dhcp_where_there_is_a_certificate()
 
 async def test_without_a_certificate_phones_are_not_told_and_the_reason_is() -> None:
     async with a_router() as router, door_to(router) as door:
-        with pytest.raises(WrongWish, match=r"--option-114: phones ask by HTTPS only.*dns-name"):
+        with pytest.raises(WrongWish, match=r"option_114: phones ask by HTTPS only.*dns-name"):
             await set_up(door, a_wish(option_114=True))
         said = troubles(a_wish(option_114=True), await look(door), "admin", datetime.now(UTC))
         assert any("https:// portal only" in t.what and t.level is Level.FAIL for t in said)
