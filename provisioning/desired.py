@@ -226,8 +226,8 @@ def _option_114(wish: Wish, tables: Tables, server: Row | None) -> Iterator[Want
     if name is None:
         raise WrongWish(
             "hotspot.option_114: phones ask by HTTPS only. Give the hotspot's profile a dns-name "
-            "and a certificate of that name that phones trust (ssl-certificate), not one made on the "
-            "router; then run this again."
+            "and a certificate of that name that phones trust (ssl-certificate), not one made on "
+            "the router; then run this again."
         )
     values = {"code": "114", "value": f"'https://{name}/api'"}
     if is_seven(tables):

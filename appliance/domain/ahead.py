@@ -9,7 +9,7 @@ from datetime import datetime
 
 from appliance.domain.debts import LONGEST_PUT_OFF, Kind
 from appliance.domain.messages import HELPS_FOR, Message
-from appliance.domain.payments import BETWEEN_BOXES, LATE_ASKS, Payment
+from appliance.domain.payments import BETWEEN_BOXES, Payment, pause_before
 from appliance.domain.records import WebhookLog
 from appliance.domain.vouchers import Voucher
 
@@ -47,5 +47,5 @@ def payment(payment: Payment, now: datetime) -> Payment:
         return payment
     latest = now + LONGEST_PUT_OFF
     if payment.owed.kind is Kind.ASK and payment.late_asks:
-        latest = max(latest, payment.created_at + LATE_ASKS[payment.late_asks - 1])
+        latest = max(latest, now + pause_before(payment.late_asks))
     return replace(payment, owed=payment.owed.brought_back(now, latest))

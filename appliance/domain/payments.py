@@ -322,16 +322,20 @@ def _next_question(payment: Payment, now: datetime) -> dict[str, Any]:
     """Return what changes when the answer proved nothing: when to ask again, and what to tell."""
     if now < payment.locked_until:
         return {"owed": Owed(Kind.ASK, now + _ASK_EVERY)}
-    left = LATE_ASKS[payment.late_asks :]
-    # A box that was off for hours still asks every late question, one after the other.
-    at = max(now + _ASK_EVERY, payment.created_at + left[0]) if left else None
-    return {
-        "state": State.UNKNOWN,
-        "reason": "checking",
-        "open_phone": None,
-        "late_asks": payment.late_asks + 1 if left else payment.late_asks,
-        "owed": None if at is None else Owed(Kind.ASK, at),
-    }
+    changes = {"state": State.UNKNOWN, "reason": "checking", "open_phone": None, "owed": None}
+    nth = payment.late_asks + 1
+    if nth > len(LATE_ASKS):
+        return changes
+    # A box that was off for hours still asks every late question, each as long after the last.
+    at = now + pause_before(nth)
+    if nth == 1:
+        at = max(now + _ASK_EVERY, payment.created_at + LATE_ASKS[0])
+    return changes | {"late_asks": nth, "owed": Owed(Kind.ASK, at)}
+
+
+def pause_before(late_ask: int) -> timedelta:
+    """Return how long after the one before it the n-th late question is asked."""
+    return LATE_ASKS[late_ask - 1] - (LATE_ASKS[late_ask - 2] if late_ask > 1 else timedelta())
 
 
 def until_next_prompt(newest: list["Payment"], now: datetime) -> timedelta:

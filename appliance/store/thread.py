@@ -75,7 +75,9 @@ class ConnectionThread:
             try:
                 connection = connection or connect(self._path)
                 answers = self._answer(connection, batch)
-            except sqlite3.Error as error:
+            except Exception as error:  # who waits for a dead thread waits for ever
+                if not isinstance(error, sqlite3.Error):
+                    log.exception("the database failed, this is a bug")
                 _close(connection)
                 connection = None
                 answers = [StoreUnavailable(str(error)) for _ in batch]

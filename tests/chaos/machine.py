@@ -106,6 +106,7 @@ class Daemon:
         self.deaths = 0
         """How often it ended by itself."""
         self.commands = 0
+        self._running = set[Program]()
         self._told = False
         self._ready_before = 0
 
@@ -141,7 +142,9 @@ class Daemon:
         words = (*words, *self._order["words"][1:])
         order = self._order | {"words": words, "out": str(out), "die_at": 0}
         program = await self._zygote.fork(order)
+        self._running.add(program)
         await program.ended.wait()
+        self._running.discard(program)
         return out.read_text(encoding="utf-8") if out.exists() else ""
 
     async def _keep(self) -> None:
@@ -158,9 +161,16 @@ class Daemon:
             if not (self._told or self._closing.is_set() or order["die_at"]):
                 self.deaths += 1
             if self._power_cut:
+                await self._end_commands()
                 self._lose_power()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), self._off_for)
+
+    async def _end_commands(self) -> None:
+        """End what runs beside it: a power cut spares nobody."""
+        for program in list(self._running):
+            program.signal(signal.SIGKILL)
+            await program.ended.wait()
 
     def _times_ready(self) -> int:
         out = Path(self._order["out"])

@@ -117,12 +117,12 @@ def _not_at_rest(case: Case, payment: Document) -> str | None:
 def _written_before_done(case: Case) -> list[Violation]:
     """Promise 2: every push has its purchase, every callback that was accepted its copy."""
     found = []
-    accounts = {one.get("AccountReference") for one in case.documents.initiations.values()}
-    codes = {one.get("voucherCode") for one in case.documents.payments.values()}
+    initiated = {one["AccountReference"]: one for one in case.documents.initiations.values()}
     vouchers = {one["code"] for one in case.documents.vouchers.values()}
     for push in case.record.pushes:
         account = push["AccountReference"]
-        if not all(account in known for known in (accounts, codes, vouchers)):
+        payment_id = initiated.get(account, {}).get("paymentId")
+        if payment_id not in case.documents.payments or account not in vouchers:
             found.append(Violation(2, f"a push for {account} left and is not stored"))
     stored = Counter(one.get("rawBody", "") for one in case.documents.webhooks.values())
     bodies = [_read(text) for text in stored]
@@ -175,11 +175,10 @@ def _paid_absorbs(case: Case) -> list[Violation]:
         later = states[states.index("paid") :] if "paid" in states else []
         if _NOT_ANY_MORE & set(later):
             found.append(Violation(5, f"payment {payment_id} went {' → '.join(states)}"))
-    vouchers = {one["token"]: one for one in case.documents.vouchers.values()}
     for token, states in case.record.told.items():
         first = next((n for n, state in enumerate(states) if state in _TOLD_PAID), len(states))
-        ended = vouchers.get(token, {}).get("status") in {"expired", "revoked"}
-        lost = vouchers.get(token, {}).get("status") == "unpaid"
+        status = _voucher_shown(case, token).get("status")
+        ended, lost = status in {"expired", "revoked"}, status == "unpaid"
         bad = {"cancelled", "pending"} | (set() if ended else {"failed"})
         if bad & set(states[first:]):
             found.append(Violation(5, f"a customer was told {' → '.join(states)}"))
@@ -187,6 +186,14 @@ def _paid_absorbs(case: Case) -> list[Violation]:
             text = f"a customer was told {states[first]} and has nothing"
             found.append(Violation(5, text, waits=True))
     return found
+
+
+def _voucher_shown(case: Case, token: str) -> Document:
+    """Return the voucher of a page: where a person gave the money another one, it shows that."""
+    vouchers = case.documents.vouchers
+    own = next((one for one in vouchers.values() if one["token"] == token), {})
+    payment = case.documents.payments.get(own.get("paymentId", ""), {})
+    return vouchers.get(payment.get("voucherId", ""), own)
 
 
 def _nobody_for_nothing(case: Case, placed: dict[str, list[Document]]) -> list[Violation]:

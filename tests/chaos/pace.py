@@ -11,7 +11,7 @@ import apscheduler.triggers.interval
 
 from appliance import scheduler, worker
 from appliance.app import clock
-from appliance.domain import ahead, debts, payments, vouchers
+from appliance.domain import debts, payments, vouchers
 from appliance.flows import drift, inquiry, intake
 from appliance.mpesa import tokens
 from appliance.router import patience
@@ -50,7 +50,7 @@ def hasten() -> None:
     payments._FIRST_ASK = payments.SEND_WITHIN
     payments._ASK_EVERY = timedelta(seconds=0.3)
     asks = tuple(timedelta(seconds=s) for s in (4, 5, 6, 8, 10, 13, 17, 22, 30, 60, 90))
-    payments.LATE_ASKS = vars(ahead)["LATE_ASKS"] = asks
+    payments.LATE_ASKS = asks
     _hasten_jobs()
     inquiry._MINUTE = 0.5
     visitors._KEEP_SECONDS = 0.2

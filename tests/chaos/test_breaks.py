@@ -11,6 +11,8 @@ from tests.chaos.crew import ground, played
 
 _AT_A_TIME = 4
 _PATIENCE = 4.0
+_TRIES = 3
+"""On a busy machine what has to happen in a moment may come too late for it."""
 
 
 async def _found(broken: Break, package: Path) -> list[Violation]:
@@ -27,9 +29,10 @@ async def test_every_promise_that_is_broken_on_purpose_is_found_broken(tmp_path:
     async def tried(number: int, broken: Break) -> None:
         async with turn:
             package = await asyncio.to_thread(broken.copied, tmp_path / str(number))
-            found = await _found(broken, package)
-            if broken.promise not in {violation.promise for violation in found}:
-                missed.append((broken.promise, broken.name, found))
+            for _ in range(_TRIES):
+                if broken.promise in {one.promise for one in await _found(broken, package)}:
+                    return
+            missed.append((broken.promise, broken.name))
 
     await asyncio.gather(*(tried(*each) for each in enumerate(BREAKS)))
     assert missed == []

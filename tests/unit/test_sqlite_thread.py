@@ -59,6 +59,22 @@ async def test_a_file_in_trouble_is_the_database_away_and_comes_back(tmp_path: P
     await writer.close()
 
 
+async def test_what_nobody_foresaw_is_answered_too_and_the_thread_lives_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unforeseen(path: Path) -> sqlite3.Connection:
+        raise OSError(path)
+
+    writer = ConnectionThread(tmp_path / "x", writes=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("appliance.store.thread.connect", unforeseen)
+        with pytest.raises(StoreUnavailable):
+            await asyncio.wait_for(writer.do(kept), 10)
+    assert "this is a bug" in caplog.text
+    assert await writer.do(lambda connection: connection.execute("SELECT 1").fetchone()) == (1,)
+    await writer.close()
+
+
 _ANOTHER_PROGRAM = """
 import sqlite3, sys
 connection = sqlite3.connect(sys.argv[1])
