@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from appliance.domain.errors import GatewayRefused, OutcomeUnknown
+from appliance.domain.errors import GatewayRefused, GatewayUnavailable, OutcomeUnknown
 from appliance.domain.evidence import Evidence, Received, Source, StatusResult, Verdict
 from appliance.domain.payments import Payment
 from appliance.domain.reversals import Result
@@ -45,7 +45,9 @@ class MpesaGateway:
             return await self.service.query_stk_push_status(
                 payment.paybill_number, payment.checkout_request_id
             )
-        except GatewayRefused:
+        except GatewayRefused as error:
+            if error.reason == "mpesa_busy":  # the question was not even looked at
+                raise GatewayUnavailable(str(error)) from error
             return nothing
         except OutcomeUnknown as error:
             if not error.answered:

@@ -32,6 +32,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--places", type=int, default=4, help="worlds at a time in each")
     parser.add_argument("--shrink", type=int, default=_SHRINK_SECONDS, help="seconds, 0 for not")
+    parser.add_argument("--only", metavar="STEP", help="of these, those in which this is done")
     parser.add_argument("--replay", type=Path, help="a schedule as JSON, or - for standard input")
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -42,15 +43,20 @@ async def _work(options: argparse.Namespace) -> None:
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # of clients that die
     first = options.seed + options.worker
     seeds = range(first, options.seed + options.count, options.jobs)
+    schedules = (one for one in map(drawn, seeds) if _does(one, options.only))
     failed: list[Outcome] = []
     async with ground() as on:
-        async for outcome in played(on, map(drawn, seeds), options.places):
+        async for outcome in played(on, schedules, options.places):
             print(json.dumps(_shown(outcome)), flush=True)
             failed += [] if outcome.may_be_late else [outcome]
         for outcome in failed[: _MOST_SHRUNK if options.shrink else 0]:
             promise = outcome.violations[0].promise
             least = await shrunk(on, outcome.schedule, promise, options.shrink)
             print(json.dumps({"shrunk": least.seed, "schedule": least.as_json()}), flush=True)
+
+
+def _does(schedule: Schedule, what: str | None) -> bool:
+    return what is None or any(step.do == what for step in schedule.steps)
 
 
 def _shown(outcome: Outcome) -> dict[str, Any]:
@@ -126,6 +132,8 @@ async def _all(options: argparse.Namespace) -> int:
     shared = {
         name: getattr(options, name) for name in ("count", "seed", "jobs", "places", "shrink")
     }
+    if options.only is not None:
+        shared["only"] = options.only
     workers = (_worker(total.add, **shared, worker=number) for number in range(options.jobs))
     codes = await asyncio.gather(*workers)
     late = total.late()

@@ -8,6 +8,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,6 +17,7 @@ import aiohttp
 
 from appliance.sandbox import config
 from appliance.sandbox.addresses import HOST
+from appliance.sandbox.daraja import names
 from appliance.sandbox.daraja.accounts import MERCHANTS, Merchant
 from appliance.sandbox.daraja.server import DarajaOptions, PretendDaraja, pretend_daraja
 from appliance.sandbox.daraja.urls import Registered
@@ -204,7 +206,9 @@ class Town:
             power.cut(self.file, self.shared, self.chance)
 
     async def _open_neighbours(self) -> None:
-        safaricom = pretend_daraja(DarajaOptions(host=self.host, port=PORTS.daraja))
+        safaricom = pretend_daraja(
+            DarajaOptions(host=self.host, port=PORTS.daraja, clock=self._safaricoms_time)
+        )
         self.daraja = await self._stack.enter_async_context(safaricom)
         options = RouterOptions(
             host=self.host,
@@ -217,6 +221,9 @@ class Town:
         self._tell("daraja")
         await self._register()
         self.record.watch(self.daraja, self.router, self.happened)
+
+    def _safaricoms_time(self) -> datetime:
+        return names.now() + timedelta(seconds=self.passed)
 
     async def _register(self) -> None:
         """Have Safaricom know where to tell of money, and whom to show its list."""

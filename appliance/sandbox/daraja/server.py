@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from aiohttp import web
 
+from appliance.sandbox.daraja import names
 from appliance.sandbox.daraja.accounts import MERCHANTS, Merchant
 from appliance.sandbox.daraja.answers import Refusal
 from appliance.sandbox.daraja.backoffice import BackOffice
@@ -40,6 +42,8 @@ class DarajaOptions:
     port: int = 8090
     autopay: float | None = None
     """Seconds from ringing to paying."""
+    clock: Callable[[], datetime] = names.now
+    """By which it sees whether a request was signed just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ async def pretend_daraja(options: DarajaOptions) -> AsyncIterator[PretendDaraja]
     """Serve until the block ends; whatever is under way then is dropped."""
     menu, ledger = Menu(), Ledger()
     async with courier(ledger) as carrier, errands() as work:
-        house = _furnished(menu, ledger, carrier, work, options.autopay)
+        house = _furnished(menu, ledger, carrier, work, options)
         app = _application(house)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE)
         await runner.setup()
@@ -100,17 +104,17 @@ class _House:
 
 
 def _furnished(
-    menu: Menu, ledger: Ledger, carrier: Courier, work: Errands, autopay: float | None
+    menu: Menu, ledger: Ledger, carrier: Courier, work: Errands, options: DarajaOptions
 ) -> _House:
     tokens, money = Tokens(MERCHANTS, menu), Money(ledger)
     doors = Doors(MERCHANTS, tokens, menu)
     urls = Urls(doors)
     c2b = C2b(urls, menu, carrier, money)
-    express = Express(menu, money, carrier, work, c2b, autopay)
+    express = Express(menu, money, carrier, work, c2b, options.autopay)
     return _House(
         tokens=tokens,
         express=express,
-        stk=Stk(MERCHANTS, tokens, menu, ledger, express),
+        stk=Stk(MERCHANTS, tokens, menu, ledger, express, options.clock),
         urls=urls,
         lipa=LipaNaMpesa(MERCHANTS, menu, money, c2b, work),
         pull=Pull(doors, menu, ledger),

@@ -1,13 +1,14 @@
 """`/mpesa/stkpush` and `/mpesa/stkpushquery`: what comes in, and what goes wrong on the way."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
 
-from appliance.sandbox.daraja import answers, checks, names, results
+from appliance.sandbox.daraja import answers, checks, results
 from appliance.sandbox.daraja.accounts import Merchant
 from appliance.sandbox.daraja.answers import CATCH_ALL, Refusal
 from appliance.sandbox.daraja.express import Express, locked
@@ -39,13 +40,15 @@ class Stk:
     menu: Menu
     ledger: Ledger
     express: Express
+    clock: Callable[[], datetime]
+    """By which it sees whether a request was signed just now."""
 
     async def push(self, request: web.Request) -> web.Response:
         """Take a push: the phone rings before this answers."""
         holder = self.tokens.holder(request)
         fields = await answers.fields_of(request)
         self.ledger.write(Push(fields))
-        order = checks.push(fields, holder, self.merchants, names.now())
+        order = checks.push(fields, holder, self.merchants, self.clock())
         faults = self.menu.of(order.phone)
         if (kept_out := self._kept_out(faults.push, order.phone, holder)) is not None:
             return kept_out
@@ -60,7 +63,7 @@ class Stk:
         """Say what became of a push, as far as Daraja would."""
         holder = self.tokens.holder(request)
         fields = await answers.fields_of(request)
-        merchant, checkout = checks.query(fields, holder, self.merchants, names.now())
+        merchant, checkout = checks.query(fields, holder, self.merchants, self.clock())
         transaction = self.express.find(checkout)
         if transaction is None or transaction.order.merchant != merchant:
             raise _no_such_transaction()
