@@ -1,20 +1,21 @@
 """`appliance audit`: who did what at this box, and whether what is written of it still holds."""
 
+import asyncio
 import json
 import os
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
 
 from appliance import app, settings
 from appliance.cli.running import FILE, config_option, json_option, once
-from appliance.domain.audit import Entry, verify
+from appliance.domain.audit import Entry
 from appliance.flows.audit import Audit
-from appliance.sheets.rows import table
+from appliance.sheets.rows import lines, table
 
 T = TypeVar("T")
 
@@ -46,14 +47,14 @@ def list_entries(config: Path | None, limit: int, *, as_json: bool) -> None:
 @json_option
 def verify_entries(config: Path | None, *, as_json: bool) -> None:
     """Hold every entry to the one before it; exit 1 at the first that is not what was written."""
-    entries = _asked(config, lambda log: log.all())
-    broken = verify(entries)
+    chain = _asked(config, lambda log: log.verified())
+    broken = chain.broken()
     if as_json:
         shown = None if broken is None else asdict(broken)
-        head = entries[-1].hash if entries else ""
-        click.echo(json.dumps({"entries": len(entries), "head": head, "broken": shown}))
+        head = chain.head.hash if chain.head else ""
+        click.echo(json.dumps({"entries": chain.length, "head": head, "broken": shown}))
     elif broken is None:
-        click.echo(f"{len(entries)} entries, each as it was written")
+        click.echo(f"{chain.length} entries, each as it was written")
     else:
         click.echo(f"entry {broken.place} {broken.why}", err=True)
     if broken is not None:
@@ -64,19 +65,28 @@ def verify_entries(config: Path | None, *, as_json: bool) -> None:
 @click.argument("file", type=FILE)
 @config_option
 def export(file: Path, config: Path | None) -> None:
-    """Write every entry into FILE, the oldest first; its name ends in .csv or .json."""
-    if file.suffix not in {".csv", ".json"}:
-        raise click.UsageError("the file's name must end in .csv or .json")
-    entries = _asked(config, lambda log: log.all())
-    shown = [_shown(entry) for entry in entries]
-    if file.suffix == ".csv":
-        text = table(_ALL, ([_cell(one[name]) for name in _ALL] for one in shown))
-    else:
-        text = json.dumps(shown, indent=1) + "\n"
+    """Write every entry into FILE, the newest first; its name ends in .csv or .jsonl."""
+    if file.suffix not in {".csv", ".jsonl"}:
+        raise click.UsageError("the file's name must end in .csv or .jsonl")
     made = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(made, "w", encoding="utf-8", newline="") as out:
-        out.write(text)
-    click.echo(f"{len(entries)} entries in {file}")
+        count = _asked(config, lambda log: _written(log, out, as_table=file.suffix == ".csv"))
+    click.echo(f"{count} entries in {file}")
+
+
+async def _written(log: Audit, out: TextIO, *, as_table: bool) -> int:
+    """Write every entry, and return how many they were."""
+    count, text = 0, table(_ALL, ()) if as_table else ""
+    async for page in log.pages():
+        shown = [_shown(entry) for entry in page]
+        if as_table:
+            text += lines([_cell(one[name]) for name in _ALL] for one in shown)
+        else:
+            text += "".join(f"{json.dumps(one)}\n" for one in shown)
+        await asyncio.to_thread(out.write, text)
+        count, text = count + len(page), ""
+    await asyncio.to_thread(out.write, text)
+    return count
 
 
 def _asked(config: Path | None, question: Callable[[Audit], Awaitable[T]]) -> T:

@@ -78,18 +78,45 @@ def following(  # noqa: PLR0913 # what an entry is made of
     return _hashed(entry)
 
 
-def verify(entries: Iterable[Entry]) -> Broken | None:
-    """Return where a box's chain, the oldest entry first, breaks; None where it holds."""
-    previous = ""
-    for place, entry in enumerate(entries, 1):
-        if entry.place != place:
-            return Broken(place, f"is not there: {entry.place} follows {place - 1}")
-        if entry.previous != previous:
-            return Broken(place, "does not name the entry before it")
+@dataclass(slots=True)
+class Chain:
+    """A box's entries, held to one another as they are read: the newest first."""
+
+    length: int = 0
+    head: Entry | None = None
+    """The newest; whoever keeps its hash knows later that nothing was cut off."""
+    _newer: Entry | None = None
+    _broken: Broken | None = None
+
+    def goes_on(self, entries: Iterable[Entry]) -> None:
+        """Take the next entries, each older than the one before."""
+        for entry in entries:
+            self._link(entry)
+            self.head = self.head or entry
+            self._newer = entry
+            self.length += 1
+
+    def broken(self) -> Broken | None:
+        """Return the first link that does not hold, once all were taken; None where all do."""
+        oldest = self._newer
+        if oldest is not None and oldest.place != 1:
+            return _gap(oldest, 0)
+        if oldest is not None and oldest.previous:
+            return Broken(1, "does not name the entry before it")
+        return self._broken
+
+    def _link(self, entry: Entry) -> None:
+        newer = self._newer
+        if newer is not None and newer.place != entry.place + 1:
+            self._broken = _gap(newer, entry.place)
+        elif newer is not None and newer.previous != entry.hash:
+            self._broken = Broken(newer.place, "does not name the entry before it")
         if _hashed(entry).hash != entry.hash:
-            return Broken(place, "is not what was written")
-        previous = entry.hash
-    return None
+            self._broken = Broken(entry.place, "is not what was written")
+
+
+def _gap(after: Entry, before: int) -> Broken:
+    return Broken(before + 1, f"is not there: {after.place} follows {before}")
 
 
 def canonical(entry: Entry) -> str:

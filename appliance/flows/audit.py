@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from appliance.domain.audit import FAILED, Broken, Detail, Entry, following, verify
+from appliance.domain.audit import FAILED, Chain, Detail, Entry, following
 from appliance.domain.errors import ApplianceError, Duplicate, StoreUnavailable
 from appliance.domain.queries import Cursor
 from appliance.ports import Clock, Entries
@@ -70,17 +70,19 @@ class Audit:
         """Return this box's entries, the newest first; `Cursor(place, id)` of the last goes on."""
         return await self.entries.page("box", self.box, limit, before=before)
 
-    async def all(self) -> list[Entry]:
-        """Return every entry of this box, the oldest first."""
-        found, before = list[Entry](), None
+    async def pages(self) -> AsyncIterator[list[Entry]]:
+        """Yield every entry of this box, so many at a time, the newest first."""
+        before = None
         while page := await self.page(_PAGE, before):
-            found += page
+            yield page
             before = Cursor(page[-1].place, page[-1].id)
-        return found[::-1]
 
-    async def verify(self) -> Broken | None:
-        """Return where the chain breaks; None where it holds."""
-        return await asyncio.to_thread(verify, await self.all())
+    async def verified(self) -> Chain:
+        """Return the whole chain, each entry held to the one before it."""
+        chain = Chain()
+        async for page in self.pages():
+            await asyncio.to_thread(chain.goes_on, page)
+        return chain
 
     async def _last(self) -> Entry | None:
         return next(iter(await self.page(1)), None)

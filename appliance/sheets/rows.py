@@ -11,11 +11,14 @@ MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 def table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return the rows under their names; text that would be reckoned with is marked as text."""
+    return MARK + lines([names]) + lines(rows)
+
+
+def lines(rows: Iterable[Sequence[object]]) -> str:
+    """Return rows to add to a table."""
     written = StringIO()
-    writer = csv.writer(written)
-    writer.writerow(names)
-    writer.writerows([cell(value) for value in row] for row in rows)
-    return MARK + written.getvalue()
+    csv.writer(written).writerows([cell(value) for value in row] for row in rows)
+    return written.getvalue()
 
 
 def cell(value: object) -> object:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.domain.audit import Broken, Entry, following, verify
+from appliance.domain.audit import Broken, Chain, Entry, following
 from appliance.domain.errors import Invalid, StoreUnavailable
 from appliance.flows.audit import Audit
 from appliance.store.port import Document, Store
@@ -26,6 +26,18 @@ def store_kind(request: pytest.FixtureRequest) -> str:
 
 def log_of(store: Store, box: str = "here", clock: HandClock | None = None) -> Audit:
     return Audit(entries=books(store).audit, clock=clock or HandClock(), box=box)
+
+
+def broken(entries: list[Entry]) -> Broken | None:
+    chain = Chain()
+    chain.goes_on(reversed(entries))
+    assert chain.length == len(entries)
+    return chain.broken()
+
+
+async def all_of(log: Audit) -> list[Entry]:
+    """Return every entry, the oldest first."""
+    return [entry async for page in log.pages() for entry in page][::-1]
 
 
 def chain(length: int) -> list[Entry]:
@@ -53,11 +65,11 @@ async def test_of_many_who_write_at_once_each_has_a_place_and_the_chain_holds(
         *(one.write("owner", "revoke voucher", f"C{n}") for n in range(4) for one in boxes)
     )
     await log_of(store, "there").write("owner", "revoke voucher", "X")
-    entries = await boxes[0].all()
+    entries = await all_of(boxes[0])
     assert [entry.place for entry in entries] == list(range(1, 13))
-    assert await boxes[0].verify() is None
+    assert (await boxes[0].verified()).broken() is None
     assert [entry.place for entry in await boxes[0].page(2)] == [12, 11]
-    assert [entry.place for entry in await log_of(store, "there").all()] == [1]
+    assert [entry.place for entry in await all_of(log_of(store, "there"))] == [1]
 
 
 async def test_a_clock_that_goes_back_leaves_the_order_as_it_was(store: Store) -> None:
@@ -66,8 +78,8 @@ async def test_a_clock_that_goes_back_leaves_the_order_as_it_was(store: Store) -
     for did in ("first", "second", "third"):
         await log.write("owner", did)
         clock.pass_by(timedelta(days=-9))
-    assert [entry.did for entry in await log.all()] == ["first", "second", "third"]
-    assert await log.verify() is None
+    assert [entry.did for entry in await all_of(log)] == ["first", "second", "third"]
+    assert (await log.verified()).broken() is None
 
 
 async def test_nothing_in_it_is_ever_changed_or_removed(store: Store) -> None:
@@ -77,7 +89,7 @@ async def test_nothing_in_it_is_ever_changed_or_removed(store: Store) -> None:
         await books(store).audit.change(entry, replace(entry, who="nobody"))
     with pytest.raises(TypeError):
         await store.prune("audit", "at", entry.at + timedelta(days=1))
-    assert await log.all() == [entry]
+    assert await all_of(log) == [entry]
 
 
 async def test_a_deed_that_fails_is_written_down_as_failed() -> None:
@@ -85,7 +97,7 @@ async def test_a_deed_that_fails_is_written_down_as_failed() -> None:
     with pytest.raises(Invalid):
         async with log.deed("owner", "revoke voucher", "ABC3DEF4GH"):
             raise Invalid("there is no voucher with this code")
-    begun, failed = await log.all()
+    begun, failed = await all_of(log)
     assert (begun.did, begun.subject) == ("revoke voucher", "ABC3DEF4GH")
     assert (failed.did, failed.subject) == ("failed", "ABC3DEF4GH")
     assert failed.detail == {"of": 1, "did": "revoke voucher", "why": "invalid"}
@@ -112,7 +124,7 @@ async def test_no_phone_number_is_in_an_entry_and_a_receipt_or_code_is() -> None
     for kept in ("UKN7K2M9QX", "ABC3DEF4GH", "6740f1c2a712345678901234", "174379"):
         assert (await log.write("owner", "resolve payment", kept)).subject == kept
     await log.write("owner", "resolve payment", "\ud800\0" * 999)
-    assert await log.verify() is None
+    assert (await log.verified()).broken() is None
 
 
 CHANGES: dict[str, Any] = {
@@ -132,15 +144,15 @@ def test_whatever_is_changed_in_a_chain_the_first_broken_link_is_named(
     length: int, data: st.DataObject
 ) -> None:
     entries = chain(length)
-    assert verify(entries) is None
+    assert broken(entries) is None
     place = data.draw(st.integers(1, length))
     name = data.draw(st.sampled_from(sorted(CHANGES)))
     changed = replace(entries[place - 1], **{name: CHANGES[name]})
-    broken = verify([*entries[: place - 1], changed, *entries[place:]])
-    assert broken is not None
-    assert broken.place == place
+    found = broken([*entries[: place - 1], changed, *entries[place:]])
+    assert found is not None
+    assert found.place == place
     if place < length:
-        gap = verify([*entries[: place - 1], *entries[place:]])
+        gap = broken([*entries[: place - 1], *entries[place:]])
         assert gap == Broken(place, f"is not there: {place + 1} follows {place - 1}")
 
 

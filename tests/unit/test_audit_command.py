@@ -72,14 +72,15 @@ def test_an_export_holds_every_entry_and_no_formula(
 ) -> None:
     for code in ("=CODE", "OTHER"):
         assert said("vouchers", "revoke", code).exit_code == 1
-    listed = json.loads(said("audit", "list", "--json").stdout)[::-1]
-    assert said("audit", "export", str(tmp_path / "log.json")).exit_code == 0
-    assert json.loads((tmp_path / "log.json").read_text()) == listed
+    listed = json.loads(said("audit", "list", "--json").stdout)
+    assert said("audit", "export", str(tmp_path / "log.jsonl")).exit_code == 0
+    exported = (tmp_path / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in exported] == listed
     assert said("audit", "export", str(tmp_path / "log.csv")).exit_code == 0
     with (tmp_path / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["hash"] for row in rows] == [one["hash"] for one in listed]
-    assert rows[0]["subject"] == "'=CODE"
+    assert rows[-1]["subject"] == "'=CODE"
     assert said("audit", "export", str(tmp_path / "log.txt")).exit_code == 2
 
 

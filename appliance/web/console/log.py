@@ -40,18 +40,19 @@ class Log:
         return page(request, "audit.html", entries=found, older=older, paged=at is not None)
 
     async def _verify(self, request: web.Request) -> web.Response:
-        broken = await self.audit.verify()
-        newest = await self.audit.page(1)
-        head = newest[0] if newest else None
-        return page(request, "audit_verified.html", broken=broken, head=head)
+        chain = await self.audit.verified()
+        return page(request, "audit_verified.html", broken=chain.broken(), head=chain.head)
 
     async def _export(self, request: web.Request) -> web.StreamResponse:
-        entries = await self.audit.all()
-        return await sheet(request, "audit", _COLUMNS, _rows(entries))
+        return await sheet(request, "audit", _COLUMNS, self._rows())
+
+    async def _rows(self) -> AsyncIterator[list[object]]:
+        async for entries in self.audit.pages():
+            for entry in entries:
+                yield [_cell(entry, name) for name in _COLUMNS]
 
 
-async def _rows(entries: list[Entry]) -> AsyncIterator[list[object]]:
-    for entry in entries:
-        detail = "; ".join(f"{name}={value}" for name, value in entry.detail.items())
-        shown = {**{name: getattr(entry, name) for name in _COLUMNS}, "detail": detail}
-        yield [shown[name] for name in _COLUMNS]
+def _cell(entry: Entry, name: str) -> object:
+    if name == "detail":
+        return "; ".join(f"{name}={value}" for name, value in entry.detail.items())
+    return getattr(entry, name)
