@@ -23,6 +23,8 @@ from appliance.store.schema import COLLECTIONS
 from appliance.store.seed import seed
 from appliance.store.sqlite import SqliteStore
 
+_MOST_NAMED = 5
+
 
 @click.group()
 def db() -> None:
@@ -128,9 +130,14 @@ def move_to(
         click.echo(json.dumps([asdict(report) for report in reports]))
         return
     for report in reports:
-        kept = f"   kept as it is there: {', '.join(report.theirs)}" if report.theirs else ""
-        click.echo(f"{report.collection:16} {report.copied + report.there:>8}{kept}")
+        carried = report.copied + report.there
+        click.echo(f"{report.collection:16} {carried:>8}{_kept(report.theirs)}")
     click.echo("all of it read back. Now set mongodb.uri, and start the daemon.")
+
+
+def _kept(theirs: list[str]) -> str:
+    more = f" and {len(theirs) - _MOST_NAMED} more" if len(theirs) > _MOST_NAMED else ""
+    return f"   kept as it is there: {', '.join(theirs[:_MOST_NAMED])}{more}" if theirs else ""
 
 
 async def _moved(data_dir: Path, uri: str, database: str, *, router_is_known: bool) -> list[Moved]:

@@ -3,7 +3,7 @@
 First it looks for whatever is there already and stands in the way. From the first write on the
 embedded database is on hold: what was carried over stays as it was, so a move that was cut off is
 simply run again, to the same place. Nothing there is ever overwritten: paybills and plans that the
-shared database has already stay as they are there.
+shared database has already stay as they are there, and so does the box's audit log.
 """
 
 import asyncio
@@ -37,6 +37,7 @@ _ORDER = (
 )
 _OURS_OR_THEIRS = frozenset({schema.PAYBILLS.name, schema.PLANS.name})
 """What several boxes may have of one name, each as it was set up."""
+_NEVER_IN_THE_WAY = _OURS_OR_THEIRS | {schema.AUDIT.name, schema.MESSAGES.name}
 _MARGIN = timedelta(days=1)
 _BEGUN = "a move to a shared database was begun: run `appliance db move` again, to the same place"
 _DONE = "its records are in the shared database now: set mongodb.uri"
@@ -80,7 +81,7 @@ async def move(
         await source.prune(schema.WEBHOOKS.name, "timestamp", forgotten)
         for collection in _ORDER:
             known = router_is_known and collection is schema.ROUTERS
-            if collection.name not in _OURS_OR_THEIRS and not known:
+            if collection.name not in _NEVER_IN_THE_WAY and not known:
                 await _refuse_what_is_there(source, target, collection)
         await asyncio.to_thread(put_on_hold, data_dir, f"{_BEGUN}: {place}")
     reports = [await _carried(source, target, collection) for collection in _ORDER]
@@ -125,6 +126,9 @@ async def _refuse_what_is_there(
 
 async def _carried(source: Store, target: Store, collection: schema.Collection) -> Moved:
     report = Moved(collection.name)
+    if collection is schema.AUDIT and await _has_a_chain_there(source, target):
+        report.theirs = [document["_id"] async for document in source.every(collection.name)]
+        return report
     async for document in source.every(collection.name):
         try:
             await target.insert(collection.name, document)
@@ -132,7 +136,7 @@ async def _carried(source: Store, target: Store, collection: schema.Collection) 
             there = await target.get(collection.name, "_id", document["_id"])
             if _same_or_later(document, there):
                 report.there += 1
-            elif collection.name in _OURS_OR_THEIRS or collection is schema.ROUTERS:
+            elif collection.name in _NEVER_IN_THE_WAY or collection is schema.ROUTERS:
                 report.theirs.append(document["_id"])
             else:
                 what = f"{collection.name} {document['_id']}"
@@ -140,6 +144,16 @@ async def _carried(source: Store, target: Store, collection: schema.Collection) 
         else:
             report.copied += 1
     return report
+
+
+async def _has_a_chain_there(source: Store, target: Store) -> bool:
+    """Say whether this box wrote an audit log there before: two chains cannot be made one."""
+    name = schema.AUDIT.name
+    async for document in source.every(name):
+        there = await target.get(name, "_id", document["_id"])
+        if there is not None and not _same_or_later(document, there):
+            return True
+    return False
 
 
 async def _read_back(source: Store, target: Store, report: Moved) -> None:

@@ -208,6 +208,19 @@ async def test_prices_and_paybills_that_are_there_stay_as_they_are(
     assert plan.price == 99
 
 
+async def test_an_audit_log_that_the_box_has_there_goes_on_and_is_not_mixed_with_another(
+    embedded: Store, shared: Store, tmp_path: Path
+) -> None:
+    await audit_of(shared).write("owner", "signed in")
+    reports = await move(embedded, shared, tmp_path, PLACE)
+    (left,) = [report for report in reports if report.theirs]
+    assert (left.collection, left.copied, len(left.theirs)) == ("audit", 0, 2)
+    chain = await audit_of(shared).verified()
+    assert (chain.length, chain.broken()) == (1, None)
+    await audit_of(shared).write("owner", "revoke voucher")
+    assert (await audit_of(shared).verified()).broken() is None
+
+
 def test_the_operator_moves_a_box_by_one_command(
     secantus: Secantus, database: str, tmp_path: Path
 ) -> None:
