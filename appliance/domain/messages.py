@@ -65,6 +65,8 @@ class Message:
     """It is not sent later than this."""
     subject: str | None = None
     """Of an alert, what it tells."""
+    alert_of: str | None = None
+    """Of an alert, the router's name once more: by this a box finds its own."""
     voucher_id: str | None = None
     payment_id: str | None = None
     state: State = State.QUEUED

@@ -136,12 +136,11 @@ class Outbox:
         for number, to in enumerate(self.wanted.alerts_to):
             about = f"alert:{self.router_id}:{subject}:{now.isoformat()}:{number}"
             made = self._drawn_up(Kind.ALERT, about, to, text, self.wanted.language)
-            await self._queue(replace(made, subject=subject))
+            await self._queue(replace(made, subject=subject, alert_of=self.router_id))
 
     async def alerts(self) -> list[Message]:
         """Return the alerts of this box, the newest first."""
-        found = await self.messages.page("kind", Kind.ALERT.value, _MOST_ALERTS)
-        return [message for message in found if message.router_id == self.router_id]
+        return await self.messages.page("alertOf", self.router_id, _MOST_ALERTS)
 
     # What a console shows
 

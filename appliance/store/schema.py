@@ -121,7 +121,7 @@ AUDIT = Collection(name="audit", indexes=(("box", "-place"),), newest="place", a
 MESSAGES = Collection(
     name="messages",
     unique=("about",),
-    indexes=(("routerId", "-createdAt"), ("kind", "-createdAt"), ("status", "-createdAt")),
+    indexes=(("routerId", "-createdAt"), ("alertOf", "-createdAt"), ("status", "-createdAt")),
     ids=frozenset({"routerId", "voucherId", "paymentId"}),
     owes=True,
     scope="routerId",

@@ -96,6 +96,19 @@ async def test_a_restart_repeats_nothing(watch: Watch) -> None:
     assert len(await watch.minutes(1)) == 2
 
 
+async def test_another_box_that_says_much_makes_this_one_repeat_nothing(watch: Watch) -> None:
+    watch.answers = False
+    assert len(await watch.minutes(10)) == 1
+    messages = watch.desk.kept.messages
+    mine, _ = await watch.desk.all()
+    for number in range(250):
+        said = replace(mine, id=str(number), about=str(number), subject="needs_a_person", owed=None)
+        theirs = replace(said, router_id="there", alert_of="there", version=0)
+        await messages.insert(replace(theirs, created_at=watch.desk.clock.now()))
+    watch.start()
+    assert len(await watch.minutes(80)) == 1
+
+
 async def test_money_that_waits_for_a_person_is_told_of(watch: Watch) -> None:
     money = await watch.unmatched()
     (text,) = await watch.minutes(3)

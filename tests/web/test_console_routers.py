@@ -1,5 +1,6 @@
 """The router at the operator's console: who is in, what has drifted, its set-up."""
 
+import asyncio
 import copy
 import time
 from collections.abc import AsyncIterator
@@ -43,6 +44,7 @@ class Bench:
 
     async def plan(self, wanted: Wanted) -> Outlook:
         self.asked.append(wanted)
+        await asyncio.sleep(0.2)
         return PLAN
 
     async def apply(self, wanted: Wanted) -> None:
@@ -194,6 +196,15 @@ async def test_the_set_up_is_looked_at_asked_about_and_done_as_who_was_named() -
         assert here.bench.applied == [Wanted(admin="ann", password="hunter2", server="hs1")]
         assert here.desk.record[-1][1:] == ("set the router up", "here", {"by": "ann"})
         assert "hunter2" not in f"{here.desk.record}{here.bench.applied}"
+
+
+async def test_who_reloads_a_page_has_the_router_looked_at_once() -> None:
+    async with site() as here:
+        texts = await asyncio.gather(*(here.desk.see("/routers/set-up") for _ in range(5)))
+        assert all("walled-garden" in text for text in texts)
+        assert len(here.bench.asked) == 1
+        await here.desk.see("/routers/set-up")
+        assert len(here.bench.asked) == 2
 
 
 async def test_other_routers_are_listed_with_where_they_sell() -> None:

@@ -1,8 +1,9 @@
 """Questions to the router with an end: a page never waits long for one that is away."""
 
 import asyncio
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 from appliance.domain.errors import RouterRefused, RouterUnreachable
 
@@ -16,6 +17,26 @@ LONG = 20.0
 
 class Away(Exception):
     """The router says nothing of use now; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Together(Generic[T]):
+    """Asks a long question once for all who want its answer meanwhile, as who reloads a page."""
+
+    _under_way: dict[Hashable, asyncio.Task[T]] = field(default_factory=dict)
+
+    async def ask(self, about: Hashable, question: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Return the answer; the question has an end of its own, and outlives who asks."""
+        task = self._under_way.get(about)
+        if task is None:
+            task = self._under_way[about] = asyncio.create_task(question())
+            task.add_done_callback(lambda done: self._over(about, done))
+        return await asyncio.shield(task)
+
+    def _over(self, about: Hashable, done: asyncio.Task[T]) -> None:
+        self._under_way.pop(about, None)
+        if not done.cancelled():
+            done.exception()  # perhaps nobody is left who would hear of it
 
 
 async def asked(question: Awaitable[T], seconds: float = SOON) -> T:

@@ -1,7 +1,7 @@
 """This box's router: how it is, who is in, what has drifted; and where the others sell."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -13,7 +13,7 @@ from appliance.flows.cashier import Cashier
 from appliance.flows.drift import Difference, Drift
 from appliance.flows.online import Online
 from appliance.ports import Router
-from appliance.web.console.asking import LONG, Away, asked
+from appliance.web.console.asking import LONG, Away, Together, asked
 from appliance.web.console.set_up import SetUp
 from appliance.web.console.shell import came_to_nothing, done, form_of, page, record
 
@@ -34,6 +34,7 @@ class Routers:
     drift: Drift
     cashier: Cashier
     set_up: SetUp
+    looks: Together[list[Difference]] = field(default_factory=Together)
     title: str = "Routers"
     path: str = "/routers"
 
@@ -88,7 +89,7 @@ class Routers:
         found, away = list[Difference](), ""
         try:
             await asked(self.online.sessions())
-            found = await asked(self.drift.look(), LONG)
+            found = await self.looks.ask("drift", lambda: asked(self.drift.look(), LONG))
         except Away as error:
             away = str(error)
         kinds = {kind: [each for each in found if each.fault is kind] for kind in Fault}

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from appliance.domain.errors import Conflict, RouterUnreachable
 from appliance.flows.online import Online
-from appliance.web.console.asking import LONG, Away, asked
+from appliance.web.console.asking import LONG, Away, Together, asked
 from appliance.web.console.shell import came_to_nothing, done, form_of, page, record
 
 
@@ -56,6 +56,7 @@ class SetUp:
     router_id: str
     path: str = "/routers/set-up"
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    looks: Together[Outlook] = field(default_factory=Together)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the pages; to look as an administrator takes a password, and so a form."""
@@ -76,7 +77,9 @@ class SetUp:
         outlook, away = None, ""
         try:
             await asked(self.online.sessions())
-            outlook = await asked(self.provisioning.plan(wanted), LONG)
+            outlook = await self.looks.ask(
+                wanted, lambda: asked(self.provisioning.plan(wanted), LONG)
+            )
         except Away as error:
             away = str(error)
         return page(request, "set_up.html", outlook=outlook, away=away, told=_told(wanted))
