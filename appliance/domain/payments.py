@@ -56,8 +56,11 @@ MONEY_CAME = frozenset(
 NEEDS_A_PERSON = frozenset({State.DISPUTED, State.UNMATCHED})
 UNSETTLED = NEEDS_A_PERSON | {State.REVERSING}
 """What a person is told of: what is on its way back too, in case that no word of it comes."""
-GIVEN_AND_REVERSED, LET_STAND = "given_and_reversed", "let_stand"
-"""The reasons of money that went back after it was given: nobody has seen it yet, somebody has."""
+GIVEN_AND_REVERSED, RETURNED_TWICE = "given_and_reversed", "returned_twice"
+"""The reasons of money that went back after it was given, or was given back by hand."""
+LET_STAND = "let_stand"
+"""The reason of either, once a person has seen it."""
+UNSEEN = frozenset({GIVEN_AND_REVERSED, RETURNED_TWICE})
 PERHAPS_KNOWN = "perhaps_known"
 """The reason of money that came when its buyer perhaps had the time already."""
 
@@ -153,8 +156,8 @@ class Payment:
 
         It is stored to be found by, and never read.
         """
-        if self.reason == GIVEN_AND_REVERSED:
-            return self.reason
+        if self.reason in UNSEEN:
+            return GIVEN_AND_REVERSED
         waiting = self.receipt is None and self.state in {*UNDECIDED, State.PAID}
         return awaiting(self.paybill_number, self.amount) if waiting else None
 

@@ -4,7 +4,15 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from appliance.domain.payments import GIVEN_AND_REVERSED, LET_STAND, UNSETTLED, Payment, State
+from appliance.domain.payments import (
+    GIVEN_AND_REVERSED,
+    LET_STAND,
+    RETURNED_TWICE,
+    UNSEEN,
+    UNSETTLED,
+    Payment,
+    State,
+)
 
 _DONE, _ALREADY = "0", "R000001"
 # Insufficient funds, debit party state, not allowed, bad initiator, invalid id, locked. Any other
@@ -53,9 +61,14 @@ class Result:
 
 
 def let_stand(payment: Payment) -> Payment:
-    """Return money that went back after it was given, once a person has seen that."""
-    seen = payment.reason == GIVEN_AND_REVERSED
-    return replace(payment, reason=LET_STAND) if seen else payment
+    """Return money that went back though it was given, once a person has seen that."""
+    return replace(payment, reason=LET_STAND) if payment.reason in UNSEEN else payment
+
+
+def by_hand(payment: Payment, note: str, now: datetime) -> Payment:
+    """Return money that a person gave back himself; an order of before counts no more."""
+    superseded = payment.reversals + 1 if payment.reversals else 0
+    return replace(payment.returned(note, now), reversals=superseded)
 
 
 def ordered(payment: Payment, now: datetime) -> Payment:
@@ -75,12 +88,16 @@ def heard(payment: Payment, attempt: int, result: Result, now: datetime) -> Paym
     """Return the payment after the answer to this order; what proves nothing changes nothing.
 
     Money that a person believed to have stayed, and that has gone back after all, is gone; what
-    was given for it stays given, and somebody is told.
+    was given for it stays given, or was returned by hand, and somebody is told.
     """
     went_back = result.went_back(payment)
     if went_back and payment.state in UNSETTLED:
         back = replace(payment, state=State.REFUNDED, reason="reversed", owed=None)
         return replace(back, decided_at=now)
-    if went_back and payment.state in _GIVEN and payment.reason != LET_STAND:
+    if went_back and payment.reason == LET_STAND:
+        return payment
+    if went_back and payment.state in _GIVEN:
         return replace(payment, reason=GIVEN_AND_REVERSED)
+    if went_back and payment.state is State.REFUNDED and payment.reversals > attempt:
+        return replace(payment, reason=RETURNED_TWICE)
     return stayed(payment, attempt, "reversal_refused") if went_back is False else payment

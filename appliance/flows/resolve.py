@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from appliance.domain import ids, vouchers
+from appliance.domain import ids, reversals, vouchers
 from appliance.domain.errors import Invalid
 from appliance.domain.payments import Payment
 from appliance.domain.payments import State as Paid
@@ -76,7 +76,7 @@ class Resolve:
         """Write down that a person gave the money back."""
         payment = await self._waiting(payment_id)
         now = self.clock.now()
-        return await self._decided(payment, lambda p: p.returned(note, now))
+        return await self._decided(payment, lambda p: reversals.by_hand(p, note, now))
 
     async def _waiting(self, payment_id: str) -> Payment:
         payment = await self.payments.get(payment_id)

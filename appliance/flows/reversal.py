@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from appliance.domain import ids, reversals
 from appliance.domain.errors import (
+    Conflict,
     GatewayRefused,
     GatewayUnavailable,
     Invalid,
@@ -13,7 +14,7 @@ from appliance.domain.errors import (
     SalesClosed,
     StoreUnavailable,
 )
-from appliance.domain.payments import GIVEN_AND_REVERSED, Payment, State
+from appliance.domain.payments import RETURNED_TWICE, UNSEEN, Payment, State
 from appliance.domain.records import WebhookLog, WebhookMetadata
 from appliance.domain.reversals import Order, Result
 from appliance.flows.evolve import evolve
@@ -92,7 +93,8 @@ class Reversal:
         after = await evolve(self.payments, payment, step)
         after = await evolve(self.payments, await self._holder(after, result), step)
         log.info("reversal answered payment=%s state=%s", after.id, after.state)
-        if after.state is not State.REFUNDED and result.went_back(after):
+        twice = after.state is not State.REFUNDED or after.reason == RETURNED_TWICE
+        if twice and result.went_back(after):
             log.error("money went back that was given away meanwhile payment=%s", after.id)
             return replace(read, status="given_twice", payment_id=after.id)
         return replace(read, status=str(after.state), payment_id=after.id)
@@ -100,17 +102,23 @@ class Reversal:
     async def let_stand(self, payment_id: str) -> Payment:
         """Write down that a person saw money that went back after it was given."""
         payment = await self.payments.get(payment_id)
-        if payment is None or payment.reason != GIVEN_AND_REVERSED:
+        if payment is None or payment.reason not in UNSEEN:
             raise Invalid("there is nothing to see about this payment")
         return await evolve(self.payments, payment, reversals.let_stand)
 
     async def _holder(self, payment: Payment, result: Result) -> Payment:
-        """Return who has the receipt that went back, where this money gave it to its purchase."""
+        """Return who has the receipt that went back, where this money gave it to its purchase.
+
+        Raises `Conflict` while the receipt is on its way there.
+        """
         if payment.state is not State.MERGED or result.original is None:
             return payment
-        ours = ids.of_receipt(result.original) == payment.id
-        holder = await self.payments.find("mpesaReceiptNumber", result.original) if ours else None
-        return holder if holder is not None and result.went_back(holder) else payment
+        if ids.of_receipt(result.original) != payment.id:
+            return payment
+        holder = await self.payments.find("mpesaReceiptNumber", result.original)
+        if holder is None:
+            raise Conflict
+        return holder if result.went_back(holder) else payment
 
     async def went_back(self, payment_id: str, note: str) -> Payment:
         """Write down what a person saw in M-Pesa's books: an unanswered order was carried out."""

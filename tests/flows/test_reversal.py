@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from appliance.domain import ids
-from appliance.domain.errors import Invalid
+from appliance.domain.errors import Conflict, Invalid
 from appliance.domain.evidence import Evidence, Source, Verdict
 from appliance.domain.paybills import Paybill
 from appliance.domain.payments import Payment, State
@@ -164,6 +164,44 @@ async def test_money_that_went_back_after_all_is_gone_or_said_to_be_given_twice(
     assert (gone.state, gone.reason) == (State.REFUNDED, "reversed")
     story.store.collections["payments"][payment.id] = undecided
     assert await answered(story, answer()) == "refunded"
+
+
+async def test_money_that_went_back_by_hand_and_late_by_order_too_is_told_of() -> None:
+    story, payment = await begun()
+    await story.reversal.order(payment.id)
+    story.clock.pass_by(UNHEARD)
+    await story.reversal.stayed(payment.id)
+    await story.person.as_refunded(payment.id, "by hand, UKN9")
+    assert await unsettled(story.books.payments, 9) == []
+    assert await answered(story, answer()) == "given_twice"
+    twice = await latest(story)
+    assert (twice.state, twice.reason) == (State.REFUNDED, "returned_twice")
+    assert await unsettled(story.books.payments, 9) == [twice]
+    await story.reversal.let_stand(payment.id)
+    await answered(story, answer())
+    assert await unsettled(story.books.payments, 9) == []
+
+
+async def test_the_answer_to_an_order_that_a_person_saw_carried_out_is_no_second_return() -> None:
+    story, payment = await begun()
+    await story.reversal.order(payment.id)
+    await story.reversal.went_back(payment.id, "reversal UKN9")
+    assert await answered(story, answer()) == "refunded"
+    assert await unsettled(story.books.payments, 9) == []
+
+
+async def test_an_answer_waits_for_a_receipt_that_is_on_its_way_to_its_purchase() -> None:
+    story, payment = await begun()
+    await story.reversal.order(payment.id)
+    story.clock.pass_by(UNHEARD)
+    waiting = await story.reversal.stayed(payment.id)
+    merged = await story.books.payments.change(waiting, waiting.merged())
+    with pytest.raises(Conflict):
+        await answered(story, answer())
+    await story.books.payments.change(merged, merged.unmerged(LOST))
+    story.clock.pass_by(UNHEARD)
+    await story.work()
+    assert (await latest(story)).state is State.REFUNDED
 
 
 async def test_money_that_went_back_after_its_purchase_took_it_is_found_by_its_receipt() -> None:

@@ -12,9 +12,9 @@ from appliance.domain import phones
 from appliance.domain.audit import Entry
 from appliance.domain.errors import Invalid
 from appliance.domain.payments import (
-    GIVEN_AND_REVERSED,
     NEEDS_A_PERSON,
     PERHAPS_KNOWN,
+    UNSEEN,
     Payment,
     State,
 )
@@ -85,7 +85,7 @@ class PaymentStory:
             reversible=waits and await self.reversal.possible(payment),
             under_way=payment.state is State.REVERSING,
             perhaps_known=waits and await self._perhaps_known(payment),
-            given_away=payment.reason == GIVEN_AND_REVERSED,
+            given_away=payment.reason in UNSEEN,
             plans=[(plan.id, f"{plan.name}, KSh {plan.price}") for plan in plans],
             fitting=next((p.id for p in reversed(plans) if p.price <= came), ""),
             local=phones.local,

@@ -52,7 +52,8 @@ _REASONS = {
     "reversal_unsent": "M-Pesa could not be reached to give it back: nothing was ordered.",
     "reversal_undone": "It did not go back, by M-Pesa's own books.",
     "given_and_reversed": "It went back after it was given: its voucher is good, and not paid for.",
-    "let_stand": "It went back after it was given, and you have seen that.",
+    "returned_twice": "It went back twice: by hand, and through M-Pesa.",
+    "let_stand": "It went back though it was given or returned, and you have seen that.",
     "voucher_missing": "Its voucher is gone.",
 }
 _KINDS = {
