@@ -110,6 +110,7 @@ def _paybills(parts: Parts) -> PaybillPages:
         clock=parts.clock,
         try_keys=mpesa.try_keys,
         trouble=mpesa.token_trouble,
+        trial=flows.checkout.trial,
         register=partial(c2b.register, parts.settings, mpesa, flows.enrol),
         url=parts.settings.webhooks.public_url,
     )

@@ -67,6 +67,19 @@ class Plan:
         return f"appliance-{self.devices}x-{speed}."
 
 
+def trial(like: Plan | None) -> Plan:
+    """Return what a shilling buys that tries a paybill: a minute, at the speed of this plan."""
+    usual = like or Plan(id="", name="", price=1, duration=timedelta(minutes=1))
+    return Plan(
+        id="trial",
+        name="Trial of a paybill",
+        price=1,
+        duration=timedelta(minutes=1),
+        rate_limit=usual.rate_limit,
+        devices=usual.devices,
+    )
+
+
 def flaws(plan: Plan) -> Iterator[Flaw]:
     """Yield everything that is wrong with a plan, by the names that its fields are stored under."""
     if not 0 < len(plan.id) <= ids.LONGEST:

@@ -43,6 +43,10 @@ class Cashier:
             raise
         return paybill.paybill_info.number
 
+    async def checked(self, number: str) -> str:
+        """Return this number if it could be sold through; raise `SalesClosed`."""
+        return self._fit(await self._named(number)).paybill_info.number
+
     async def everywhere(self) -> list[Selling]:
         """Return every router that the database knows, this box's first, and where it sells."""
         known = {router.id: router for router in await self.routers.page(None, None, _MOST)}
@@ -59,7 +63,9 @@ class Cashier:
 
     async def _paybill(self, router: RouterRecord | None) -> Paybill:
         chosen = await self._owners_choice(router)
-        paybill = await self._company() if chosen is None else await self._named(chosen)
+        return self._fit(await self._company() if chosen is None else await self._named(chosen))
+
+    def _fit(self, paybill: Paybill) -> Paybill:
         number, theirs = paybill.paybill_info.number, paybill.config.environment
         if theirs != self.environment:
             raise SalesClosed(f"paybill {number} is {theirs}, daraja.environment is not")

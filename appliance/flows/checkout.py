@@ -4,7 +4,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from appliance.domain import ids, payments, phones, vouchers
+from appliance.domain import ids, payments, phones, plans, vouchers
 from appliance.domain.devices import Device
 from appliance.domain.errors import (
     ApplianceError,
@@ -30,6 +30,7 @@ from appliance.ports import Clock, Gateway, Initiations, Payments, Plans, Vouche
 log = logging.getLogger(__name__)
 
 _OUTRUN_TRIES, _OUTRUN_WAIT = 10, 0.1
+_MOST_PLANS = 1000
 _KEEP_TRYING = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
@@ -68,10 +69,24 @@ class Checkout:
         `Locked`, `TooMany`, `SalesClosed`, or `StoreUnavailable` when nothing could be stored and
         so nothing was sent.
         """
+        phones.normalise(order.phone)
+        plan = await self._plan(order.plan_id)
+        return await self._sold(order, plan, await self.cashier.paybill_number())
+
+    async def trial(self, number: str, phone: str) -> Payment:
+        """Sell a minute for one shilling through this paybill, by the same way as everything.
+
+        It shows that prompt, callback and voucher work. Raises what `start` raises, `SalesClosed`
+        also where this paybill sells nothing.
+        """
+        for_sale = await self.plans.page("active", value=True, limit=_MOST_PLANS)
+        plan = plans.trial(min(for_sale, key=lambda each: each.place, default=None))
+        order = Order(plan_id=plan.id, phone=phone)
+        return await self._sold(order, plan, await self.cashier.checked(number))
+
+    async def _sold(self, order: Order, plan: Plan, number: str) -> Payment:
         not_after = self.clock.monotonic() + payments.SEND_WITHIN.total_seconds()
         phone = phones.normalise(order.phone)
-        plan = await self._plan(order.plan_id)
-        number = await self.cashier.paybill_number()
         await self.restraint.check(phone, order.device if order.proved else None)
         secret = ids.new_token()
         payment, voucher = self._drawn_up(order, plan, phone, number, secret)

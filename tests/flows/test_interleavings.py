@@ -24,10 +24,9 @@ NEWS = st.one_of(
     st.tuples(st.just("pull"), st.sampled_from(["whole", "local", "unreadable"])),
     st.tuples(st.just("resolve"), ANY, st.sampled_from(["refunded", "voucher", "plan"])),
 )
+PLANS = st.sampled_from([*sorted(PRICES), "trial"])
 EVENTS = st.one_of(
-    st.tuples(
-        st.just("order"), WHO, st.sampled_from(sorted(PRICES)), st.sampled_from(["heard", "lost"])
-    ),
+    st.tuples(st.just("order"), WHO, PLANS, st.sampled_from(["heard", "lost"])),
     st.tuples(st.just("decide"), ANY, st.sampled_from([0, 0, 0, 1032, 1037, 2001])),
     st.tuples(st.just("decide"), ANY, st.just(0), st.sampled_from([0, -3, 40])),
     st.tuples(

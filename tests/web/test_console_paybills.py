@@ -10,8 +10,17 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from appliance.domain.errors import ApplianceError, GatewayRefused, GatewayUnavailable, Invalid
+from appliance.domain.errors import (
+    ApplianceError,
+    GatewayRefused,
+    GatewayUnavailable,
+    Invalid,
+    Locked,
+    SalesClosed,
+    TooMany,
+)
 from appliance.domain.paybills import Paybill, PaymentSettings, RouterRecord, User
+from appliance.domain.payments import Payment
 from appliance.flows.cashier import Cashier
 from appliance.flows.enrol import Enrol
 from appliance.mpesa.cipher import FernetCipher
@@ -54,6 +63,18 @@ class Safaricom:
         if self.error is not None:
             raise self.error
 
+    async def sell(self, number: str, phone: str) -> Payment:
+        await self.ask(number)
+        return Payment(
+            id="abc",
+            token="t",
+            amount=1,
+            paybill_number=number,
+            router_id="here",
+            created_at=HandClock().now(),
+            open_phone=phone,
+        )
+
 
 @dataclass
 class Office:
@@ -94,6 +115,7 @@ async def office(*, signed_in: bool = True) -> AsyncIterator[Office]:
         clock=clock,
         try_keys=safaricom.ask,
         trouble=safaricom.troubles.get,
+        trial=safaricom.sell,
         register=safaricom.ask,
         url="https://pay.example",
     )
@@ -231,6 +253,30 @@ async def test_keys_are_tried_and_safaricoms_no_is_shown_in_its_words() -> None:
         assert here.safaricom.asked == ["5142076"] * 3
         here.safaricom.troubles["5142076"] = Trouble(here.clock.now(), "token: HTTP 400")
         assert "token: HTTP 400" in await here.desk.see(path)
+
+
+async def test_a_phone_is_asked_for_a_shilling_and_the_story_is_shown() -> None:
+    async with office() as here:
+        paybill = await here.added()
+        path = f"/paybills/{paybill.id}"
+        assert "KSh 1" not in await here.desk.see(path)
+        await here.desk.press(f"{path}/switch", to="active", edition=paybill.edition)
+        assert "Try it with KSh 1" in await here.desk.see(path)
+        asked = await here.desk.press(f"{path}/trial", phone="0712 345 678")
+        assert asked.headers["Location"] == "/payments/abc?said=trial"
+        assert here.desk.record[-1][1:3] == ("asked a phone for a shilling", "5142076")
+        assert "345" not in str(here.desk.record)
+        for error, said in (
+            (Invalid("phone_invalid", "phone"), "like 0712 345 678"),
+            (Locked(40), "Try again in 40 seconds"),
+            (TooMany(9), "Try again in 9 seconds"),
+            (SalesClosed("paybill 5142076 is inactive"), "Nothing was asked: paybill 5142076"),
+            (GatewayUnavailable("push: ConnectError"), "not reached"),
+        ):
+            here.safaricom.error = error
+            answer = await here.desk.press(f"{path}/trial", phone="1")
+            assert said in await answer.text()
+            assert here.desk.record[-1][1] == "failed"
 
 
 async def test_registering_is_written_down_and_an_old_address_is_said() -> None:

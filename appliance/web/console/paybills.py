@@ -10,15 +10,15 @@ from aiohttp import web
 
 from appliance.domain.errors import (
     ApplianceError,
-    GatewayRefused,
-    GatewayUnavailable,
     Invalid,
 )
 from appliance.domain.paybills import Paybill, Registration, User
+from appliance.domain.payments import Payment
 from appliance.flows.cashier import Cashier, Selling
 from appliance.flows.enrol import Enrol
 from appliance.ports import Clock, Paybills, Users
 from appliance.web.console.paybill_form import SECRETS, USUAL, entry_of, written
+from appliance.web.console.paybill_words import not_asked, words_of
 from appliance.web.console.shell import came_to_nothing, done, form_of, found, page, record
 
 _MOST = 1000
@@ -80,6 +80,8 @@ class PaybillPages:
     try_keys: Callable[[str], Awaitable[object]]
     """Fetch a new token of this number."""
     trouble: Callable[[str], Trouble | None]
+    trial: Callable[[str, str], Awaitable[Payment]]
+    """Sells for a shilling through this number, to this phone."""
     register: Callable[[str], Awaitable[None]]
     """Tell Safaricom where to tell of payments into this number."""
     url: str
@@ -98,6 +100,7 @@ class PaybillPages:
             web.get(f"{one}/edit", self._edit),
             web.post(f"{one}/edit", self._change),
             web.post(f"{one}/token", self._try),
+            web.post(f"{one}/trial", self._sell_for_a_shilling),
             web.post(f"{one}/register", self._register),
             web.post(f"{one}/switch", self._switch),
         ]
@@ -200,6 +203,18 @@ class PaybillPages:
             request, paybill, "asked for a new token", self.try_keys, "token"
         )
 
+    async def _sell_for_a_shilling(self, request: web.Request) -> web.Response:
+        paybill, form = await found(request, self.paybills), await form_of(request)
+        number = paybill.paybill_info.number
+        await record(request, "asked a phone for a shilling", number)
+        try:
+            payment = await self.trial(number, form.get("phone", "").strip())
+        except ApplianceError as error:
+            await came_to_nothing(request, error.code)
+            return await self._about(request, paybill, not_asked(error))
+        said = "trial" if payment.open_phone else ""  # else its story says what went wrong
+        raise done(f"/payments/{quote(payment.id, safe='')}", said)
+
     async def _register(self, request: web.Request) -> web.Response:
         paybill = await found(request, self.paybills)
         return await self._with_safaricom(
@@ -220,7 +235,7 @@ class PaybillPages:
             await deed(number)
         except ApplianceError as error:
             await came_to_nothing(request, error.code)
-            return await self._about(request, paybill, _words(error))
+            return await self._about(request, paybill, words_of(error))
         raise done(self._at(paybill), said)
 
     def _at(self, paybill: Paybill) -> str:
@@ -257,18 +272,3 @@ class PaybillPages:
                 owner.id for owner in owners if owner.payment_settings.paybill_number == info.number
             ),
         )
-
-
-def _words(error: ApplianceError) -> str:
-    match error:
-        case GatewayRefused(reason="merchant_config"):
-            return (
-                f"Safaricom refused ({error}). Consumer key and secret must be those of this app, "
-                "and of this environment: copy both again from the developer portal."
-            )
-        case GatewayRefused():
-            return f"Safaricom refused ({error})."
-        case GatewayUnavailable():
-            return f"Safaricom was not reached ({error}). Nothing was changed there. Try again."
-        case _:
-            return str(error) or error.code
