@@ -114,6 +114,24 @@ def batches(config: Path | None, limit: int, *, as_json: bool) -> None:
         click.echo("  ".join("-" if value is None else str(value) for value in one.values()))
 
 
+@click.command("withdraw")
+@click.argument("batch")
+@config_option
+def withdraw(batch: str, config: Path | None) -> None:
+    """Take away what nobody has used of a batch, such as lost paper. Safe to repeat."""
+    loaded = settings.load(config)
+    found_batch(loaded, batch)
+
+    async def work() -> int:
+        async with (
+            app.open_flows(loaded) as flows,
+            flows.audit.deed(operator(), "withdraw vouchers", batch),
+        ):
+            return await flows.batches.withdraw(batch)
+
+    click.echo(f"{once(work())} taken away")
+
+
 def found_batch(loaded: Settings, batch: str) -> list[Voucher]:
     """Return what there is of a batch; say so and fail where there is none."""
 

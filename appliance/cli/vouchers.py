@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from appliance import app, settings
-from appliance.cli.batches import batches, create, found_batch, print_batch
+from appliance.cli.batches import batches, create, found_batch, print_batch, withdraw
 from appliance.cli.running import config_option, json_option, once, operator
 from appliance.cli.voucher_lines import print_all, print_one
 from appliance.domain import ids
@@ -24,6 +24,7 @@ def vouchers() -> None:
 
 vouchers.add_command(create)
 vouchers.add_command(batches)
+vouchers.add_command(withdraw)
 vouchers.add_command(print_batch)
 
 

@@ -10,7 +10,8 @@ from appliance.domain.batches import Batch
 from appliance.domain.errors import Conflict, Duplicate, Invalid
 from appliance.domain.plans import Plan
 from appliance.domain.queries import Cursor
-from appliance.domain.vouchers import Voucher, drawn_up_for_cash
+from appliance.domain.vouchers import State, Voucher, drawn_up_for_cash
+from appliance.flows.evolve import evolve
 from appliance.ports import Clock, Plans, Vouchers
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,24 @@ class Batches:
         if head is None or head.batch is None:
             return []
         return [head, *[voucher async for voucher in self._others(head.batch)]]
+
+    async def withdraw(self, batch: str) -> int:
+        """Take away every voucher of a batch that nobody has used, and return how many.
+
+        For paper that was lost or stolen. Cut off, it is simply asked for again.
+        """
+        now, count = self.clock.now(), 0
+
+        def step(voucher: Voucher) -> Voucher:
+            return voucher.revoked(now).due_at(now) if voucher.in_stock else voucher
+
+        made = await self.find(batch)
+        for start in range(0, len(made), _TOGETHER):
+            lot = [one for one in made[start : start + _TOGETHER] if one.in_stock]
+            after = await asyncio.gather(*(evolve(self.vouchers, one, step) for one in lot))
+            count += sum(one.state is State.REVOKED for one in after)
+        log.info("batch withdrawn batch=%s count=%d", batch, count)
+        return count
 
     async def latest(self, limit: int, before: Cursor | None = None) -> list[Voucher]:
         """Return the first voucher of each batch, the newest batch first."""

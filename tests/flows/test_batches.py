@@ -79,6 +79,20 @@ async def test_what_cannot_be_a_batch_makes_none(plan: str, size: int, note: str
     assert await flow.latest(1) == []
 
 
+async def test_lost_paper_is_taken_away_but_for_what_somebody_uses(box: Box) -> None:
+    first, *others = await stock(box)
+    await box.drift.repair()
+    await box.redeem.by_code(first.code, box.device())
+    flow = await made_by(box.store)
+    assert await flow.withdraw(_id(first)) == 2
+    assert await flow.withdraw(_id(first)) == 0
+    states = [voucher.state for voucher in await flow.find(_id(first))]
+    assert states == [State.ACTIVE, State.REVOKED, State.REVOKED]
+    await box.work()
+    assert [box.on_router(one) for one in (first, *others)] == [True, False, False]
+    assert await flow.withdraw("nobody's") == 0
+
+
 def test_wherever_it_dies_what_is_there_is_whole_and_asking_again_completes_it(
     tmp_path: Path,
 ) -> None:

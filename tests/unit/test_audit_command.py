@@ -3,11 +3,14 @@
 import asyncio
 import csv
 import json
+import os
+import signal
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from click.testing import CliRunner, Result
@@ -16,10 +19,12 @@ from appliance.cli import cli
 from appliance.domain import ids
 from appliance.domain.plans import Plan
 from appliance.domain.vouchers import Voucher, drawn_up
+from appliance.flows.amend import Amend
 from appliance.sandbox import config
 from appliance.sandbox.addresses import Ports
 from appliance.store.open import opened
 from appliance.store.records import books
+from tests.mortal import dies
 
 PLAN = Plan(id="hour", name="One hour", price=10, duration=timedelta(hours=1))
 
@@ -82,6 +87,24 @@ def test_an_export_holds_every_entry_and_no_formula(
     assert [row["hash"] for row in rows] == [one["hash"] for one in listed]
     assert rows[-1]["subject"] == "'=CODE"
     assert said("audit", "export", str(tmp_path / "log.txt")).exit_code == 2
+
+
+def test_a_deed_whose_process_dies_was_written_down_and_the_chain_holds(
+    said: Callable[..., Result], voucher: Voucher
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def deed() -> None:
+        with patch.object(Amend, "revoke", die):
+            said("vouchers", "revoke", voucher.code)
+
+    assert dies(deed)
+    (entry,) = json.loads(said("audit", "list", "--json").stdout)
+    assert (entry["did"], entry["subject"]) == ("revoke voucher", voucher.code)
+    assert said("audit", "verify").exit_code == 0
+    assert said("vouchers", "revoke", voucher.code).exit_code == 0  # it can be done after all
+    assert said("audit", "verify").stdout.startswith("2 entries")
 
 
 def test_an_entry_that_was_forged_in_the_database_is_named(

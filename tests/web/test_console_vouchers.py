@@ -317,6 +317,22 @@ async def test_what_somebody_has_used_is_not_printed_again() -> None:
         assert (answer.status, "nothing is left to print" in await answer.text()) == (400, True)
 
 
+async def test_lost_paper_is_taken_away_in_one_press_and_nothing_that_is_in_use() -> None:
+    async with counter() as here:
+        path = await here.batch(count="3")
+        used, *_ = await here.kept.vouchers.page("batch.number", 2, 9)
+        await here.kept.vouchers.change(used, used.wanted_by(DEVICES[0], here.clock.now()))
+        assert "Take all 2 away" in await here.desk.see(path)
+        answer = await here.desk.press(f"{path}/withdraw")
+        assert answer.headers["Location"] == f"{path}?said=withdrawn"
+        assert here.desk.record[-1][1:3] == ("withdrew vouchers", path.rpartition("/")[2])
+        states = {v.id: str(v.state) for v in await here.kept.vouchers.page(None, None, 9)}
+        assert states.pop(used.id) == "paid"
+        assert set(states.values()) == {"revoked"}
+        assert "The paper is lost" not in await here.desk.see(path)
+        assert (await here.desk.press(f"{BATCHES}/none/withdraw")).status == 404
+
+
 async def test_strangers_see_and_make_nothing() -> None:
     async with counter() as here:
         voucher, path = await here.sold(), await here.batch()
@@ -325,6 +341,6 @@ async def test_strangers_see_and_make_nothing() -> None:
         for page in ("/vouchers", one, BATCHES, path, f"{BATCHES}/new"):
             answer: Any = await here.desk.client.get(page, allow_redirects=False)
             assert answer.status == 303
-        for form in (f"{one}/revoke", f"{one}/extend", f"{path}/print", f"{BATCHES}/new"):
+        for form in (f"{one}/revoke", f"{path}/withdraw", f"{path}/print", f"{BATCHES}/new"):
             assert (await here.desk.client.post(form, data={"key": "k"})).status == 401
         assert await here.latest(voucher) == voucher

@@ -45,6 +45,7 @@ class BatchPages:
             web.post(f"{self.path}/new", self._make),
             web.get(f"{self.path}/{{id}}", self._one),
             web.post(f"{self.path}/{{id}}/print", self._print),
+            web.post(f"{self.path}/{{id}}/withdraw", self._withdraw),
         ]
 
     async def _list(self, request: web.Request) -> web.Response:
@@ -127,6 +128,12 @@ class BatchPages:
         async with self.turn:
             drawn = await asyncio.to_thread(self.press.printed, made, Paper(what), language)
         return _file(f"vouchers-{batch.id}-{what}.pdf", "application/pdf", drawn)
+
+    async def _withdraw(self, request: web.Request) -> web.Response:
+        batch = _batch(await self._asked(request))
+        await record(request, "withdrew vouchers", batch.id)
+        await self.batches.withdraw(batch.id)
+        raise done(f"{self.path}/{batch.id}", "withdrawn")
 
     async def _asked(self, request: web.Request) -> list[Voucher]:
         made = await self.batches.find(request.match_info["id"])
