@@ -38,6 +38,8 @@ _CLOCKS_DIFFER = timedelta(minutes=1)
 _WAIT_AT_MOST = 30.0
 _LOOK_EVERY = 0.1
 _STILL_GOOD = timedelta(minutes=5)
+_SHARED_TRIES = 3
+"""Others may have asked for another reason, and got what we have."""
 _LONGEST_LIFE = 86_400
 _OK = 200
 _WRONG_KEYS = frozenset({400, 401, 404})
@@ -120,18 +122,28 @@ class Tokens:
     async def renewed(self, number: str, stale: str | None, *, dead: bool = False) -> str:
         """Return a token other than `stale`, which nobody gets again if it is dead.
 
-        All who ask this process at once share one try and its fate.
+        All who ask this process at once share one try and its fate. Where Safaricom itself gives
+        the stale one again there is no better.
         """
+        token = stale or ""
+        for _ in range(_SHARED_TRIES):
+            token = await asyncio.shield(self._shared_try(number, stale, dead=dead))
+            if token != stale:
+                break
+        return token
+
+    def _shared_try(self, number: str, stale: str | None, *, dead: bool) -> "asyncio.Future[str]":
         under_way = self._renewing.get(number)
-        if under_way is None:
+        # One that has just ended is still there, and would give everybody the same at once.
+        if under_way is None or under_way.done():
             under_way = asyncio.ensure_future(self._renew_in_time(number, stale, dead=dead))
             self._renewing[number] = under_way
             under_way.add_done_callback(lambda done: self._renewed_or_not(number, done))
-        token = await asyncio.shield(under_way)
-        return token if token != stale else await self.renewed(number, stale, dead=dead)
+        return under_way
 
     def _renewed_or_not(self, number: str, done: "asyncio.Future[str]") -> None:
-        del self._renewing[number]
+        if self._renewing.get(number) is done:
+            del self._renewing[number]
         if done.cancelled():
             return
         self.troubles.pop(number, None)

@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 
 import httpx
+import pytest
 
 from appliance.store.records import books
 from tests.world import PATIENCE, Customer, World
@@ -35,6 +36,7 @@ async def served(customer: Customer) -> None:
     await customer.until(bought["token"], "online")
 
 
+@pytest.mark.parametrize("store_kind", ["sqlite"])
 async def test_while_the_api_is_dead_ssh_lets_everybody_in(still_world: World) -> None:
     world = still_world
     await world.start(SEND_WITHIN="5")

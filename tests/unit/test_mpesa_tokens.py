@@ -143,6 +143,31 @@ async def test_a_dead_token_is_dropped_and_one_that_came_meanwhile_is_kept() -> 
         assert paybills.kept[NUMBER].credentials.access_token == token
 
 
+async def test_who_comes_in_the_moment_in_which_a_shared_try_ends_gets_a_try_of_its_own() -> None:
+    async with module(TinyPaybills(paybill())) as (mpesa,):
+        first = await mpesa.get_valid_access_token(NUMBER)
+        ended = asyncio.get_running_loop().create_future()
+        ended.set_result(first)
+        mpesa._tokens._renewing[NUMBER] = ended  # what asked for it has not been woken yet
+        assert await mpesa._tokens.renewed(NUMBER, stale=first) != first
+        assert mpesa._tokens._renewing == {}
+
+
+async def test_where_safaricom_gives_the_same_token_again_it_is_not_asked_for_ever() -> None:
+    asked = list[httpx.Request]()
+
+    def same(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json={"access_token": "same", "expires_in": "3599"})
+
+    paybills = _as_port(TinyPaybills(paybill()))
+    async with httpx.AsyncClient(transport=httpx.MockTransport(same)) as http:
+        mpesa = MpesaService(paybills, http, RealClock(), cipher=InClear())
+        assert await mpesa.generate_access_token(NUMBER) == "same"
+        assert await mpesa.generate_access_token(NUMBER) == "same"
+    assert len(asked) <= 1 + tokens._SHARED_TRIES
+
+
 @pytest.mark.usefixtures("short_lease")
 async def test_a_dead_holder_with_a_clock_of_tomorrow_holds_nobody_up() -> None:
     tomorrow = datetime.now(UTC) + timedelta(days=1)
