@@ -37,7 +37,7 @@ class Press:
         pages = Pages(self.look, overlay=self.overlay)
         left = tickets(vouchers, pages, self.look, self.portal, language or self.language)
         if not left:
-            raise Invalid("nothing is left to print: all of them have been used")
+            raise Invalid("nothing is left to print: all of them have been used or taken away")
         return pdf(left, paper)
 
 
