@@ -5,7 +5,7 @@ The order never cuts our own way in: accounts first, the services' limits last.
 
 from collections.abc import Iterable, Iterator
 
-from appliance.router.wire import mac
+from appliance.domain.hosts import mac
 from provisioning.facts import (
     addresses_on,
     api_host,

@@ -150,5 +150,5 @@ async def _still_let_in(door: Door, change: Change) -> None:
         await door.set(change.menu, change.row_id, change.before)
         raise NotTaken(
             "with this limit the router would not let this box in again, so it was put back: "
-            "is --box the address from which the router sees it?"
+            "is hotspot.box the address from which the router sees it?"
         ) from error

@@ -1,17 +1,13 @@
 """What an operator asks of the router, checked."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address
 from urllib.parse import urlsplit
 
+from appliance.domain import hosts
 from appliance.domain.plans import Plan
-from appliance.router.wire import mac
 
-_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.ASCII)
-_LONGEST_NAME = 64
-_SERVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}", re.ASCII)
 _PORTS = {"http": 80, "https": 443}
 PROBES = (
     *("captive.apple.com", "connectivitycheck.gstatic.com", "connectivitycheck.android.com"),
@@ -63,11 +59,11 @@ class Wish:
             "router.username": self.username,
         }
         for label, name in names.items():
-            if name is not None and not (name.isprintable() and 0 < len(name) <= _LONGEST_NAME):
+            if name is not None and not hosts.is_row_name(name):
                 raise WrongWish(f"{label}: {name!r} is not a name that the router would take")
         if not self.password:
             raise WrongWish("router.password is empty: the account would be anybody's")
-        if not _SERVER.fullmatch(self.ntp):
+        if not hosts.is_server(self.ntp):
             raise WrongWish("hotspot.ntp must be a host name or an address")
         for host in self.hosts:
             _check_host(host)
@@ -101,7 +97,7 @@ def _check_address(text: str) -> None:
 
 
 def _check_host(host: str) -> None:
-    if not _HOST.fullmatch(host):
+    if not hosts.is_whole_name(host):
         raise WrongWish(
             f"hotspot.free_hosts: {host!r} is not a whole host name in lower case; the router "
             "looks up its addresses, so it cannot have a star in it"
@@ -115,6 +111,6 @@ def _check_host(host: str) -> None:
 
 def _check_mac(text: str) -> None:
     try:
-        mac(text)
+        hosts.mac(text)
     except ValueError:
         raise WrongWish(f"hotspot.box_mac: {text!r} is not a MAC address") from None

@@ -263,6 +263,7 @@ def wired(settings: Settings, kept: Books, outside: Outside) -> tuple[Flows, Wor
         batches=Batches(
             vouchers=kept.vouchers,
             plans=kept.plans,
+            router=router,
             clock=clock,
             router_id=settings.router.id,
         ),

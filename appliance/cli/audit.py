@@ -4,7 +4,8 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
@@ -68,10 +69,24 @@ def export(file: Path, config: Path | None) -> None:
     """Write every entry into FILE, the newest first; its name ends in .csv or .jsonl."""
     if file.suffix not in {".csv", ".jsonl"}:
         raise click.UsageError("the file's name must end in .csv or .jsonl")
-    made = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(made, "w", encoding="utf-8", newline="") as out:
+    with _replacing(file) as out:
         count = _asked(config, lambda log: _written(log, out, as_table=file.suffix == ".csv"))
     click.echo(f"{count} entries in {file}")
+
+
+@contextmanager
+def _replacing(file: Path) -> Iterator[TextIO]:
+    """Yield what takes the file's place once it is whole; else the earlier one stays."""
+    begun = file.with_name(f".{file.name}.part")
+    made = os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(made, "w", encoding="utf-8", newline="") as out:
+            yield out
+            out.flush()
+            os.fsync(made)
+        begun.replace(file)
+    finally:
+        begun.unlink(missing_ok=True)
 
 
 async def _written(log: Audit, out: TextIO, *, as_table: bool) -> int:

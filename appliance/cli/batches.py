@@ -117,15 +117,18 @@ def batches(config: Path | None, limit: int, *, as_json: bool) -> None:
 @click.command("withdraw")
 @click.argument("batch")
 @config_option
-def withdraw(batch: str, config: Path | None) -> None:
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def withdraw(batch: str, config: Path | None, *, yes: bool) -> None:
     """Take away what nobody has used of a batch, such as lost paper. Safe to repeat."""
     loaded = settings.load(config)
-    found_batch(loaded, batch)
+    left = sum(voucher.in_stock for voucher in found_batch(loaded, batch))
+    if not yes:
+        click.confirm(f"Take {left} away? That cannot be undone.", abort=True)
 
     async def work() -> int:
         async with (
             app.open_flows(loaded) as flows,
-            flows.audit.deed(operator(), "withdraw vouchers", batch),
+            flows.audit.deed(operator(), "withdraw vouchers", batch, count=left),
         ):
             return await flows.batches.withdraw(batch)
 

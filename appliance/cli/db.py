@@ -131,11 +131,14 @@ def move_to(
         return
     for report in reports:
         carried = report.copied + report.there
-        click.echo(f"{report.collection:16} {carried:>8}{_kept(report.theirs)}")
-    click.echo("all of it read back. Now set mongodb.uri, and start the daemon.")
+        click.echo(f"{report.collection:16} {carried:>8}{_kept(report)}")
+    click.echo("all that was carried over read back. Now set mongodb.uri, and start the daemon.")
 
 
-def _kept(theirs: list[str]) -> str:
+def _kept(report: Moved) -> str:
+    if report.left:
+        return f"   {report.left} stay in {EMBEDDED}.moved: this box has a log there, which goes on"
+    theirs = report.theirs
     more = f" and {len(theirs) - _MOST_NAMED} more" if len(theirs) > _MOST_NAMED else ""
     return f"   kept as it is there: {', '.join(theirs[:_MOST_NAMED])}{more}" if theirs else ""
 

@@ -120,6 +120,8 @@ class Payment:
     paid_at: datetime | None = None
     decided_at: datetime | None = None
     """When it came to the state that it is in, by news or by a person; None while it is open."""
+    returned_by_hand: str | None = None
+    """How a person gave the money back, in his words; None where nobody did by hand."""
     reversals: int = 0
     """How often it was ordered back; each order is answered at an address of its own."""
     owed: Owed | None = None

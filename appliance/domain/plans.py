@@ -71,7 +71,7 @@ def trial(like: Plan | None) -> Plan:
     """Return what a shilling buys that tries a paybill: a minute, at the speed of this plan."""
     usual = like or Plan(id="", name="", price=1, duration=timedelta(minutes=1))
     return Plan(
-        id="trial",
+        id="trial-of-a-paybill",
         name="Trial of a paybill",
         price=1,
         duration=timedelta(minutes=1),

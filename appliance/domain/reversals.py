@@ -66,9 +66,9 @@ def let_stand(payment: Payment) -> Payment:
 
 
 def by_hand(payment: Payment, note: str, now: datetime) -> Payment:
-    """Return money that a person gave back himself; an order of before counts no more."""
-    superseded = payment.reversals + 1 if payment.reversals else 0
-    return replace(payment.returned(note, now), reversals=superseded)
+    """Return money that a person gave back himself, not by an order to M-Pesa."""
+    back = payment.returned(note, now)
+    return replace(back, returned_by_hand=back.reason)
 
 
 def ordered(payment: Payment, now: datetime) -> Payment:
@@ -98,6 +98,6 @@ def heard(payment: Payment, attempt: int, result: Result, now: datetime) -> Paym
         return payment
     if went_back and payment.state in _GIVEN:
         return replace(payment, reason=GIVEN_AND_REVERSED)
-    if went_back and payment.state is State.REFUNDED and payment.reversals > attempt:
+    if went_back and payment.returned_by_hand is not None:
         return replace(payment, reason=RETURNED_TWICE)
     return stayed(payment, attempt, "reversal_refused") if went_back is False else payment

@@ -12,7 +12,7 @@ from appliance.domain.plans import Plan
 from appliance.domain.queries import Cursor
 from appliance.domain.vouchers import State, Voucher, drawn_up_for_cash
 from appliance.flows.evolve import evolve
-from appliance.ports import Clock, Plans, Vouchers
+from appliance.ports import Clock, Plans, Router, Vouchers
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ class Batches:
 
     vouchers: Vouchers
     plans: Plans
+    router: Router
     clock: Clock
     router_id: str
 
@@ -72,20 +73,30 @@ class Batches:
     async def withdraw(self, batch: str) -> int:
         """Take away every voucher of a batch that nobody has used, and return how many.
 
-        For paper that was lost or stolen. Cut off, it is simply asked for again.
+        For paper that was lost or stolen. Cut off, it is simply asked for again. Raises
+        `RouterUnreachable`: only the router knows who came in at its own page just now.
         """
-        now, count = self.clock.now(), 0
+        made = await self.find(batch)
+        if made and made[0].router_id != self.router_id:
+            raise Invalid("this batch is another hotspot's: take it away at its own box")
+        in_use, now, count = await self._in_use(), self.clock.now(), 0
 
         def step(voucher: Voucher) -> Voucher:
             return voucher.revoked(now).due_at(now) if voucher.in_stock else voucher
 
-        made = await self.find(batch)
-        for start in range(0, len(made), _TOGETHER):
-            lot = [one for one in made[start : start + _TOGETHER] if one.in_stock]
+        unused = [one for one in made if one.in_stock and one.code not in in_use]
+        for start in range(0, len(unused), _TOGETHER):
+            lot = unused[start : start + _TOGETHER]
             after = await asyncio.gather(*(evolve(self.vouchers, one, step) for one in lot))
             count += sum(one.state is State.REVOKED for one in after)
         log.info("batch withdrawn batch=%s count=%d", batch, count)
         return count
+
+    async def _in_use(self) -> set[str]:
+        """Return the codes that somebody is, or was, in with at the router."""
+        sessions, entries = await asyncio.gather(self.router.sessions(), self.router.users())
+        online = {session.user for session in sessions}
+        return online | {entry.name for entry in entries if entry.uptime or entry.moved}
 
     async def latest(self, limit: int, before: Cursor | None = None) -> list[Voucher]:
         """Return the first voucher of each batch, the newest batch first."""

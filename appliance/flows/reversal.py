@@ -95,7 +95,7 @@ class Reversal:
         log.info("reversal answered payment=%s state=%s", after.id, after.state)
         twice = after.state is not State.REFUNDED or after.reason == RETURNED_TWICE
         if twice and result.went_back(after):
-            log.error("money went back that was given away meanwhile payment=%s", after.id)
+            log.error("money went back that was given or returned meanwhile payment=%s", after.id)
             return replace(read, status="given_twice", payment_id=after.id)
         return replace(read, status=str(after.state), payment_id=after.id)
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from appliance.domain.devices import Device, Entry, Session
 from appliance.domain.errors import RouterRefused, RouterUnreachable
+from appliance.domain.hosts import mac
 
 Row = dict[str, str]
 
@@ -14,7 +15,6 @@ _UNITS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 _PARTS = re.compile(r"(\d+)([wdhms])", re.ASCII)
 _CLOCK = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(\d+):(\d\d):(\d\d)", re.ASCII)
 _COUNT = re.compile(r"\d{1,20}", re.ASCII)
-_MAC = re.compile(r"(?:[0-9A-F]{2}:){5}[0-9A-F]{2}", re.ASCII)
 
 _EXISTS = "already have user"
 _GONE = "no such item"
@@ -156,11 +156,3 @@ def _understood() -> Iterator[None]:
         yield
     except (KeyError, ValueError) as error:
         raise RouterRefused(f"a row without a usable {error}") from error
-
-
-def mac(text: str) -> str:
-    """Return a MAC as the router writes it, `AA:BB:CC:DD:EE:FF`."""
-    shown = text.upper().replace("-", ":")
-    if _MAC.fullmatch(shown) is None:
-        raise ValueError("not a MAC address")
-    return shown

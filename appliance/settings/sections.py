@@ -11,9 +11,12 @@ from appliance.settings.values import (
     Addresses,
     Colour,
     Headers,
+    HostNames,
     Listen,
-    Names,
+    MacAddress,
     Picture,
+    RowName,
+    Server,
     WebAddress,
     argon2_hash,
     base32_secret,
@@ -193,15 +196,15 @@ class Router(_Section):
 class Hotspot(_Section):
     """The router's hotspot as `appliance provision` and the console set it up."""
 
-    server: str | None = None
+    server: RowName | None = None
     """Which hotspot, where the router has several."""
     box: IPv4Address | None = None
     """This box's address as the router sees it; without one it is found out."""
-    box_mac: str | None = None
+    box_mac: MacAddress | None = None
     """Lets the box itself through, where it stands in the hotspot's own network."""
-    free_hosts: Names = ()
+    free_hosts: HostNames = ()
     """Names that customers may reach before they pay: whole ones, without a star."""
-    ntp: str = "pool.ntp.org"
+    ntp: Server = "pool.ntp.org"
     """Where the router asks for the time."""
     option_114: bool = False
     """Tell phones of the portal by DHCP (RFC 8908); it needs certificates that phones trust."""

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
-from appliance.domain import colours, logos, phones
+from appliance.domain import colours, hosts, logos, phones
 from appliance.domain.errors import Invalid
 
 _FORBIDDEN_IN_CALLBACKS = re.compile("m-?pesa|safaricom|exec?|cmd|sql|query", re.IGNORECASE)
@@ -112,6 +112,27 @@ def addresses(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def host_name(value: str) -> str:
+    """Return a whole host name."""
+    if not hosts.is_whole_name(value):
+        raise ValueError("must be whole host names in lower case, without a star")
+    return value
+
+
+def server(value: str) -> str:
+    """Return a host's name or address."""
+    if not hosts.is_server(value):
+        raise ValueError("must be a host name or an address")
+    return value
+
+
+def row_name(value: str) -> str:
+    """Return the name of something on the router."""
+    if not hosts.is_row_name(value):
+        raise ValueError("must be a name that the router would take")
+    return value
+
+
 def fernet_keys(value: SecretStr) -> SecretStr:
     """Return the keys that seal, comma-separated."""
     for key in parts(value.get_secret_value()):
@@ -183,7 +204,12 @@ def private_key(value: SecretStr) -> SecretStr:
 
 Listen = Annotated[str, AfterValidator(listen)]
 Addresses = Annotated[tuple[str, ...], BeforeValidator(listed), AfterValidator(addresses)]
-Names = Annotated[tuple[str, ...], BeforeValidator(listed)]
+HostNames = Annotated[
+    tuple[Annotated[str, AfterValidator(host_name)], ...], BeforeValidator(listed)
+]
+Server = Annotated[str, AfterValidator(server)]
+RowName = Annotated[str, AfterValidator(row_name)]
+MacAddress = Annotated[str, AfterValidator(hosts.mac)]
 Colour = Annotated[str, AfterValidator(colours.colour)]
 Picture = Annotated[Path, AfterValidator(picture)]
 Headers = Annotated[dict[str, SecretStr], BeforeValidator(headers), AfterValidator(sendable)]

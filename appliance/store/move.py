@@ -57,6 +57,8 @@ class Moved:
     copied: int = 0
     there: int = 0
     """Carried over before, some perhaps changed by other boxes since."""
+    left: int = 0
+    """Stays behind in the embedded database: the audit log goes on as the shared one has it."""
     theirs: list[str] = field(default_factory=list)
     """Kept as the shared database has them."""
     digest: str = ""
@@ -127,7 +129,7 @@ async def _refuse_what_is_there(
 async def _carried(source: Store, target: Store, collection: schema.Collection) -> Moved:
     report = Moved(collection.name)
     if collection is schema.AUDIT and await _has_a_chain_there(source, target):
-        report.theirs = [document["_id"] async for document in source.every(collection.name)]
+        report.left = sum([1 async for _ in source.every(collection.name)])
         return report
     async for document in source.every(collection.name):
         try:
@@ -158,6 +160,8 @@ async def _has_a_chain_there(source: Store, target: Store) -> bool:
 
 async def _read_back(source: Store, target: Store, report: Moved) -> None:
     """Compare, document by document, what is there with what was to be carried over."""
+    if report.left:
+        return
     digest, count, kept = hashlib.sha256(), 0, set(report.theirs)
     async for document in source.every(report.collection):
         if document["_id"] in kept:

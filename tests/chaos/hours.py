@@ -84,7 +84,10 @@ def no_more_than_sold(case: Case) -> list[Violation]:
         most = _sold(case, vouchers[user]) + case.record.forgotten[user]
         if seconds > most + _SLACK + _ROUTER_SLACK:
             found.append(Violation(7, f"{mac} was in for {seconds:.0f} s with {user} of {most} s"))
-    first = {login.user: login.at for login in reversed(case.record.logins)}
+    # Whoever dies at a login may never hear of it: then a later one starts the time.
+    died_there = {"kill_when_login", "power_cut_when_login"} & case.record.faults.keys()
+    logins = case.record.logins if died_there else reversed(case.record.logins)
+    first = {login.user: login.at for login in logins}
     for mac, (user, _) in case.online.items():
         if user in vouchers and case.now - first[user] > _sold(case, vouchers[user]) + _SLACK:
             found.append(Violation(7, f"{mac} is still in with {user}", waits=True))

@@ -12,22 +12,30 @@ import pytest
 from appliance.domain.errors import Invalid
 from appliance.domain.vouchers import State, Voucher
 from appliance.flows.batches import Batches
+from appliance.ports import Router
 from appliance.store.open import opened
 from appliance.store.port import Store
 from appliance.store.records import books
 from tests.box import HOUR, Box
 from tests.conftest import HandClock
+from tests.gate import OpenGate
 from tests.memory_store import MemoryStore
 from tests.mortal import Countdown, crossing, dies
 
 SIZE = 60
 
 
-async def made_by(store: Store, router_id: str = "router") -> Batches:
+async def made_by(store: Store, router_id: str = "router", router: Router | None = None) -> Batches:
     kept = books(store)
     if await kept.plans.get(HOUR.id) is None:
         await kept.plans.insert(HOUR)
-    return Batches(vouchers=kept.vouchers, plans=kept.plans, clock=HandClock(), router_id=router_id)
+    return Batches(
+        vouchers=kept.vouchers,
+        plans=kept.plans,
+        router=router or OpenGate(),
+        clock=HandClock(),
+        router_id=router_id,
+    )
 
 
 async def stock(box: Box, size: int = 3) -> list[Voucher]:
@@ -83,13 +91,19 @@ async def test_lost_paper_is_taken_away_but_for_what_somebody_uses(box: Box) -> 
     first, *others = await stock(box)
     await box.drift.repair()
     await box.redeem.by_code(first.code, box.device())
-    flow = await made_by(box.store)
-    assert await flow.withdraw(_id(first)) == 2
+    at_the_router = box.device(6)
+    await box.api.login(others.pop().code, at_the_router)  # the box has not seen it yet
+    flow = await made_by(box.store, router=box.api)
+    assert await flow.withdraw(_id(first)) == 1
     assert await flow.withdraw(_id(first)) == 0
     states = [voucher.state for voucher in await flow.find(_id(first))]
-    assert states == [State.ACTIVE, State.REVOKED, State.REVOKED]
+    assert states == [State.ACTIVE, State.REVOKED, State.READY]
     await box.work()
-    assert [box.on_router(one) for one in (first, *others)] == [True, False, False]
+    assert [box.on_router(one) for one in (first, *others)] == [True, False]
+    assert box.in_with(at_the_router) is not None
+    there = await made_by(box.store, "there", box.api)
+    with pytest.raises(Invalid, match="another hotspot"):
+        await there.withdraw(_id(first))
     assert await flow.withdraw("nobody's") == 0
 
 

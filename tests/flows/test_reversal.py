@@ -176,9 +176,21 @@ async def test_money_that_went_back_by_hand_and_late_by_order_too_is_told_of() -
     assert await answered(story, answer()) == "given_twice"
     twice = await latest(story)
     assert (twice.state, twice.reason) == (State.REFUNDED, "returned_twice")
+    assert twice.returned_by_hand == "by hand, UKN9"
     assert await unsettled(story.books.payments, 9) == [twice]
     await story.reversal.let_stand(payment.id)
     await answered(story, answer())
+    assert await unsettled(story.books.payments, 9) == []
+
+
+async def test_two_orders_of_which_one_was_carried_out_are_no_second_return() -> None:
+    story, payment = await begun()
+    await story.reversal.order(payment.id)
+    story.clock.pass_by(UNHEARD)
+    await story.reversal.stayed(payment.id)
+    await story.reversal.order(payment.id)
+    assert await answered(story, answer("R000001")) == "refunded"
+    assert await answered(story, answer(), which=0) == "refunded"
     assert await unsettled(story.books.payments, 9) == []
 
 

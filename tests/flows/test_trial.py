@@ -25,7 +25,7 @@ async def opened() -> Story:
 async def test_the_phone_is_asked_for_a_shilling_and_gets_a_minute() -> None:
     story = await opened()
     payment = await story.checkout.trial(NUMBER, PHONES[0])
-    assert (payment.amount, payment.plan_id, payment.state) == (1, "trial", State.PENDING)
+    assert (payment.amount, payment.state) == (1, State.PENDING)
     await story.decide(0, 0)
     await story.callback(0)
     await story.work()

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import httpx
 
+from appliance.domain import hosts
 from appliance.domain.devices import Device, HotspotUser
 from appliance.domain.errors import (
     GatewayRefused,
@@ -92,7 +93,7 @@ def router_texts(data: bytes) -> None:
         length = texts.duration(text)
         assert texts.duration(texts.seconds(length)) == length
     with suppress(ValueError):
-        assert texts.mac(texts.mac(text)) == texts.mac(text)
+        assert hosts.mac(hosts.mac(text)) == hosts.mac(text)
     assert str(texts.refused(text)).isprintable()
     rows = [dict.fromkeys(("name", "user", "address", "uptime", ".id", "bytes-in"), text)]
     for read in (texts.sessions, texts.entries, texts.ids, texts.device):

@@ -17,9 +17,11 @@ from click.testing import CliRunner, Result
 
 from appliance.cli import cli
 from appliance.domain import ids
+from appliance.domain.errors import StoreUnavailable
 from appliance.domain.plans import Plan
 from appliance.domain.vouchers import Voucher, drawn_up
 from appliance.flows.amend import Amend
+from appliance.flows.audit import Audit
 from appliance.sandbox import config
 from appliance.sandbox.addresses import Ports
 from appliance.store.open import opened
@@ -87,6 +89,20 @@ def test_an_export_holds_every_entry_and_no_formula(
     assert [row["hash"] for row in rows] == [one["hash"] for one in listed]
     assert rows[-1]["subject"] == "'=CODE"
     assert said("audit", "export", str(tmp_path / "log.txt")).exit_code == 2
+
+
+def test_an_export_that_breaks_off_leaves_the_earlier_one(
+    said: Callable[..., Result], tmp_path: Path
+) -> None:
+    file = tmp_path / "log.csv"
+    assert said("vouchers", "revoke", "CODE").exit_code == 1
+    assert said("audit", "export", str(file)).exit_code == 0
+    before = file.read_bytes()
+    with patch.object(Audit, "pages", side_effect=StoreUnavailable("away")):
+        assert said("audit", "export", str(file)).exit_code == 1
+    assert file.read_bytes() == before
+    assert [one.name for one in tmp_path.glob("*log.csv*")] == ["log.csv"]
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_deed_whose_process_dies_was_written_down_and_the_chain_holds(

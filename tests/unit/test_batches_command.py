@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from appliance.cli import cli
+from appliance.flows.batches import Batches
 from appliance.sandbox import config
 from appliance.sandbox.addresses import Ports
 from appliance.store.open import opened
@@ -58,6 +59,25 @@ def test_an_operator_makes_vouchers_and_finds_them_again(desk: Desk) -> None:
     assert desk.listed("list", "--batch", made["batch"], "--state", "active") == []
     assert desk.listed("batches") == [{name: made[name] for name in made if name != "vouchers"}]
     assert desk.said("print", made["batch"], "--paper", "58mm", "--pdf", str(paper)) == ""
+
+
+def test_lost_paper_is_taken_away_when_the_router_says_what_is_in_use(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = desk.listed("create", "--plan", "hour", "--count", "3")
+    batch, codes = made["batch"], [one["code"] for one in made["vouchers"]]
+    taken = ("list", "--batch", batch, "--state", "revoked")
+    assert "there is no batch x" in desk.said("withdraw", "x", "--yes", code=1)
+    assert "Take 3 away?" in desk.said("withdraw", batch, code=1)  # nobody said yes
+    desk.said("withdraw", batch, "--yes", code=1)  # nobody knows what is in use
+    assert desk.listed(*taken) == []
+
+    async def in_use(_: Batches) -> set[str]:
+        return {codes[1]}
+
+    monkeypatch.setattr(Batches, "_in_use", in_use)
+    assert desk.said("withdraw", batch, "--yes") == "2 taken away\n"
+    assert [one["code"] for one in desk.listed(*taken)] == [codes[0], codes[2]]
 
 
 def test_nothing_is_made_that_could_not_be_printed(desk: Desk) -> None:

@@ -90,6 +90,11 @@ def test_an_unknown_key_is_named(file: Path) -> None:
         ('[sms]\nalerts_to = "0712345678, 12"\n', "sms.alerts_to: must be Kenyan mobile"),
         ('[sms]\nheaders = {"X Y" = "z"}\n', "sms.headers: must be names"),
         ("[sms]\nper_minute = 0\n", "sms.per_minute"),
+        ('[hotspot]\nfree_hosts = ["*.bank.example"]\n', "must be whole host names"),
+        ('[hotspot]\nbox_mac = ""\n', "hotspot.box_mac: must be a MAC address"),
+        ('[hotspot]\nntp = "a b"\n', "hotspot.ntp: must be a host name"),
+        ('[hotspot]\nserver = ""\n', "hotspot.server: must be a name"),
+        ('[hotspot]\nbox = "box.lan"\n', "hotspot.box"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(file: Path, more: str, key: str) -> None:

@@ -20,7 +20,7 @@ from appliance.domain.errors import (
     TooMany,
 )
 from appliance.domain.paybills import Paybill, PaymentSettings, RouterRecord, User
-from appliance.domain.payments import Payment
+from appliance.domain.payments import Payment, State
 from appliance.flows.cashier import Cashier
 from appliance.flows.enrol import Enrol
 from appliance.mpesa.cipher import FernetCipher
@@ -73,6 +73,7 @@ class Safaricom:
             router_id="here",
             created_at=HandClock().now(),
             open_phone=phone,
+            state=State.PENDING,
         )
 
 

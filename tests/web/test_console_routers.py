@@ -207,6 +207,17 @@ async def test_who_reloads_a_page_has_the_router_looked_at_once() -> None:
         assert len(here.bench.asked) == 2
 
 
+async def test_after_a_change_nobody_is_shown_a_look_from_before_it() -> None:
+    async with site() as here:
+        before = asyncio.create_task(here.desk.see("/routers/set-up"))
+        while not here.bench.asked:
+            await asyncio.sleep(0.01)
+        await here.desk.press("/routers/set-up/apply", admin="ann", admin_password="x")
+        await here.desk.see("/routers/set-up")
+        await before
+        assert len(here.bench.asked) == 2
+
+
 async def test_other_routers_are_listed_with_where_they_sell() -> None:
     async with site() as here:
         await here.kept.routers.insert(RouterRecord(id="there", name="<i>There", user_id="ann"))

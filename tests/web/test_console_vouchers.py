@@ -87,7 +87,11 @@ async def counter() -> AsyncIterator[Counter]:
         router_id="here",
         batches=BatchPages(
             batches=Batches(
-                vouchers=kept.vouchers, plans=kept.plans, clock=clock, router_id="here"
+                vouchers=kept.vouchers,
+                plans=kept.plans,
+                router=gate,
+                clock=clock,
+                router_id="here",
             ),
             offer=offer,
             press=PRESS,

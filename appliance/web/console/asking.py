@@ -33,8 +33,13 @@ class Together(Generic[T]):
             task.add_done_callback(lambda done: self._over(about, done))
         return await asyncio.shield(task)
 
+    def forget(self) -> None:
+        """Have the next who asks look anew: what is under way may be from before a change."""
+        self._under_way.clear()
+
     def _over(self, about: Hashable, done: asyncio.Task[T]) -> None:
-        self._under_way.pop(about, None)
+        if self._under_way.get(about) is done:
+            del self._under_way[about]
         if not done.cancelled():
             done.exception()  # perhaps nobody is left who would hear of it
 

@@ -15,6 +15,7 @@ from appliance.domain.vouchers import Voucher
 from appliance.flows.batches import Batches
 from appliance.flows.offer import Offer
 from appliance.sheets import Paper
+from appliance.web.console.asking import LONG, Away, asked
 from appliance.web.console.shell import came_to_nothing, done, form_of, page, record
 from appliance.web.pages import Pages
 from appliance.web.tickets import Press, rows
@@ -132,7 +133,11 @@ class BatchPages:
     async def _withdraw(self, request: web.Request) -> web.Response:
         batch = _batch(await self._asked(request))
         await record(request, "withdrew vouchers", batch.id)
-        await self.batches.withdraw(batch.id)
+        try:
+            await asked(self.batches.withdraw(batch.id), LONG)
+        except Away:
+            await came_to_nothing(request, "router_away")
+            raise done(f"{self.path}/{batch.id}", "away") from None
         raise done(f"{self.path}/{batch.id}", "withdrawn")
 
     async def _asked(self, request: web.Request) -> list[Voucher]:

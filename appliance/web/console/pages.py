@@ -19,6 +19,7 @@ SAID = {
     "done": "Done.",
     "asked": "It is under way.",
     "not-ordered": "Nothing is on its way back: see below why.",
+    "trial-unknown": "Safaricom did not say whether the phone rings. Wait, then reload.",
     "withdrawn": "Every voucher that nobody had used is taken away.",
     "trial": "The phone was asked. Enter the PIN there, then reload this page.",
     "token": "Safaricom gave a new token: the keys are right.",

@@ -13,7 +13,7 @@ from appliance.domain.errors import (
     Invalid,
 )
 from appliance.domain.paybills import Paybill, Registration, User
-from appliance.domain.payments import Payment
+from appliance.domain.payments import Payment, State
 from appliance.flows.cashier import Cashier, Selling
 from appliance.flows.enrol import Enrol
 from appliance.ports import Clock, Paybills, Users
@@ -212,7 +212,9 @@ class PaybillPages:
         except ApplianceError as error:
             await came_to_nothing(request, error.code)
             return await self._about(request, paybill, not_asked(error))
-        said = "trial" if payment.open_phone else ""  # else its story says what went wrong
+        if payment.state is State.FAILED:  # its story says why
+            await came_to_nothing(request, payment.reason or "not_sent")
+        said = {State.PENDING: "trial", State.UNKNOWN: "trial-unknown"}.get(payment.state, "")
         raise done(f"/payments/{quote(payment.id, safe='')}", said)
 
     async def _register(self, request: web.Request) -> web.Response:

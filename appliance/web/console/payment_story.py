@@ -146,7 +146,7 @@ class PaymentStory:
 
     async def _seen(self, request: web.Request) -> web.Response:
         payment = (await self._story(request)).payment
-        await record(request, "saw that money went back after it was given", payment.id)
+        await record(request, "saw that money went back all the same", payment.id)
         await self.reversal.let_stand(payment.id)
         raise done(f"/payments/{payment.id}", "done")
 

@@ -112,6 +112,7 @@ class Routers:
             repairs = None
         else:
             repairs = await self.drift.repair()
+            self.looks.forget()
         if repairs is None:
             await came_to_nothing(request, "router_away")
             raise done(path, "away")

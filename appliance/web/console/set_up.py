@@ -96,7 +96,10 @@ class SetUp:
             try:
                 await asked(self.online.sessions())
                 # Never cut short: a limit that shuts us out is put back in the next step.
-                await self.provisioning.apply(wanted)
+                try:
+                    await self.provisioning.apply(wanted)
+                finally:
+                    self.looks.forget()
             except (Away, RouterUnreachable):
                 await came_to_nothing(request, "router_away")
                 raise done(self.path, "away") from None
