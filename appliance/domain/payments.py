@@ -61,6 +61,8 @@ GIVEN_AND_REVERSED, RETURNED_TWICE = "given_and_reversed", "returned_twice"
 LET_STAND = "let_stand"
 """The reason of either, once a person has seen it."""
 UNSEEN = frozenset({GIVEN_AND_REVERSED, RETURNED_TWICE})
+NO_ANSWER = "no_answer"
+"""The reason of a purchase whose phone rang, and nobody was heard."""
 PERHAPS_KNOWN = "perhaps_known"
 """The reason of money that came when its buyer perhaps had the time already."""
 
@@ -186,9 +188,9 @@ class Payment:
     def asked(self, answer: Evidence, now: datetime) -> "Payment":
         """Return the payment after a query; an answer that proves nothing plans the next one."""
         after = self if self._is_of_another(answer) else self.heard(answer, now)
-        if after.state not in UNDECIDED:
-            return after
-        return replace(after, **_next_question(after, now))
+        if after.state in UNDECIDED:
+            return replace(after, **_next_question(after, now))
+        return after.given_up() if after.owed == self.owed else after
 
     def asked_early(self, now: datetime) -> "Payment":
         """Return the payment as about to be asked for before it is due; not twice within a moment.
@@ -278,12 +280,23 @@ class Payment:
     def concluded(self, done: "Payment") -> "Payment":
         """Return the payment after the outcome it had as `done` was carried out.
 
-        An outcome that changed meanwhile, as a late success does, still has to be carried out.
+        An outcome that changed meanwhile, as a late success does, still has to be carried out. A
+        phone that did not answer may have paid all the same, a moment later, and the word of that
+        been lost: it is asked about once more.
         """
         same = self.state is done.state and self.voucher_id == done.voucher_id
         if not same or self.owed is None or self.owed.kind is not Kind.CONCLUDE:
             return self
-        return replace(self, owed=None)
+        silent = self.state is State.FAILED and self.reason == NO_ANSWER
+        if not silent or self.checkout_request_id is None:
+            return replace(self, owed=None)
+        failed_at = self.decided_at or self.created_at
+        return replace(self, owed=Owed(Kind.ASK, failed_at + LATE_ASKS[0]))
+
+    def given_up(self) -> "Payment":
+        """Return the payment owing no question any more."""
+        asks = self.owed is not None and self.owed.kind is Kind.ASK
+        return replace(self, owed=None) if asks else self
 
     def _paid(self, evidence: Evidence, now: datetime) -> "Payment":
         right = evidence.amount is None or evidence.amount == self.amount

@@ -23,3 +23,22 @@ async def test_a_database_that_goes_away_after_a_silent_push_does_not_make_it_a_
     stored = await story.books.payments.get(payment.id)
     assert stored is not None
     assert stored.owed is not None  # it will be asked about
+
+
+async def test_a_late_success_that_nobody_told_of_is_found_by_one_more_question() -> None:
+    story = Story("paybill")
+    await story.open()
+    await story.order(0, "hour", "heard")
+    await story.decide(0, 1037)
+    await story.callback(0)
+    await story.work()
+    (failed,) = story.payments()
+    assert failed["status"] == "failed"
+    (prompt,) = story.mpesa.prompts
+    prompt.result, prompt.moved = 0, prompt.amount
+    prompt.receipt = story.mpesa.pays(prompt.phone, prompt.amount, prompt.reference)
+    await story.wait(301)
+    await story.work()
+    assert [payment["status"] for payment in story.payments()] == ["paid"]
+    await story.finish()
+    story.check()

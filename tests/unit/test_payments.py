@@ -125,6 +125,20 @@ def test_a_box_that_was_off_for_hours_still_asks_every_late_question() -> None:
     assert payment.heard(PAID, now).state is State.PAID
 
 
+def test_a_phone_that_did_not_answer_is_asked_about_once_more() -> None:
+    failed = PENDING.heard(FAILED, NOON)
+    later = failed.concluded(failed)
+    assert later.owed is not None
+    assert (later.owed.kind, later.owed.at) == (Kind.ASK, NOON + timedelta(minutes=5))
+    assert later.concluded(failed) == later
+    for nothing in (FAILED, UNDECIDED):
+        after = later.asked(nothing, NOON)
+        assert (after.state, after.owed) == (State.FAILED, None)
+    assert later.asked(PAID, NOON).state is State.PAID
+    cancelled = PENDING.heard(CANCELLED, NOON)
+    assert cancelled.concluded(cancelled).owed is None
+
+
 def test_an_answer_about_another_request_plans_the_next_question() -> None:
     other = replace(PAID, checkout_request_id="ws_CO_2")
     after = PENDING.asked(other, NOON + timedelta(seconds=20))
