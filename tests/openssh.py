@@ -86,6 +86,7 @@ async def _configured(client: Client, console: Path, router_user: str) -> Path:
         "DisableForwarding": "yes",
         "PermitTTY": "no",
         "PrintMotd": "no",
+        "SetEnv": "HOME=/nonexistent",  # what a shell would read there may print something
         "ForceCommand": f"{command} --socket {console} --user {router_user}",
     }
     config = client.folder / "sshd_config"
