@@ -69,9 +69,8 @@ class Checkout:
         `Locked`, `TooMany`, `SalesClosed`, or `StoreUnavailable` when nothing could be stored and
         so nothing was sent.
         """
-        phones.normalise(order.phone)
-        plan = await self._plan(order.plan_id)
-        return await self._sold(order, plan, await self.cashier.paybill_number())
+        phone, plan = phones.normalise(order.phone), await self._plan(order.plan_id)
+        return await self._sold(order, plan, await self.cashier.paybill_number(), phone)
 
     async def trial(self, number: str, phone: str) -> Payment:
         """Sell a minute for one shilling through this paybill, by the same way as everything.
@@ -82,11 +81,11 @@ class Checkout:
         for_sale = await self.plans.page("active", value=True, limit=_MOST_PLANS)
         plan = plans.trial(min(for_sale, key=lambda each: each.place, default=None))
         order = Order(plan_id=plan.id, phone=phone)
-        return await self._sold(order, plan, await self.cashier.checked(number))
+        number = await self.cashier.checked(number)
+        return await self._sold(order, plan, number, phones.normalise(phone))
 
-    async def _sold(self, order: Order, plan: Plan, number: str) -> Payment:
+    async def _sold(self, order: Order, plan: Plan, number: str, phone: str) -> Payment:
         not_after = self.clock.monotonic() + payments.SEND_WITHIN.total_seconds()
-        phone = phones.normalise(order.phone)
         await self.restraint.check(phone, order.device if order.proved else None)
         secret = ids.new_token()
         payment, voucher = self._drawn_up(order, plan, phone, number, secret)

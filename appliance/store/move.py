@@ -35,9 +35,10 @@ _ORDER = (
     schema.AUDIT,
     schema.MESSAGES,
 )
-_OURS_OR_THEIRS = frozenset({schema.PAYBILLS.name, schema.PLANS.name})
-"""What several boxes may have of one name, each as it was set up."""
-_NEVER_IN_THE_WAY = _OURS_OR_THEIRS | {schema.AUDIT.name, schema.MESSAGES.name}
+_NEVER_IN_THE_WAY = frozenset(
+    collection.name for collection in (schema.PAYBILLS, schema.PLANS, schema.AUDIT, schema.MESSAGES)
+)
+"""What may be there of one name already, and stays as it is there."""
 _MARGIN = timedelta(days=1)
 _BEGUN = "a move to a shared database was begun: run `appliance db move` again, to the same place"
 _DONE = "its records are in the shared database now: set mongodb.uri"
