@@ -11,6 +11,7 @@ sandbox:
 	./install.sh --sandbox
 
 test: $(STAMP) system
+	bats tests/install/flags.bats
 	$(PYTHON) -m pytest -n 2 --dist loadgroup $(TESTS)
 
 # A hundred times as many stories, broken messages and requests; takes more than an hour.
@@ -40,7 +41,8 @@ lint: $(STAMP) system
 	$(VENV)/bin/lint-imports
 	$(PYTHON) -m tests.provisioning.samples
 	$(PYTHON) -m tests.audit
-	shellcheck install.sh appliance/installer/*.sh .ci/run tests/system.sh tests/install/systemctl
+	shellcheck install.sh appliance/installer/*.sh .ci/run tests/system.sh tests/install/systemctl \
+		tests/install/flags.bats
 
 # All but what a long life costs; `make bench PART=cost` for one part of it.
 bench: $(STAMP)

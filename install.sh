@@ -122,4 +122,4 @@ main() {
     "$task"
 }
 
-main "$@"
+{ main "$@"; }

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Makes sure of the Debian packages that the tests drive: a browser, curl, nginx, shellcheck, SSH,
-# man, and systemd's own look at our units (it is never started).
+# Makes sure of the Debian packages that the tests drive: bats, a browser, curl, nginx, shellcheck,
+# SSH, man, and systemd's own look at our units (it is never started).
 set -eu
 
 missing=""
+command -v bats >/dev/null 2>&1 || missing="$missing bats"
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 command -v curl >/dev/null 2>&1 || missing="$missing curl"
 [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null 2>&1 || missing="$missing nginx-light"

@@ -1,7 +1,6 @@
-"""The installer's words, the units and the manual page; a whole box is in `tests/install`."""
+"""Going back, units, manual page, setup; flags and a whole box are in `tests/install`."""
 
 import os
-import re
 import shutil
 import sqlite3
 import subprocess
@@ -40,60 +39,6 @@ def install(tree: Path, *flags: str, code: int = 0) -> str:
     )
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
-
-
-def everything(tree: Path) -> list[str]:
-    return sorted(str(path.relative_to(tree)) for path in tree.rglob("*"))
-
-
-@pytest.mark.parametrize(
-    "flags",
-    [["--surprise"], ["install"], ["--router-host"], ["--purge"], ["--rollback", "--purge"]],
-)
-def test_what_it_does_not_know_it_says_and_does_nothing(tree: Path, flags: list[str]) -> None:
-    before = everything(tree)
-    said = install(tree, *flags, code=2)
-    assert "usage: sudo ./install.sh" in said
-    assert everything(tree) == before
-
-
-def test_half_a_download_does_nothing(tree: Path) -> None:
-    whole = (HERE / "install.sh").read_text()
-    for part in (whole[: len(whole) // 3], whole[: -len('main "$@"\n')]):
-        ran = subprocess.run(
-            ["/bin/sh"], input=part, env={"DESTDIR": str(tree)}, capture_output=True,
-            text=True, check=False, cwd=tree,
-        )  # fmt: skip
-        assert ran.stdout == ""
-    assert not (tree / "etc/hotspot-appliance").exists()
-
-
-def test_a_dry_run_says_all_and_touches_nothing(tree: Path) -> None:
-    before = everything(tree)
-    said = install(tree, "--dry-run", "--yes", "--offline", "/wheels")
-    assert everything(tree) == before
-    for step in ("mkdir -m 0750", "-m venv", "--require-hashes", "--find-links /wheels"):
-        assert step in said
-    for step in ("setup --config", "db init", "db migrate", "mv -T"):
-        assert step in said
-    assert said.index("db migrate") < said.index("mv -T"), "switched to when the data is ready"
-    assert said.index("mv -T") < said.index("sync -f"), "a power cut leaves what was switched to"
-
-
-def test_a_restore_over_a_box_that_has_settings_is_refused_in_words(tree: Path) -> None:
-    place = tree / "etc/hotspot-appliance/appliance.toml"
-    place.parent.mkdir()
-    place.write_text("")
-    before = everything(tree)
-    said = install(tree, "--yes", "--restore", "/box.backup", code=1)
-    assert "Nothing was restored" in said
-    assert "appliance restore /box.backup" in said
-    assert everything(tree) == before
-    held = tree / "var/lib/hotspot-appliance/on-hold"
-    held.parent.mkdir()
-    held.touch()
-    said = install(tree, "--dry-run", "--yes", "--restore", "/box.backup")
-    assert "bin/appliance restore /box.backup" in said, "one that was cut off"
 
 
 RELEASE = {
@@ -160,48 +105,6 @@ def test_going_back_swaps_the_two(tree: Path, monkeypatch: pytest.MonkeyPatch) -
     boxed(tree, monkeypatch, released(tree, "2"), released(tree, "1"))
     install(tree, "--rollback")
     assert stands(tree) == ("1", "2")
-
-
-@pytest.mark.parametrize("release", ["ID=alpine\n", 'ID=debian\nVERSION_ID="11"\n'])
-def test_another_system_is_refused(tree: Path, release: str) -> None:
-    (tree / "etc/os-release").write_text(release)
-    before = everything(tree)
-    assert "Debian 12" in install(tree, "--yes", code=1)
-    assert everything(tree) == before
-
-
-def test_what_is_not_installed_is_neither_taken_away_nor_gone_back_from(tree: Path) -> None:
-    assert "Nothing is installed" in install(tree, "--uninstall", code=1)
-    assert "no previous release" in install(tree, "--rollback", code=1)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
-@pytest.mark.parametrize("flags", [["--yes"], ["--uninstall"], ["--rollback"]])
-def test_a_box_is_changed_by_root_alone(flags: list[str]) -> None:
-    script = (HERE / "install.sh").read_text()
-    parts = "\n".join(
-        path.read_text() for path in sorted((HERE / "appliance/installer").glob("*.sh"))
-    )
-    whole = re.sub(r'^    \. "\$here.*$', "", script, flags=re.MULTILINE)
-    done = subprocess.run(
-        ["/usr/bin/setpriv", "--reuid=65534", "--clear-groups", "/bin/sh", "-s", "--", *flags],
-        input=f"{parts}\n{whole}", capture_output=True, text=True, check=False, cwd="/",
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert "as root" in done.stderr
-
-
-def test_records_are_not_purged_unasked(tree: Path) -> None:
-    records = tree / "var/lib/hotspot-appliance/appliance.sqlite3"
-    records.parent.mkdir(parents=True)
-    records.touch()
-    (tree / "etc/hotspot-appliance").mkdir()
-    assert "say --yes" in install(tree, "--uninstall", "--purge", code=1)
-    install(tree, "--uninstall")
-    assert records.exists()
-    install(tree, "--uninstall", "--purge", "--yes")
-    assert not records.parent.exists()
-    assert not (tree / "etc/hotspot-appliance").exists()
 
 
 @pytest.mark.parametrize("name", NAMES)
