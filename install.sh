@@ -17,8 +17,9 @@ What a new box has to be told, else it is asked for:
   --public-url URL               where Safaricom reaches the box: https://...
   --portal-url URL               where customers reach it: http://ADDRESS:8080
   --environment NAME             of M-Pesa: production or sandbox (production)
-  --tunnel KIND                  for its calls: none, ssh or cloudflared (none); what
-                                 else of it, see docs/settings.md, as APPLIANCE_TUNNEL__...
+  --tunnel KIND                  for its calls: none, ssh, cloudflared or wireguard (none);
+                                 what else of it as APPLIANCE_TUNNEL__..., see
+                                 docs/settings.md; so every other setting
   --seed FILE                    paybills, owners, routers and plans, as TOML
   --restore FILE [--key-file F]  instead: everything from a backup
 
@@ -81,6 +82,15 @@ parse() {
     [ -z "$purge" ] || [ "$task" = uninstall ] || wrong "--purge goes with --uninstall"
 }
 
+one_of() {
+    flag=$1 given=$2
+    shift 2
+    for name; do
+        if [ "$given" = "$name" ]; then return; fi
+    done
+    wrong "$flag is one of: $*"
+}
+
 # The environment variables are those of the settings.
 take() {
     case $1 in
@@ -89,8 +99,14 @@ take() {
         --router-password-file) password_file=$2 ;;
         --public-url) export APPLIANCE_WEBHOOKS__PUBLIC_URL="$2" ;;
         --portal-url) export APPLIANCE_PORTAL__PUBLIC_URL="$2" ;;
-        --environment) export APPLIANCE_DARAJA__ENVIRONMENT="$2" ;;
-        --tunnel) export APPLIANCE_TUNNEL__KIND="$2" ;;
+        --environment)
+            one_of "$1" "$2" production sandbox
+            export APPLIANCE_DARAJA__ENVIRONMENT="$2"
+            ;;
+        --tunnel)
+            one_of "$1" "$2" none ssh cloudflared wireguard
+            export APPLIANCE_TUNNEL__KIND="$2"
+            ;;
         --seed) seed=$2 ;;
         --restore) restore=$2 ;;
         --key-file) key_file=$2 ;;

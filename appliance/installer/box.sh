@@ -4,12 +4,13 @@
 install_box() {
     check_system
     refuse_restore_over
-    name_release
     install_packages
+    name_release
     own_folder "$etc" 0750 "root:root"
     make_user "$service" "$data"
     make_user "$service-tunnel" /nonexistent
     if [ -z "$root" ]; then run chgrp "$service" "$etc"; fi
+    own_folder "$etc/credentials" 0700 "root:root"
     own_folder "$etc/tunnel" 0750 "root:$service"
     own_folder "$data" 0700 "$service:$service"
     own_folder "$data/backups" 0700 "$service:$service"
@@ -29,9 +30,8 @@ install_box() {
         becomes_ready || fail "It is not ready. Why: journalctl -u $service"
     fi
     offer_router
-    if "$base/current/bin/appliance" doctor --help >/dev/null 2>&1; then
-        run "$base/current/bin/appliance" doctor --config "$settings" || true
-    fi
+    run "$base/current/bin/appliance" doctor --config "$settings" || true
+    if [ -n "$no_start" ]; then say "not started. To start it: sudo systemctl restart $service"; fi
     say "installed: $(basename "$release"). Its commands: man appliance"
 }
 
@@ -39,7 +39,7 @@ install_box() {
 refuse_restore_over() {
     if [ -n "$restore" ] && [ -f "$settings" ] && [ ! -f "$data/on-hold" ]; then
         fail "This box has settings: $settings. Nothing was restored or changed. To restore here:" \
-            "systemctl stop $service && appliance restore $restore"
+            "sudo systemctl stop $service && sudo appliance restore $restore"
     fi
 }
 
@@ -62,7 +62,7 @@ settle_settings() {
 offer_router() {
     appliance=$base/current/bin/appliance
     if [ -n "$yes" ] || [ -n "${dry_run-}" ] || [ ! -t 0 ]; then
-        say "Set the router up: appliance provision plan --admin admin, then apply"
+        say "Set the router up: sudo appliance provision plan --admin admin, then apply"
         return
     fi
     printf 'Set the router up now? Its administrator (empty: later): ' >&2
@@ -70,7 +70,7 @@ offer_router() {
     if [ -z "$admin" ]; then return; fi
     if ! "$appliance" provision plan --admin "$admin" --config "$settings" ||
         ! "$appliance" provision apply --admin "$admin" --config "$settings"; then
-        say "Again, when that is mended: appliance provision apply --admin $admin"
+        say "Again, when that is mended: sudo appliance provision apply --admin $admin"
     fi
 }
 

@@ -1,7 +1,8 @@
 # What both ways of installing need. Sourced by install.sh.
 # shellcheck shell=sh disable=SC2034,SC2154 # the parts share their variables
 
-say() { printf '%s\n' "$*" >&2; }
+# Nobody may be there to read it: the line that dropped ends nothing.
+say() { printf '%s\n' "$*" >&2 || true; }
 
 fail() {
     say "$*"
@@ -15,6 +16,10 @@ run() {
     else
         "$@"
     fi
+}
+
+quietly() {
+    if [ -n "${dry_run-}" ]; then run "$@"; else "$@" >/dev/null; fi
 }
 
 # Debian's own first: one under somebody's home is closed to the service.
@@ -31,11 +36,11 @@ find_python() {
 
 # Debian splits venv off its Python; root can mend that here, others are told how.
 need_debian() {
-    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
+    if [ -n "${dry_run-}" ] || { [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; }; then
         say "installing Debian packages: $*"
         export DEBIAN_FRONTEND=noninteractive
         run apt-get update -qq
-        run apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+        quietly apt-get install -y -qq --no-install-recommends "$@"
     else
         fail "Please run: sudo apt-get install $*   and then this command again."
     fi

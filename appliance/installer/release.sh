@@ -8,6 +8,9 @@ fingerprint() {
         find appliance portal_templates provisioning -type f ! -name '*.pyc' |
             LC_ALL=C sort | xargs sha256sum
         sha256sum pyproject.toml requirements.lock requirements-build.lock
+        # Neither another Python, as after an upgrade of Debian, nor another machine can run it.
+        [ -z "$python" ] || "$python" -c 'import platform, sys
+print(sys.version_info[:2], platform.machine())'
     ) | sha256sum | cut -c1-64
 }
 
@@ -29,9 +32,7 @@ build_release() {
     run "$python" -m venv "$release"
     set -- -m pip install --quiet --disable-pip-version-check --no-cache-dir --only-binary :all:
     if [ -n "$wheelhouse" ]; then set -- "$@" --no-index --find-links "$wheelhouse"; fi
-    run "$release/bin/python" "$@" --require-hashes -r "$here/requirements.lock" ||
-        fail "Not every package is to be had for $architecture, a 64-bit system has them all." \
-            "Nothing that runs was changed."
+    run "$release/bin/python" "$@" --require-hashes -r "$here/requirements.lock" || no_packages
     run "$release/bin/python" "$@" --require-hashes -r "$here/requirements-build.lock"
     run "$release/bin/python" "$@" --no-deps --no-build-isolation "$here"
     [ -z "${dry_run-}" ] || return 0
@@ -39,6 +40,13 @@ build_release() {
     # Complete over a power cut too.
     sync -f "$release"
     printf '%s' "$stamp" >"$release/.complete"
+}
+
+no_packages() {
+    if [ "$architecture" = armhf ]; then
+        say "Not every package is to be had for armhf; a 64-bit system has them all."
+    fi
+    fail "The packages could not be installed; above is why. Nothing that runs was changed."
 }
 
 write_shared() {
@@ -66,11 +74,18 @@ switch_to() {
 
 is_active() { systemd_runs && systemctl is-active --quiet "$service"; }
 
-stop_daemon() { if is_active; then systemd stop "$service"; fi; }
+stop_daemon() {
+    if is_active; then
+        was_active=yes
+        systemd stop "$service"
+    fi
+}
 
 # Not waited for by systemctl: whether it is ready is for the daemon itself to say.
 start_daemon() {
-    if systemd_runs && [ -z "$no_start" ]; then systemd restart --no-block "$service"; fi
+    if ! systemd_runs || [ -n "$no_start" ]; then return; fi
+    systemd restart --no-block "$service"
+    if [ -n "$restart_tunnel" ]; then systemd try-restart --no-block "$service-tunnel"; fi
 }
 
 becomes_ready() {
@@ -86,48 +101,81 @@ install_first() {
     fi
     of_release db migrate
     place_release "$release"
+    # Without a key the tunnel's is passed over, and without anything to keep it ends.
     systemd enable "$service"
+    systemd enable "$service-tunnel"
     switch_to "$release"
     start_daemon
+    if systemd_runs && [ -z "$no_start" ]; then systemd start --no-block "$service-tunnel"; fi
     becomes_ready || fail "It is installed but not ready. Why: journalctl -u $service"
 }
 
 of_release() { run "$release/bin/appliance" "$@" --config "$settings"; }
 
 upgrade() {
-    old=$1
-    say "upgrading $(basename "$old") to $(basename "$release")"
-    run "$old/bin/appliance" backup "$data/backups/before-upgrade.backup" --keep 3 \
-        --config "$settings" || fail "No backup could be made. Nothing was changed."
+    say "upgrading $(basename "$1") to $(basename "$release")"
+    back_up "$1" || fail "No backup could be made. Nothing was changed."
+    until_judged "$1"
     # Two versions never work on one file at once.
     stop_daemon
     if ! { of_release db init && of_release db migrate; }; then
-        start_daemon
-        fail "The data could not be brought up to date. The daemon runs as before."
+        fail "The data could not be brought up to date."
     fi
-    older=$(readlink "$base/previous" || true)
-    run ln -sfn "$old" "$base/previous"
-    place_release "$release"
-    switch_to "$release"
-    start_daemon
-    if becomes_ready; then
-        forget_releases
-    else
-        say "$(basename "$release") is not ready: going back to $(basename "$old")"
-        run rm -f "$base/previous"
-        if [ -n "$older" ]; then run ln -s "$older" "$base/previous"; fi
-        go_back_to "$old"
-        becomes_ready || fail "$(basename "$old") is not ready either. Why: journalctl -u $service"
-        fail "The upgrade was taken back. Why: journalctl -u $service"
-    fi
+    put_in_place "$release"
+    becomes_ready || fail "$(basename "$release") is not ready. Why: journalctl -u $service"
+    judged
+    if [ -z "$no_start" ]; then forget_releases; fi
 }
 
-# The data stays: money may have come in since the backup, and every version reads what the next
-# one wrote.
-go_back_to() {
+# After an upgrade of Debian the release before has no Python any more.
+back_up() {
+    with=$1
+    [ -n "${dry_run-}" ] || "$1/bin/appliance" --version >/dev/null 2>&1 || with=$release
+    run "$with/bin/appliance" backup "$data/backups/before-upgrade.backup" --keep 3 \
+        --config "$settings"
+}
+
+put_in_place() {
+    run ln -sfn "$(current)" "$base/previous"
     place_release "$1"
     switch_to "$1"
     start_daemon
+}
+
+# From here until it is judged, whatever ends this script - a full disk, Ctrl-C - leaves what ran
+# running. A line that drops ends nothing.
+until_judged() {
+    ran=$1
+    before_it=$(readlink "$base/previous" || true)
+    was_active=""
+    trap '' HUP
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    trap take_back EXIT
+}
+
+judged() { trap - HUP INT TERM EXIT; }
+
+# The data stays: money may have come in since the backup, and every version reads what the next
+# one wrote.
+take_back() {
+    code=$?
+    trap '' INT TERM
+    trap - EXIT
+    set +e
+    say "going back to $(basename "$ran")"
+    [ -z "$was_active" ] || no_start=""
+    run rm -f "$base/previous"
+    [ -z "$before_it" ] || run ln -s "$before_it" "$base/previous"
+    place_release "$ran"
+    if [ "$(current)" != "$ran" ]; then switch_to "$ran"; fi
+    start_daemon
+    if becomes_ready; then
+        say "It was taken back: $(basename "$ran") runs as before."
+    else
+        say "$(basename "$ran") is not ready either. Why: journalctl -u $service"
+    fi
+    exit "$code"
 }
 
 # A release may not know a setting that a later one brought.
@@ -147,16 +195,11 @@ roll_back() {
     last=$(current)
     reads_settings "$previous" || fail "$(basename "$previous") cannot use $settings." \
         "Change there what it names, then again. Nothing was changed."
+    until_judged "$last"
     stop_daemon
-    run ln -sfn "$last" "$base/previous"
-    go_back_to "$previous"
-    if ! becomes_ready; then
-        say "$(basename "$previous") is not ready: returning to $(basename "$last")"
-        run ln -sfn "$previous" "$base/previous"
-        go_back_to "$last"
-        becomes_ready || fail "$(basename "$last") is not ready either. Why: journalctl -u $service"
-        fail "It was taken back. Why: journalctl -u $service"
-    fi
+    put_in_place "$previous"
+    becomes_ready || fail "$(basename "$previous") is not ready. Why: journalctl -u $service"
+    judged
     say "back on $(basename "$previous"); --rollback again returns to $(basename "$last")"
 }
 

@@ -6,7 +6,7 @@ set_up_environment() {
         fail "Python 3.11 or later is needed."
     "$python" -c 'import ensurepip, venv' 2>/dev/null || need_debian python3-venv
     # A virtual environment cut off half-way is made anew; a finished one is stamped.
-    wanted=$(cat requirements.lock pyproject.toml | cksum)
+    wanted=$("$python" --version | cat requirements.lock pyproject.toml - | cksum)
     stamp=.venv/.installed
     if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
         return

@@ -107,15 +107,16 @@ systemd_since() {
 
 # The units and the rest of a release that the system must see.
 place_release() {
-    changed=""
     for units in "$1"/lib/python3*/site-packages/appliance/systemd; do :; done
-    for unit in "$service" "$service-tunnel"; do
-        place_file "$units/$unit.service" "$root/usr/local/lib/systemd/system/$unit.service"
-    done
+    system=$root/usr/local/lib/systemd/system
+    changed=""
+    place_file "$units/$service-tunnel.service" "$system/$service-tunnel.service"
+    restart_tunnel=$changed
+    place_file "$units/$service.service" "$system/$service.service"
     backoff=$root/etc/systemd/system/$service.service.d/backoff.conf
     if systemd_since 254; then place_file "$units/backoff.conf" "$backoff"; fi
-    if [ -n "$changed" ] && systemd_runs; then systemd daemon-reload; fi
     restart=$changed
+    if [ -n "$restart" ] && systemd_runs; then systemd daemon-reload; fi
     changed=""
     place_file "$units/journald.conf" "$root/etc/systemd/journald.conf.d/$service.conf"
     if [ -n "$changed" ] && systemd_runs; then systemd restart systemd-journald; fi

@@ -194,7 +194,11 @@ def test_one_command_makes_a_box_that_is_ready(debian: Debian, before: dict[str,
     assert debian.run("appliance", "ready") == "ready\n"
     status = json.loads(debian.run("appliance", "db", "status", "--json"))
     assert status["collections"]["paybills"]["count"] == 2
-    assert (debian.root / "etc/systemd/system/multi-user.target.wants").is_dir()
+    wanted = debian.root / "etc/systemd/system/multi-user.target.wants"
+    assert {unit.name for unit in wanted.iterdir()} == {
+        "hotspot-appliance.service",
+        "hotspot-appliance-tunnel.service",
+    }
     assert "appliance" in (debian.root / "usr/local/share/man/man1/appliance.1").resolve().name
 
 
@@ -263,8 +267,9 @@ def test_going_back_by_hand_works_both_ways(debian: Debian) -> None:
     assert debian.run("appliance", "ready") == "ready\n"
 
 
-def test_a_backup_brings_a_fresh_card_back(debian: Debian) -> None:
+def test_a_backup_brings_a_fresh_card_back_and_its_tunnel(debian: Debian) -> None:
     place = debian.root / "etc/hotspot-appliance"
+    (place / "tunnel/key").write_text("a key\n")
     debian.run("appliance", "backup", "/src/box.backup")
     shutil.copy2(place / "credentials/backup.key", debian.root / "src/key")
     told = (place / "appliance.toml").read_text()
@@ -272,6 +277,9 @@ def test_a_backup_brings_a_fresh_card_back(debian: Debian) -> None:
     debian.install("/src/1.1", "--restore", "/src/box.backup", "--key-file", "/src/key")
     assert debian.run("appliance", "ready") == "ready\n"
     assert (place / "appliance.toml").read_text() == told
+    assert (place / "tunnel/key").read_text() == "a key\n"
+    tunnel = debian.root / "run/pretend/hotspot-appliance-tunnel.out"
+    assert "tunnel.kind is none" in tunnel.read_text(), "it was started, and has nothing to keep"
     status = json.loads(debian.run("appliance", "db", "status", "--json"))
     assert status["collections"]["paybills"]["count"] == 2
 

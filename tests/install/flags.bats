@@ -61,6 +61,14 @@ records() {
     untouched
 }
 
+@test "a kind of tunnel or an environment that does not exist is refused before all else" {
+    install_sh 2 --tunnel carrier-pigeon
+    says "--tunnel is one of: none ssh cloudflared wireguard"
+    install_sh 2 --environment Production
+    says "--environment is one of: production sandbox"
+    untouched
+}
+
 @test "--purge goes with --uninstall alone" {
     install_sh 2 --purge
     install_sh 2 --rollback --purge
@@ -95,7 +103,7 @@ records() {
 @test "--dry-run says every step in its order, and takes none" {
     install_sh 0 --dry-run --yes --offline /wheels
     for step in "mkdir -m 0750" "-m venv" "--require-hashes" "--find-links /wheels" \
-        "setup --config" "db init" "db migrate" "mv -T" "sync -f"; do
+        "setup --config" "db init" "db migrate" "mv -T" "sync -f" "appliance doctor"; do
         says "$step"
     done
     # Switched to when the data is ready; a power cut leaves what was switched to.
@@ -113,7 +121,7 @@ records() {
 
 @test "--offline without its packages ends before anything is switched to" {
     install_sh 1 --yes --offline "$BATS_TEST_TMPDIR/no-wheels"
-    says "Not every package is to be had"
+    says "Nothing that runs was changed"
     [ ! -e "$DESTDIR/opt/hotspot-appliance/current" ]
     [ ! -e "$DESTDIR/etc/hotspot-appliance/appliance.toml" ]
 }

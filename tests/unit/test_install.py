@@ -43,20 +43,43 @@ def install(tree: Path, *flags: str, code: int = 0) -> str:
 
 RELEASE = {
     "bin/python": "#!/bin/sh\nif [ {refuses} ]; then echo 'no such setting' >&2; exit 1; fi\n",
-    "bin/appliance": "#!/bin/sh\nexit {ready}\n",
-    ".complete": "",
+    "bin/appliance": '#!/bin/sh\n[ "$1" != {fails} ]\n',
+    ".complete": "{stamp}",
 }
 
 
-def released(tree: Path, version: str, *, refuses: str = "", ready: int = 0) -> Path:
+def released(
+    tree: Path, name: str, *, refuses: str = "", fails: str = "-", stamp: str = ""
+) -> Path:
     """Put a release there that answers as told."""
-    place = tree / "opt/hotspot-appliance/releases" / version
-    for name, content in RELEASE.items():
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        (place / name).write_text(content.format(refuses=refuses, ready=ready))
-        (place / name).chmod(0o755)
+    place = tree / "opt/hotspot-appliance/releases" / name
+    for file, content in RELEASE.items():
+        (place / file).parent.mkdir(parents=True, exist_ok=True)
+        (place / file).write_text(content.format(refuses=refuses, fails=fails, stamp=stamp))
+        (place / file).chmod(0o755)
     shutil.copytree(UNITS, place / "lib/python3/site-packages/appliance/systemd")
     return place
+
+
+def this_one(tree: Path, *, fails: str = "-") -> Path:
+    """Put the release of this very checkout there, as if it were built."""
+    script = (
+        f'here={HERE}; . "$here/appliance/installer/common.sh"; python=$(find_python);'
+        '. "$here/appliance/installer/release.sh"; base=/nowhere; name_release;'
+        'echo "$(basename "$release") $stamp"'
+    )
+    done = subprocess.run(
+        ["/bin/sh", "-c", script], capture_output=True, text=True, check=True, cwd=tree
+    )
+    name, stamp = done.stdout.split()
+    return released(tree, name, fails=fails, stamp=stamp)
+
+
+def program(tree: Path, name: str, does: str) -> None:
+    """Put one there that is found before the system's."""
+    (tree / "bin").mkdir(exist_ok=True)
+    (tree / "bin" / name).write_text(f"#!/bin/sh\n{does}\n")
+    (tree / "bin" / name).chmod(0o755)
 
 
 def boxed(tree: Path, monkeypatch: pytest.MonkeyPatch, now: Path, previous: Path) -> Path:
@@ -64,12 +87,12 @@ def boxed(tree: Path, monkeypatch: pytest.MonkeyPatch, now: Path, previous: Path
     base = tree / "opt/hotspot-appliance"
     (base / "current").symlink_to(now)
     (base / "previous").symlink_to(previous)
-    for folder in ("run/systemd/system", "etc/hotspot-appliance", "bin"):
+    for folder in ("run/systemd/system", "etc/hotspot-appliance"):
         (tree / folder).mkdir(parents=True)
-    systemctl, told = tree / "bin/systemctl", tree / "told"
-    systemctl.write_text(f'#!/bin/sh\necho "$*" >>{told}\n')
-    systemctl.chmod(0o755)
+    (tree / "etc/hotspot-appliance/appliance.toml").touch()
+    told = tree / "told"
     told.touch()
+    program(tree, "systemctl", f'echo "$*" >>{told}')
     monkeypatch.setenv("PATH", f"{tree / 'bin'}:{os.environ['PATH']}")
     return told
 
@@ -77,6 +100,10 @@ def boxed(tree: Path, monkeypatch: pytest.MonkeyPatch, now: Path, previous: Path
 def stands(tree: Path) -> tuple[str, str]:
     base = tree / "opt/hotspot-appliance"
     return (base / "current").readlink().name, (base / "previous").readlink().name
+
+
+def restarts(told: Path) -> int:
+    return told.read_text().count("restart --no-block hotspot-appliance\n")
 
 
 def test_a_release_that_cannot_use_the_settings_is_not_gone_back_to(
@@ -93,18 +120,115 @@ def test_a_release_that_cannot_use_the_settings_is_not_gone_back_to(
 def test_going_back_to_what_does_not_get_ready_returns_to_what_ran(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = boxed(tree, monkeypatch, released(tree, "2"), released(tree, "1", ready=1))
+    told = boxed(tree, monkeypatch, released(tree, "2"), released(tree, "1", fails="ready"))
     said = install(tree, "--rollback", code=1)
-    assert "returning to 2" in said
-    assert "taken back" in said
+    assert "1 is not ready" in said
+    assert "2 runs as before" in said
     assert stands(tree) == ("2", "1")
-    assert told.read_text().count("restart --no-block hotspot-appliance") == 2
+    assert restarts(told) == 2
 
 
 def test_going_back_swaps_the_two(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     boxed(tree, monkeypatch, released(tree, "2"), released(tree, "1"))
     install(tree, "--rollback")
     assert stands(tree) == ("1", "2")
+
+
+def test_an_upgrade_keeps_what_ran_to_go_back_to(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = boxed(tree, monkeypatch, released(tree, "1"), released(tree, "0"))
+    new = this_one(tree)
+    install(tree, "--yes")
+    assert stands(tree) == (new.name, "1")
+    assert restarts(told) == 1
+    assert not (tree / "opt/hotspot-appliance/releases/0").exists()
+
+
+@pytest.mark.parametrize(
+    ("step", "why", "starts"),
+    [("db", "could not be brought up to date", 1), ("ready", "is not ready", 2)],
+)
+def test_an_upgrade_that_does_not_get_through_takes_itself_back(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, step: str, why: str, starts: int
+) -> None:
+    told = boxed(tree, monkeypatch, released(tree, "1"), released(tree, "0"))
+    this_one(tree, fails=step)
+    said = install(tree, "--yes", code=1)
+    assert why in said
+    assert "1 runs as before" in said
+    assert stands(tree) == ("1", "0")
+    assert restarts(told) == starts
+
+
+def test_an_upgrade_without_a_backup_changes_nothing(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = boxed(tree, monkeypatch, released(tree, "1", fails="backup"), released(tree, "0"))
+    this_one(tree)
+    assert "Nothing was changed" in install(tree, "--yes", code=1)
+    assert stands(tree) == ("1", "0")
+    assert "stop" not in told.read_text()
+
+
+def test_where_debian_took_its_python_away_the_new_release_makes_the_backup(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = released(tree, "1")
+    boxed(tree, monkeypatch, dead, released(tree, "0"))
+    (dead / "bin/appliance").write_text("#!/no/such/python\n")
+    new = this_one(tree)
+    install(tree, "--yes")
+    assert stands(tree) == (new.name, "1")
+
+
+@pytest.mark.parametrize("way", ["upgrade", "rollback"])
+@pytest.mark.parametrize(("signal", "code"), [("INT", 130), ("TERM", 143)])
+def test_what_is_broken_off_half_way_leaves_what_ran_running(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, way: str, signal: str, code: int
+) -> None:
+    told = boxed(tree, monkeypatch, released(tree, "2"), released(tree, "1"))
+    this_one(tree)
+    program(tree, "systemctl", f'echo "$*" >>{told}; [ "$1" != stop ] || kill -{signal} $PPID')
+    said = install(tree, *(["--yes"] if way == "upgrade" else ["--rollback"]), code=code)
+    assert "2 runs as before" in said
+    assert stands(tree) == ("2", "1")
+    assert restarts(told) == 1
+
+
+def test_a_line_that_drops_ends_nothing(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = boxed(tree, monkeypatch, released(tree, "1"), released(tree, "0"))
+    new = this_one(tree)
+    program(tree, "systemctl", f'echo "$*" >>{told}; [ "$1" != stop ] || kill -HUP $PPID')
+    install(tree, "--yes")
+    assert stands(tree) == (new.name, "1")
+
+
+def test_a_full_disk_half_way_leaves_what_ran_running(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = boxed(tree, monkeypatch, released(tree, "1"), released(tree, "0"))
+    new = this_one(tree)
+    program(tree, "ln", f'case "$*" in *{new}*) exit 1 ;; esac; exec /bin/ln "$@"')
+    said = install(tree, "--yes", "--no-start", code=1)
+    assert "1 runs as before" in said
+    assert stands(tree) == ("1", "0")
+    assert restarts(told) == 1, "though nothing was to be started: it ran before"
+
+
+def test_the_tunnel_is_started_once_its_unit_is_another(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxed(tree, monkeypatch, released(tree, "2"), older := released(tree, "1"))
+    install(tree, "--rollback")
+    unit = older / f"lib/python3/site-packages/appliance/systemd/{NAMES[1]}"
+    told = tree / "told"
+    told.write_text("")
+    install(tree, "--rollback")
+    assert "try-restart" not in told.read_text(), "it is the same"
+    unit.write_text(unit.read_text() + "# another\n")
+    install(tree, "--rollback")
+    assert "try-restart --no-block hotspot-appliance-tunnel\n" in told.read_text()
 
 
 @pytest.mark.parametrize("name", NAMES)
