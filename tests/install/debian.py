@@ -1,4 +1,4 @@
-"""One box's life on a fresh Debian 12, in this order: each test goes on where the last one was.
+"""A box's life on a fresh Debian 12, in this order: each test goes on where the last one was.
 
 Needs root, debootstrap and Debian's mirror the first time; the fresh system is kept in artifacts.
 """
@@ -22,7 +22,9 @@ HERE = Path(__file__).parents[2]
 FRESH = HERE / "artifacts" / "debian-12"
 WHEELS = HERE / "artifacts" / "wheels"
 MIRROR = "http://deb.debian.org/debian"
-PACKAGES = "python3,python3-venv,ca-certificates,openssh-client"
+# What a box needs of Debian: not there at first, but within reach of apt.
+PACKAGES = ("python3", "python3-venv", "ca-certificates", "openssh-client")
+LEAN = ("--no-install-recommends",)
 SOURCES = ["appliance", "portal_templates", "provisioning", "install.sh"]
 SOURCES += ["pyproject.toml", "README.md", "LICENSE"]
 SOURCES += ["requirements.lock", "requirements-build.lock"]
@@ -131,27 +133,34 @@ def source_of(version: str, into: Path) -> Path:
     return into
 
 
-@pytest.fixture(scope="module")
-def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debian]:
-    if not (FRESH / "etc/os-release").exists():
+def fresh() -> Path:
+    """Return a Debian 12 with nothing in it, and a cache of the packages that a box needs."""
+    if not (FRESH / "var/cache/complete").exists():
         shutil.rmtree(FRESH, ignore_errors=True)
         FRESH.parent.mkdir(exist_ok=True)
-        command = [
-            "/usr/sbin/debootstrap",
-            "--variant=minbase",
-            f"--include={PACKAGES}",
-            "bookworm",
-        ]
-        subprocess.run([*command, str(FRESH), MIRROR], check=True)
+        command = ["/usr/sbin/debootstrap", "--variant=minbase", "bookworm", str(FRESH), MIRROR]
+        subprocess.run(command, check=True)
+        for words in (("update",), ("install", "-y", "--download-only", *LEAN, *PACKAGES)):
+            subprocess.run(["/usr/sbin/chroot", str(FRESH), "apt-get", *words], check=True)
+        (FRESH / "var/cache/complete").touch()
+    return FRESH
+
+
+def wheels() -> Path:
     if not WHEELS.exists():
         fetch = [shutil.which("python3") or "python3", "-m", "pip", "download", "--quiet"]
         fetch += ["--only-binary", ":all:", "--require-hashes", "--dest", str(WHEELS)]
         for lock in ("requirements.lock", "requirements-build.lock"):
             subprocess.run([*fetch, "-r", str(HERE / lock)], check=True)
-    root = tmp_path_factory.mktemp("debian") / "root"
-    subprocess.run(["/usr/bin/cp", "-a", "--reflink=auto", str(FRESH), str(root)], check=True)
-    shutil.copytree(WHEELS, root / "wheels")
-    shutil.copy2(HERE / "tests/install/systemctl", root / "usr/bin/systemctl")
+    return WHEELS
+
+
+def furnished(root: Path) -> Debian:
+    """Return a fresh Debian in a folder, with packages for Python and three versions of ours."""
+    subprocess.run(["/usr/bin/cp", "-a", "--reflink=auto", str(fresh()), str(root)], check=True)
+    shutil.copytree(wheels(), root / "wheels")
+    (root / "usr/bin/systemctl").write_bytes((HERE / "tests/install/systemctl").read_bytes())
+    (root / "usr/bin/systemctl").chmod(0o755)
     (root / "run/systemd/system").mkdir(parents=True)
     for version in ("1.0", "1.1", "1.2"):
         source_of(version, root / "src" / version)
@@ -161,7 +170,20 @@ def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debian]:
     )
     _, seed = config.write(root / "src", Ports.at(0))
     assert seed.name == "seed.toml"
-    made = Debian(root)
+    return Debian(root)
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Iterator[Debian]:
+    made = furnished(tmp_path / "root")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debian]:
+    made = furnished(tmp_path_factory.mktemp("debian") / "root")
+    made.run("apt-get", "install", "-y", *LEAN, *PACKAGES, DEBIAN_FRONTEND="noninteractive")
     yield made
     made.close()
 
@@ -176,6 +198,15 @@ NEW = (
     *("--portal-url", "http://10.0.0.2:8080", "--environment", "sandbox"),
     *("--seed", "/src/seed.toml"),
 )
+
+
+def test_what_it_needs_of_debian_is_installed(bare: Debian) -> None:
+    assert not (bare.root / "usr/bin/python3").exists()
+    said = bare.install("/src/1.0", *NEW)
+    assert f"installing Debian packages: {' '.join(PACKAGES[:2])}" in said
+    assert bare.run("appliance", "ready") == "ready\n"
+    assert (bare.root / "usr/bin/ssh").exists()
+    bare.run("systemctl", "stop", "hotspot-appliance")
 
 
 def test_a_box_that_is_not_told_enough_is_asked_nothing_and_starts_nothing(
