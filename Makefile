@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 FUZZER := .venv-fuzz
 
-.PHONY: sandbox test nightly fuzz chaos install-test lint bench bench-scale lock clean system
+.PHONY: sandbox test nightly fuzz chaos install-test lint bench bench-scale exposure lock clean system
 
 sandbox:
 	./install.sh --sandbox
@@ -50,6 +50,12 @@ bench: $(STAMP)
 
 bench-scale: $(STAMP)
 	$(PYTHON) -m tests.bench --scale --mongodb
+
+# How much of the system a unit could reach if a stranger got into it: from 0, nothing, to 10.
+exposure:
+	@for unit in appliance/systemd/*.service; do \
+		systemd-analyze security --no-pager --offline=yes $$unit | grep -o 'Overall exposure.*' || exit 1; \
+	done
 
 # What the tests need of Debian; says what is missing where it may not install.
 system:
