@@ -1,12 +1,14 @@
 """One box and one M-Pesa in memory, for tests that run thousands of stories."""
 
 import json
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
+
+import pytest
 
 from appliance.domain import debts, ids
 from appliance.domain.errors import ApplianceError, Invalid
@@ -38,12 +40,17 @@ from appliance.worker import Worker
 from tests.conftest import HandClock
 from tests.gate import DEVICES, OpenGate
 from tests.memory_store import AmbushedStore
+from tests.mortal import crossing
 from tests.mpesa_truth import Mpesa, named
 
 PHONES = ("254712345001", "254712345002")
 PRICES = {"hour": 10, "day": 50}
 PATH_SECRET = "feedface"
 SHORT_CODES = {"paybill": "174379", "till": "5142076"}
+
+
+class Died(BaseException):
+    """Ends everything at once."""
 
 
 class Story:
@@ -325,6 +332,26 @@ class Story:
             Worker("voucher", self.books.vouchers, self.access.pay, self.clock),
         ):
             await worker.step()
+
+    @contextmanager
+    def dying(self, boundary: int) -> Iterator[None]:
+        """Raise `Died` at the n-th boundary around the writes in here, and look that it came."""
+        left = boundary
+
+        def cross() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                raise Died
+
+        with pytest.MonkeyPatch.context() as patch:
+            for write in ("insert", "change"):
+                patch.setattr(self.store, write, crossing(getattr(self.store, write), cross))
+            try:
+                yield
+            except Died:
+                return
+        raise AssertionError(f"it never came to boundary {boundary}")
 
     async def crash(self) -> None:
         """Lose what only memory knew."""

@@ -141,6 +141,39 @@ def test_wherever_it_dies_what_is_there_is_whole_and_asking_again_completes_it(
     assert len(left) > 2  # it did die at different places
 
 
+def test_wherever_it_dies_lost_paper_is_whole_and_asking_again_takes_the_rest_away(
+    tmp_path: Path,
+) -> None:
+    async def ask(folder: Path, boundary: int) -> int:
+        async with opened(uri=None, database="", data_dir=folder) as store:
+            flow = await made_by(store)
+            batch = await flow.make(HOUR.id, SIZE, key="k")
+            if boundary:
+                changed = crossing(store.change, Countdown(boundary).cross)
+                setattr(store, "change", changed)  # noqa: B010 # mypy
+            return await flow.withdraw(_id(batch[0]))
+
+    async def there(folder: Path) -> list[Voucher]:
+        async with opened(uri=None, database="", data_dir=folder) as store:
+            flow = await made_by(store)
+            return await flow.find(_id((await flow.latest(1))[0]))
+
+    left = set()
+    for boundary in (1, 3, 40, 2 * SIZE):
+        folder = tmp_path / str(boundary)
+        folder.mkdir()
+        assert dies(lambda: asyncio.run(ask(folder, boundary)))  # noqa: B023 # at once
+        found = asyncio.run(there(folder))
+        gone = [voucher for voucher in found if voucher.state is State.REVOKED]
+        assert len(found) == SIZE
+        assert all(voucher.owed for voucher in gone)  # the router still has to be told
+        assert all(voucher.in_stock for voucher in found if voucher not in gone)
+        left.add(len(gone))
+        assert asyncio.run(ask(folder, 0)) == SIZE - len(gone)
+        assert {voucher.state for voucher in asyncio.run(there(folder))} == {State.REVOKED}
+    assert len(left) > 2  # it did die at different places
+
+
 def _id(head: Voucher) -> str:
     assert head.batch is not None
     return head.batch.id

@@ -12,10 +12,6 @@ from tests.story import PHONES, Story
 NUMBER = "174379"
 
 
-class Died(BaseException):
-    """Ends everything at once."""
-
-
 async def opened() -> Story:
     story = Story("paybill")
     await story.open()
@@ -74,27 +70,10 @@ async def test_a_phone_that_rings_is_not_asked_again() -> None:
 
 
 @pytest.mark.parametrize("boundary", range(1, 11))
-async def test_wherever_the_box_dies_the_shilling_is_accounted_for(
-    monkeypatch: pytest.MonkeyPatch, boundary: int
-) -> None:
-    story, left = await opened(), [boundary]
-
-    def mortal(write: Any) -> Any:
-        async def crossed(*arguments: Any) -> None:
-            for step in (lambda: None, lambda: write(*arguments)):
-                if (work := step()) is not None:
-                    await work
-                left[0] -= 1
-                if left[0] == 0:
-                    raise Died
-
-        return crossed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(story.store, "insert", mortal(story.store.insert))
-        patch.setattr(story.store, "change", mortal(story.store.change))
-        with pytest.raises(Died):
-            await story.checkout.trial(NUMBER, PHONES[0])
+async def test_wherever_the_box_dies_the_shilling_is_accounted_for(boundary: int) -> None:
+    story = await opened()
+    with story.dying(boundary):
+        await story.checkout.trial(NUMBER, PHONES[0])
     await story.crash()
     await story.decide(0, 0)
     assert len(story.mpesa.money) == (1 if boundary > 6 else 0)  # three are stored, then it rings
