@@ -16,12 +16,14 @@ from appliance.ports import Plans
 from appliance.settings import Settings
 from appliance.web.console.set_up import Outlook, Wanted
 from provisioning import shown, visit
+from provisioning.accounts import lacking
 from provisioning.desired import FOLDER
 from provisioning.door import ApiDoor, WrongAccount
 from provisioning.lending import lending
 from provisioning.pages import render_pages
-from provisioning.preflight import Level, Trouble, lacking, troubles
+from provisioning.preflight import troubles
 from provisioning.rows import Change
+from provisioning.trouble import Level, Trouble
 from provisioning.visit import Look
 from provisioning.wish import Wish, WrongWish, is_address
 

@@ -67,6 +67,20 @@ async def test_a_licence_that_lets_one_user_in_fails(town: Clinic) -> None:
     assert "one user" in found.what
 
 
+async def test_an_account_that_somebody_made_too_weak_is_said_with_what_mends_it(
+    town: Clinic,
+) -> None:
+    town.set("router", username="reader")
+    said = await town.says("router state")
+    assert "the account reader lacks the policy write" in [finding.what for finding in said]
+    groups = town.world.near.router.device.accounts.groups
+    groups.set([groups.id_of("appliance")], {"policy": "!ssh"})
+    town.set("router", username="appliance")
+    found = await town.one("router state")
+    assert (found.status, "lacks the policy ssh" in found.what) == (Status.FAIL, True)
+    assert "/user group add name=hotspot-box policy=read,write,api,ssh" in found.fix
+
+
 async def test_a_router_that_drifts_from_its_set_up_is_said(town: Clinic) -> None:
     assert "not set up by" in (await town.one("router set-up")).what
     async with town.store() as store:
