@@ -1,13 +1,13 @@
 """What must be right before anything is set up: each trouble in plain words, with its fix."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 
+from provisioning.accounts import permissions
 from provisioning.desired import FOLDER, chosen_server, is_guest, mac_of_box
 from provisioning.facts import addresses_on, is_seven, the_row, version_of
-from provisioning.rows import FILES, TAG, Change, Kind, Row
+from provisioning.rows import Row
+from provisioning.trouble import Level, Trouble, fail, warn
 from provisioning.visit import Look
 from provisioning.wish import PROBES, Wish, WrongWish
 
@@ -21,31 +21,14 @@ _HOLES: tuple[tuple[tuple[int, ...], tuple[int, ...], str], ...] = (
     ((7,), (7, 19, 2), "CVE-2025-6563: the hotspot's login page runs a stranger's script"),
 )
 """From this version, up to but without that one, and what is wrong."""
-_ACCOUNTS = frozenset({"/user", "/user/group"})
 _OLDEST = (6, 49)
 _PUSH = "then press the reset or mode button, or cut the power, within five minutes"
-
-
-class Level(StrEnum):
-    """How bad it is."""
-
-    FAIL = "fail"
-    WARN = "warn"
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """What is wrong, and what mends it."""
-
-    level: Level
-    what: str
-    fix: str
 
 
 def troubles(wish: Wish, seen: Look, username: str, now: datetime) -> list[Trouble]:
     """Return everything that is wrong, the worst first; `now` is the box's own time."""
     checks: tuple[Callable[[], Iterator[Trouble]], ...] = (
-        lambda: _permissions(seen, username),
+        lambda: permissions(wish, seen, username),
         lambda: _hotspot_there(seen),
         lambda: _version(seen),
         lambda: _licence(seen),
@@ -59,73 +42,18 @@ def troubles(wish: Wish, seen: Look, username: str, now: datetime) -> list[Troub
     return sorted(found, key=lambda trouble: trouble.level is not Level.FAIL)
 
 
-def lacking(changes: Iterable[Change], seen: Look, username: str) -> list[Trouble]:
-    """Return what the account that signs in may not do of these changes."""
-    held = _policies(seen, username)
-    menus = {change.menu for change in changes if change.kind is not Kind.REMOVE}
-    admin = "sign in as an administrator: --admin NAME"
-    if held is None or not menus:
-        return []
-    found = []
-    if "write" not in held:
-        found.append(_fail(f"the account {username} may look and not change", admin))
-    if menus & _ACCOUNTS and "policy" not in held:
-        found.append(_fail(f"the account {username} may not make accounts", admin))
-    if FILES in menus and not is_seven(seen.tables) and "test" not in held:
-        found.append(
-            _fail(
-                "RouterOS 6 fetches its pages from this box, and the account "
-                f"{username} may not (policy test)",
-                admin,
-            )
-        )
-    return found
-
-
-def _policies(seen: Look, username: str) -> list[str] | None:
-    """Return what an account may do; None where that cannot be seen."""
-    user = next((r for r in seen.tables.get("/user", []) if r.get("name") == username), {})
-    groups = seen.tables.get("/user/group", [])
-    group = next((r for r in groups if r.get("name") == user.get("group")), None)
-    return None if group is None else group.get("policy", "").split(",")
-
-
-def _fail(what: str, fix: str) -> Trouble:
-    return Trouble(Level.FAIL, what, fix)
-
-
-def _warn(what: str, fix: str) -> Trouble:
-    return Trouble(Level.WARN, what, fix)
-
-
-def _permissions(seen: Look, username: str) -> Iterator[Trouble]:
-    barred = [menu for menu, words in seen.refused.items() if "not enough permissions" in words]
-    if barred:
-        yield _fail(
-            f"the account {username} may not look at {', '.join(barred)}",
-            "sign in as an administrator: --admin NAME",
-        )
-    user = next((r for r in seen.tables.get("/user", []) if r.get("name") == username), {})
-    held = _policies(seen, username) or []
-    if "policy" in held and user.get("comment") == TAG:
-        yield _warn(
-            f"the box's own account {username} may make itself anything",
-            "run apply: its group gets back to what it needs",
-        )
-
-
 def _hotspot_there(seen: Look) -> Iterator[Trouble]:
     """Say why there is no hotspot to work with."""
     mode = the_row(seen.tables, "/system/device-mode")
     if mode.get("hotspot") in {"false", "no"}:
-        yield _fail(
+        yield fail(
             f"the router's device mode ({mode.get('mode', 'unknown')}) forbids hotspots",
             f"on the router: /system/device-mode/update hotspot=yes, {_PUSH}",
         )
         return
     if _package_off(seen) or "/ip/hotspot" in _unknown(seen):
         where = "the extra packages of its version and architecture at mikrotik.com/download"
-        yield _fail(
+        yield fail(
             "the hotspot package is not installed, or is switched off",
             "on the router: /system package enable hotspot, then /system reboot; where it is not "
             f"listed, upload hotspot-*.npk from {where} and reboot",
@@ -151,11 +79,11 @@ def _version(seen: Look) -> Iterator[Trouble]:
         return
     shown = ".".join(str(part) for part in version)
     if version < _OLDEST:
-        yield _fail(f"RouterOS {shown} is too old", "upgrade to 6.49 or newer, better to 7")
+        yield fail(f"RouterOS {shown} is too old", "upgrade to 6.49 or newer, better to 7")
     for first, mended, what in _HOLES:
         if first <= version < mended:
             fixed = ".".join(str(part) for part in mended)
-            yield _warn(
+            yield warn(
                 f"RouterOS {shown} has a known hole, {what}",
                 f"upgrade to {fixed} or newer: /system package update install",
             )
@@ -167,7 +95,7 @@ def _licence(seen: Look) -> Iterator[Trouble]:
     most = _CAPS.get(level)
     if most is not None:
         many = "one user" if most == 1 else f"{most} users"
-        say = _fail if most == 1 else _warn
+        say = fail if most == 1 else warn
         yield say(
             f"the router's licence (level {level}) lets {many} on the hotspot at a time",
             "buy a licence of level 5 (500) or 6 (any number)"
@@ -175,7 +103,7 @@ def _licence(seen: Look) -> Iterator[Trouble]:
             else "buy a licence of level 4 or more",
         )
     if row.get("level") == "free":
-        yield _warn(
+        yield warn(
             "the router's licence (free) carries 1 Mbit/s on each port", "buy a P1 licence or more"
         )
 
@@ -184,7 +112,7 @@ def _clock(seen: Look, now: datetime) -> Iterator[Trouble]:
     theirs = _router_time(the_row(seen.tables, "/system/clock"))
     if theirs is None or abs(theirs - now) <= _SKEW:
         return
-    yield _warn(
+    yield warn(
         f"the router's clock says {theirs:%Y-%m-%d %H:%M} UTC, this box's {now:%Y-%m-%d %H:%M}",
         "let the router reach a time server (apply sets its NTP client), and see that this box's "
         "own clock is right",
@@ -207,13 +135,13 @@ def _server(wish: Wish, seen: Look) -> Iterator[Trouble]:
     try:
         server = chosen_server(wish, seen.tables)
     except WrongWish as error:
-        yield _fail("it is not clear which hotspot is meant", str(error))
+        yield fail("it is not clear which hotspot is meant", str(error))
         return
     if server is None:
         yield from _interface(wish.interface or "", seen)
     known = wish.box_mac or mac_of_box(wish, seen.tables)
     if is_guest(wish, seen.tables, server) and known is None:
-        yield _warn(
+        yield warn(
             "this box stands in the hotspot's own network, where it is a captive guest itself",
             "give its MAC address in hotspot.box_mac, or put it on a network of its own",
         )
@@ -222,12 +150,12 @@ def _server(wish: Wish, seen: Look) -> Iterator[Trouble]:
 def _interface(name: str, seen: Look) -> Iterator[Trouble]:
     """See that there is a network for a hotspot to be made on."""
     if not addresses_on(seen.tables, name):
-        yield _fail(
+        yield fail(
             f"the interface {name} has no address",
             f"on the router: /ip address add address=10.5.50.1/24 interface={name}",
         )
     if not any(row.get("interface") == name for row in seen.tables.get("/ip/dhcp-server", [])):
-        yield _fail(
+        yield fail(
             f"nothing gives addresses to guests on {name}",
             f"on the router: /ip dhcp-server setup, and choose {name}",
         )
@@ -247,17 +175,17 @@ def _profile(wish: Wish, seen: Look) -> Iterator[Trouble]:
 def _leftovers(row: Row) -> Iterator[Trouble]:
     folder, name = row.get("html-directory-override", ""), row.get("name", "")
     if folder and folder.removeprefix("flash/") != FOLDER:
-        yield _warn(
+        yield warn(
             f"the profile {name} shows somebody else's pages, from {folder}",
             "apply shows ours instead and remembers; remove puts them back",
         )
     if "trial" in row.get("login-by", "").split(","):
-        yield _warn(
+        yield warn(
             f"the profile {name} gives everybody a free trial",
             "take `trial` out of its login-by, unless that is meant",
         )
     if row.get("use-radius") in {"true", "yes"}:
-        yield _warn(
+        yield warn(
             f"the profile {name} asks a RADIUS server, which may know nothing of vouchers",
             f"on the router: /ip hotspot profile set {name} use-radius=no",
         )
@@ -268,7 +196,7 @@ def _garden(seen: Look) -> Iterator[Trouble]:
     for row in (row for menu in menus for row in seen.tables.get(menu, [])):
         host = row.get("dst-host", "")
         if host in PROBES and row.get("disabled") != "true":
-            yield _warn(
+            yield warn(
                 f"the walled garden lets everybody reach {host}, which phones ask whether they are "
                 "captive: they will not show the sign-in page",
                 "take that row out of the walled garden",
@@ -279,13 +207,13 @@ def _option_114(wish: Wish, seen: Look) -> Iterator[Trouble]:
     if not wish.option_114:
         return
     if not wish.portal_url.startswith("https://"):
-        yield _fail(
+        yield fail(
             "hotspot.option_114: phones take an https:// portal only (RFC 8908), and "
             "portal.public_url is not",
             "give the portal a name and a certificate that phones trust, or leave the option out",
         )
     if is_seven(seen.tables) and version_of(seen.tables) >= (7, 3):
-        yield _warn(
+        yield warn(
             "RouterOS 7.3 and newer announces itself once the hotspot's profile has a dns-name "
             "and a certificate",
             "the option is then needed only for phones that do not ask: it is sent to all",

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from provisioning.preflight import Trouble
 from provisioning.rows import FILES, Change, Kind
+from provisioning.trouble import Trouble
 
 _SIGNS = {Kind.ADD: "+", Kind.CHANGE: "~", Kind.REMOVE: "-"}
 _NOTHING = '""'

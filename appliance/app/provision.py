@@ -16,12 +16,14 @@ from appliance.ports import Plans
 from appliance.settings import Settings
 from appliance.web.console.set_up import Outlook, Wanted
 from provisioning import shown, visit
+from provisioning.accounts import lacking
 from provisioning.desired import FOLDER
 from provisioning.door import ApiDoor, WrongAccount
 from provisioning.lending import lending
 from provisioning.pages import render_pages
-from provisioning.preflight import Level, Trouble, lacking, troubles
+from provisioning.preflight import troubles
 from provisioning.rows import Change
+from provisioning.trouble import Level, Trouble
 from provisioning.visit import Look
 from provisioning.wish import Wish, WrongWish, is_address
 
@@ -82,14 +84,19 @@ def box_address(settings: Settings) -> str:
     """Return this box's address towards the router; nothing is sent to find it out."""
     if settings.hotspot.box is not None:
         return str(settings.hotspot.box)
+    found = address_towards(settings.router.host) or urlsplit(settings.portal.public_url).hostname
+    if found is None or not is_address(found):
+        raise WrongWish("set hotspot.box to the address of this box")
+    return found
+
+
+def address_towards(host: str) -> str | None:
+    """Return the address that this box would call from; None where no way leads there."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect((settings.router.host, _DNS))
-        except OSError:
-            host = urlsplit(settings.portal.public_url).hostname or ""
-            if is_address(host):
-                return host
-            raise WrongWish("set hotspot.box to the address of this box") from None
+            probe.connect((host, _DNS))
+        except (OSError, UnicodeError):  # the latter for what no name can be
+            return None
         address: str = probe.getsockname()[0]
         return address
 

@@ -84,3 +84,6 @@ def main() -> None:
     except ApplianceError as error:
         click.echo(f"{error.code}: {error}", err=True)
         sys.exit(1)
+    except PermissionError as error:
+        click.echo(f"try sudo: {error}", err=True)
+        sys.exit(1)

@@ -26,8 +26,8 @@ from appliance.domain.plans import Plan
 from appliance.store.records import books
 from provisioning import rsc, shown, visit
 from provisioning.difference import in_use, to_be_undone
-from provisioning.preflight import Trouble
 from provisioning.rows import Change
+from provisioning.trouble import Trouble
 from provisioning.visit import Look
 from provisioning.wish import Wish
 

@@ -1,11 +1,10 @@
 """`appliance setup`: the settings of a new box, from what only its owner knows."""
 
-import os
 import secrets
 import socket
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,12 +12,15 @@ import click
 from cryptography.fernet import Fernet
 
 from appliance import settings
+from appliance.app.provision import address_towards
 from appliance.cli.running import FILE, FOLDER, config_option
 from appliance.sandbox.config import table
+from appliance.settings.reference import sections
+from appliance.settings.tunnel import Wireguard
 from appliance.store.hold import written
 
 _BACKUPS = "backups"
-_SECRETS: dict[str, Callable[[], str]] = {
+_MADE: dict[str, Callable[[], str]] = {
     "webhooks.path_secret": lambda: secrets.token_hex(16),
     "admin.cron_secret": lambda: secrets.token_hex(16),
     "appliance.encryption_keys": lambda: Fernet.generate_key().decode(),
@@ -28,6 +30,18 @@ _SECRETS: dict[str, Callable[[], str]] = {
 }
 """What is made up where neither the environment nor an earlier run has it."""
 
+_USUAL = {
+    "router.username": "appliance",
+    "portal.brand": "Wi-Fi",
+    "daraja.environment": "production",
+}
+"""What nobody is asked about."""
+
+_FLAGS = {
+    "router.host": "--router-host",
+    "webhooks.public_url": "--public-url",
+    "portal.public_url": "--portal-url",
+}
 _TUNNELS: dict[str, dict[str, tuple[str, str | None]]] = {
     "ssh": {
         "host": ("The server's name or address", None),
@@ -35,44 +49,45 @@ _TUNNELS: dict[str, dict[str, tuple[str, str | None]]] = {
         "host_key": ("What `cat /etc/ssh/ssh_host_ed25519_key.pub` prints there", None),
     },
     "cloudflared": {"id": ("The UUID that `cloudflared tunnel create` printed", None)},
+    "wireguard": {
+        "host": ("The server's name or address", None),
+        "public_key": ("The server's public key, as `wg pubkey` printed it", None),
+        "box_public_key": ("The public key of this box, likewise", None),
+    },
 }
-"""What a tunnel has to be told; WireGuard needs keys of both ends, and is set by hand."""
-_CALLER = {"ssh": "X-Real-IP", "cloudflared": "CF-Connecting-IP"}
+"""What a tunnel has to be told."""
+_CALLER = {"ssh": "X-Real-IP", "cloudflared": "CF-Connecting-IP", "wireguard": "X-Real-IP"}
 
+Known = dict[str, Any]
+"""What was told of the settings so far, each as `section.key`."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _asked(key: str, flag: str, says: str, **more: Any) -> Callable[[F], F]:
-    """Return an option that is the environment variable of its setting, too."""
-    name = key.replace(".", "_")
-    return click.option(flag, name, envvar=_variable(key), help=says, **more)
-
-
-def _variable(key: str) -> str:
-    return settings.variable(*key.split("."))
+def _sets(key: str, flag: str, says: str, **more: Any) -> Callable[[F], F]:
+    """Return an option that wins over the environment variable of its setting."""
+    return click.option(flag, key.replace(".", "_"), help=says, **more)
 
 
 @click.command()
 @config_option
-@_asked("router.host", "--router-host", "The router's address.")
-@_asked("router.username", "--router-user", "The box's account on it.", default="appliance")
-@_asked("webhooks.public_url", "--public-url", "Where Safaricom reaches the box: https://…")
-@_asked("portal.public_url", "--portal-url", "Where customers reach the box: http://…:8080")
-@_asked("portal.brand", "--brand", "What customers see.", default="Wi-Fi")
-@_asked(
+@_sets("router.host", "--router-host", "The router's address.")
+@_sets("router.username", "--router-user", "The box's account on it.")
+@_sets("webhooks.public_url", "--public-url", "Where Safaricom reaches the box: https://…")
+@_sets("portal.public_url", "--portal-url", "Where customers reach the box: http://…:8080")
+@_sets("portal.brand", "--brand", "What customers see.")
+@_sets(
     "daraja.environment",
     "--environment",
-    "Of M-Pesa.",
-    default="production",
+    "Of M-Pesa; production, unless told.",
     type=click.Choice(["production", "sandbox"]),
 )
-@_asked(
+@_sets(
     "tunnel.kind",
     "--tunnel",
     "How Safaricom reaches the box; the rest of [tunnel] is asked for, or in its variables.",
     type=click.Choice(["none", *_TUNNELS]),
 )
-@_asked("appliance.data_dir", "--data-dir", "Where the data is.", type=FOLDER)
+@_sets("appliance.data_dir", "--data-dir", "Where the data is.", type=FOLDER)
 @click.option("--router-password-file", type=FILE, help="Else one is made for the box's account.")
 @click.option("--seed", type=FILE, help="Paybills, owners, routers and plans; else it asks.")
 @click.option("--yes", is_flag=True, help="Ask nothing.")
@@ -82,115 +97,124 @@ def setup(
     seed: Path | None,
     *,
     yes: bool,
-    appliance_data_dir: Path | None,
-    tunnel_kind: str | None,
-    **told: str | None,
+    **flags: str | Path | None,
 ) -> None:
     """Write the settings of a new box, its secrets, and a seed file.
 
-    Settings that are there already are left alone, and so is every secret.
+    Every setting is taken from its environment variable too. Settings that are there already are
+    left alone, and so is every secret.
     """
     file = settings.file_of(config)
     if file.exists():
         click.echo(f"{file} is there already")
         return
     ask = not yes and _somebody_is_there()
-    answers = {name.replace("_", ".", 1): _answer(name, value, ask) for name, value in told.items()}
-    tables = _tables(answers, appliance_data_dir)
-    _dig(tables, tunnel_kind, ask=ask)
+    known = _told(flags)
+    _ask_where(known, ask=ask)
+    _dig(known, ask=ask)
     folder = settings.credentials_of(file)
-    made = _credentials(folder, router_password_file)
-    settings.checked(_with(tables, made))  # before the longer questions
-    seeded = _seed(file, seed, answers, ask=ask)
-    tables["appliance"]["name"] = tables["router"]["id"] = _router_id(seeded)
-    settings.checked(_with(tables, made))
+    kept = _credentials(known, folder, router_password_file)
+    settings.checked(_nested({**known, **kept}))  # before the longer questions
+    seeded = _seed(file, seed, known, ask=ask)
+    known.setdefault("router.id", _router_id(seeded))
+    known.setdefault("appliance.name", known["router.id"])
+    text = _file(known, kept)
     folder.mkdir(exist_ok=True, mode=0o700)
-    for name, secret in made.items():
+    for name, secret in kept.items():
         if not (folder / name).exists():
             written(folder / name, f"{secret}\n".encode(), 0o600)
     if seeded is not None:
         written(file.with_name("seed.toml"), seeded.encode(), 0o600)
-    text = "\n".join(table(f"[{name}]", values) for name, values in tables.items())
     written(file, text.encode(), 0o640)
     click.echo(f"written: {file}")
-    if "tunnel" in tables:
+    if known.get("tunnel.kind", "none") != "none":
         click.echo("Then the other end of the tunnel: docs/tunnel.md, and `appliance tunnel test`.")
     click.echo(f"Keep a copy of {folder / 'backup.key'} elsewhere: no backup opens without it.")
 
 
-_QUESTIONS: dict[str, tuple[str, Callable[[], str | None]]] = {
-    "router_host": ("Address of the router", lambda: None),
-    "webhooks_public_url": ("Address where Safaricom reaches this box (https://…)", lambda: None),
-    "portal_public_url": (
-        "Address where customers reach this box",
-        lambda: f"http://{socket.gethostname()}:8080",
-    ),
-}
+def _told(flags: Mapping[str, str | Path | None]) -> Known:
+    """Return what variables and flags say, and what is usual."""
+    known: Known = {**_USUAL}
+    known |= {".".join(pair): value for pair, value in settings.variables().items() if value}
+    told = {name.replace("_", ".", 1): value for name, value in flags.items()}
+    known |= {key: value for key, value in told.items() if value is not None}
+    data_dir = Path(known.get("appliance.data_dir", settings.Appliance().data_dir))
+    known.setdefault("backup.directory", str(data_dir / _BACKUPS))
+    return known
 
 
 def _somebody_is_there() -> bool:
     return sys.stdin.isatty()
 
 
-def _answer(name: str, value: str | None, ask: bool) -> str:  # noqa: FBT001
-    if value is not None:
-        return value
-    question, default = _QUESTIONS[name]
+def _ask_where(known: Known, *, ask: bool) -> None:
+    """Learn the addresses that no box could guess; the portal's is most likely this box's own."""
+    _answer(known, "router.host", "Address of the router", ask=ask)
+    address = "Address where Safaricom reaches this box (https://…)"
+    _answer(known, "webhooks.public_url", address, ask=ask)
+    own = known.get("hotspot.box") or address_towards(known["router.host"])
+    likely = None if own is None or own.startswith("127.") else f"http://{own}:8080"
+    _answer(known, "portal.public_url", "Address where customers reach this box", likely, ask=ask)
+
+
+def _answer(
+    known: Known, key: str, question: str, default: str | None = None, *, ask: bool
+) -> None:
+    """Have it asked for, unless it was told."""
+    if key in known:
+        return
     if not ask:
-        flag = {"router_host": "--router-host", "webhooks_public_url": "--public-url"}
-        raise click.UsageError(f"{flag.get(name, '--portal-url')} is needed: {question.lower()}")
-    return str(click.prompt(question, default=default()))
+        name = _FLAGS.get(key) or settings.variable(*key.split("."))
+        raise click.UsageError(f"{name} is needed: {question}")
+    known[key] = click.prompt(question, default=default)
 
 
-def _tables(answers: dict[str, str], data_dir: Path | None) -> dict[str, dict[str, Any]]:
-    tables: dict[str, dict[str, Any]] = {
-        "appliance": {},
-        "router": {},
-        "backup": {"directory": str((data_dir or settings.Appliance().data_dir) / _BACKUPS)},
+def _dig(known: Known, *, ask: bool) -> None:
+    """Learn the tunnel's settings, and how the door behind it knows its callers."""
+    if ask and "tunnel.kind" not in known:
+        ways = click.Choice(["none", *_TUNNELS])
+        asked = "Tunnel for Safaricom's calls"
+        known["tunnel.kind"] = click.prompt(asked, type=ways, default="none")
+    kind = known.get("tunnel.kind")
+    if kind not in _TUNNELS:
+        return  # none, or refused with everything else that is wrong
+    for key, (question, default) in _TUNNELS[kind].items():
+        if ask or default is None:
+            _answer(known, f"tunnel.{key}", question, default, ask=ask)
+    known.setdefault("webhooks.client_ip_header", _CALLER[kind])
+    if kind == "wireguard":
+        usual = Wireguard.model_fields["box_address"].default
+        own = known.get("tunnel.box_address", usual)
+        known.setdefault("webhooks.listen", f"{own}:8081")
+
+
+def _credentials(known: Known, folder: Path, password: Path | None) -> dict[str, str]:
+    """Take the secrets out of what is known, and make up the rest; those that are there stay."""
+    hidden = {
+        f"{one.section}.{one.key}" for part in sections() for one in part.settings if one.secret
     }
-    if data_dir is not None:
-        tables["appliance"]["data_dir"] = str(data_dir)
-    for key, value in answers.items():
+    kept = {name: make() for name, make in _MADE.items()}
+    kept |= {key: known.pop(key) for key in sorted(hidden & known.keys())}
+    if password is not None:
+        kept["router.password"] = _text(password).strip()
+    kept |= {".".join(pair): value for pair, value in settings.credentials(folder).items()}
+    return kept
+
+
+def _nested(known: Known) -> dict[str, dict[str, Any]]:
+    tables: dict[str, dict[str, Any]] = {}
+    for key, value in known.items():
         section, _, name = key.partition(".")
         tables.setdefault(section, {})[name] = value
     return tables
 
 
-def _dig(tables: dict[str, dict[str, Any]], kind: str | None, *, ask: bool) -> None:
-    """Put the tunnel's settings in, and how the door behind it knows its callers."""
-    if kind is None and ask:
-        ways = click.Choice(["none", *_TUNNELS])
-        kind = click.prompt("Tunnel for Safaricom's calls", type=ways, default="none")
-    if kind in _TUNNELS:
-        told = {key: _told(key, *asked, ask=ask) for key, asked in _TUNNELS[kind].items()}
-        tables["tunnel"] = {"kind": kind, **told}
-        tables["webhooks"]["client_ip_header"] = _CALLER[kind]
-
-
-def _told(key: str, question: str, default: str | None, *, ask: bool) -> str:
-    variable = _variable(f"tunnel.{key}")
-    value = os.environ.get(variable, None if ask else default)
-    if value is None and not ask:
-        raise click.UsageError(f"{variable} is needed: {question}")
-    return str(click.prompt(question, default=default)) if value is None else value
-
-
-def _credentials(folder: Path, password: Path | None) -> dict[str, str]:
-    made = {name: os.environ.get(_variable(name)) or make() for name, make in _SECRETS.items()}
-    if password is not None:
-        made["router.password"] = _text(password).strip()
-    for name in made:
-        if (folder / name).exists():
-            made[name] = (folder / name).read_text(encoding="utf-8").strip()
-    return made
-
-
-def _with(tables: dict[str, dict[str, Any]], made: dict[str, str]) -> dict[str, dict[str, Any]]:
-    whole = {name: dict(values) for name, values in tables.items()}
-    for key, secret in made.items():
-        section, _, name = key.partition(".")
-        whole.setdefault(section, {})[name] = secret
-    return whole
+def _file(known: Known, kept: Mapping[str, str]) -> str:
+    """Return what is no secret as the settings' file: numbers as numbers, lists as lists."""
+    whole = settings.checked(_nested({**known, **kept}))
+    told = {section: set(values) for section, values in _nested(known).items()}
+    tables = whole.model_dump(mode="json", include=told)
+    return "\n".join(table(f"[{name}]", values) for name, values in tables.items())
 
 
 def _router_id(seeded: str | None) -> str:
@@ -201,7 +225,7 @@ def _router_id(seeded: str | None) -> str:
     return socket.gethostname().partition(".")[0][:64] or "hotspot"
 
 
-def _seed(file: Path, given: Path | None, answers: dict[str, str], *, ask: bool) -> str | None:
+def _seed(file: Path, given: Path | None, known: Known, *, ask: bool) -> str | None:
     there = file.with_name("seed.toml")
     if given is not None:
         return _text(given)
@@ -210,7 +234,7 @@ def _seed(file: Path, given: Path | None, answers: dict[str, str], *, ask: bool)
     if not ask or not click.confirm("Is there a paybill or till to sell through?", default=True):
         click.echo("No paybill yet: put one, and plans, with `appliance db seed FILE`.")
         return None
-    return _asked_seed(answers["daraja.environment"])
+    return _asked_seed(known["daraja.environment"], known.get("router.id") or _router_id(None))
 
 
 def _text(file: Path) -> str:
@@ -223,7 +247,7 @@ def _text(file: Path) -> str:
     return text
 
 
-def _asked_seed(environment: str) -> str:
+def _asked_seed(environment: str, router: str) -> str:
     kind = click.prompt("Paybill or till", type=click.Choice(["paybill", "till"]))
     info = {"number": click.prompt("Its number"), "name": click.prompt("Its name"), "type": kind}
     if kind == "till":
@@ -236,7 +260,7 @@ def _asked_seed(environment: str) -> str:
     price = click.prompt("Price of an hour, KES", type=click.IntRange(1, 250_000))
     plan = {"id": "hour", "name": "One hour", "price": price, "durationSeconds": 3600, "order": 0}
     parts = (
-        ("[[routers]]", {"id": _router_id(None)}),
+        ("[[routers]]", {"id": router}),
         ("[[paybills]]", {"status": "active"}),
         ("[paybills.paybillInfo]", info),
         ("[paybills.credentials]", keys),

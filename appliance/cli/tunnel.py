@@ -40,7 +40,8 @@ def run(config: Path | None, key: Path | None) -> None:
     if found is None:
         keeps = {"wireguard": "the kernel keeps it: systemctl enable --now wg-quick@hotspot"}
         why = keeps.get(known.tunnel.kind, "there is no tunnel of ours to keep")
-        raise click.UsageError(f"tunnel.kind is {known.tunnel.kind}: {why}")
+        click.echo(f"tunnel.kind is {known.tunnel.kind}: {why}", err=True)
+        sys.exit(os.EX_CONFIG)  # no program that we become ends so: its unit can tell
     where = shutil.which(found.words[0])
     if where is None:
         click.echo(_NOT_THERE[found.words[0]], err=True)

@@ -122,15 +122,15 @@ def load(file: Path | None, environ: Mapping[str, str] = os.environ) -> Settings
     """Return the settings; environment over credentials over the file. Raises `WrongSettings`."""
     path = file_of(file, environ)
     values = _from_file(path)
-    _overlay(values, _credentials(credentials_of(path, environ)))
-    _overlay(values, _variables(environ))
+    _overlay(values, credentials(credentials_of(path, environ)))
+    _overlay(values, variables(environ))
     return checked(values)
 
 
 def load_way_in(file: Path | None, environ: Mapping[str, str] = os.environ) -> WayIn:
     """Return what the tunnel needs to know, whoever may not read secrets. Raises likewise."""
     values = _from_file(file_of(file, environ))
-    _overlay(values, _variables(environ))
+    _overlay(values, variables(environ))
     return _as(WayIn, values)
 
 
@@ -152,28 +152,34 @@ def _from_file(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise WrongSettings(f"{path} is missing: name another with --config") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise WrongSettings(f"{path} cannot be read: {error}") from None
+        raise _unread(path, error) from None
 
 
-def _credentials(directory: Path) -> dict[tuple[str, str], str]:
+def _unread(path: Path, error: Exception) -> WrongSettings:
+    hint = ", try sudo" if isinstance(error, PermissionError) else ""
+    return WrongSettings(f"{path} cannot be read{hint}: {error}")
+
+
+def credentials(directory: Path) -> dict[tuple[str, str], str]:
     """Read files named `section.key`, as systemd's LoadCredential= puts them there.
 
     Of a whole folder it puts `settings_` before each name, the unit's name for the folder.
     """
-    if not directory.is_dir():
-        return {}
     try:
+        if not directory.is_dir():
+            return {}
         files = {
             path.name.removeprefix("settings_"): path.read_text(encoding="utf-8").strip()
             for path in directory.iterdir()
             if path.name.count(".") == 1
         }
     except (OSError, UnicodeDecodeError) as error:
-        raise WrongSettings(f"{directory} cannot be read, try sudo: {error}") from None
+        raise _unread(directory, error) from None
     return {_pair(name, "."): value for name, value in files.items()}
 
 
-def _variables(environ: Mapping[str, str]) -> dict[tuple[str, str], str]:
+def variables(environ: Mapping[str, str] = os.environ) -> dict[tuple[str, str], str]:
+    """Return what the environment sets, by section and key; whether they exist is not seen."""
     names = (n for n in environ if n.startswith(_PREFIX) and n not in _OTHER_VARIABLES)
     return {
         _pair(name.removeprefix(_PREFIX).lower(), "__"): environ[name]

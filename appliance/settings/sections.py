@@ -14,6 +14,7 @@ from appliance.settings.values import (
     HostNames,
     Listen,
     MacAddress,
+    Money,
     Picture,
     RowName,
     Server,
@@ -263,7 +264,7 @@ class Sms(_Section):
     """Minutes before the end of a customer's time; without it nobody is reminded."""
     alerts_to: Annotated[SecretStr, AfterValidator(numbers)] | None = None
     """The operator's phones, comma-separated."""
-    cost_per_message: Decimal = Field(default=Decimal("0.8"), ge=0, le=100)
+    cost_per_message: Money = Field(default=Decimal("0.8"), ge=0, le=100)
     """KES, where the provider does not say."""
     per_minute: int = Field(default=60, ge=1, le=6000)
     """So many messages at most; what is over waits."""

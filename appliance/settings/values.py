@@ -1,12 +1,13 @@
 """What a single value must look like; what is wrong is said as what is allowed."""
 
 import re
+from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, SecretStr
 
 from appliance.domain import colours, hosts, logos, phones
 from appliance.domain.errors import Invalid
@@ -213,4 +214,5 @@ MacAddress = Annotated[str, AfterValidator(hosts.mac)]
 Colour = Annotated[str, AfterValidator(colours.colour)]
 Picture = Annotated[Path, AfterValidator(picture)]
 Headers = Annotated[dict[str, SecretStr], BeforeValidator(headers), AfterValidator(sendable)]
+Money = Annotated[Decimal, PlainSerializer(float, when_used="json")]
 WebAddress = Annotated[str, AfterValidator(web_address)]

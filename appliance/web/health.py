@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import monotonic
 
 from aiohttp import web
 
@@ -29,6 +30,7 @@ class Health:
     late: Callable[[], tuple[str, ...]]
     """The loops that do not come round."""
     scrape: Callable[[], bytes]
+    began: float = field(default_factory=monotonic)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the pages."""
@@ -40,7 +42,8 @@ class Health:
 
     async def _healthz(self, _: web.Request) -> web.Response:
         late = self.late()
-        return _answer({"alive": not late, "late": list(late)}, well=not late)
+        up = int(monotonic() - self.began)
+        return _answer({"alive": not late, "late": list(late), "upSeconds": up}, well=not late)
 
     async def _readyz(self, _: web.Request) -> web.Response:
         reasons = {}

@@ -1,8 +1,6 @@
 """The box and its records: one thing broken after another."""
 
-import os
 import shutil
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +9,6 @@ from typing import NamedTuple
 import pytest
 from pydantic import SecretStr
 
-from appliance.app.backup import FILE_NAME
 from appliance.cli.doctor import patient, records
 from appliance.cli.doctor.checks import Status
 from appliance.domain import ids
@@ -24,7 +21,7 @@ from appliance.domain.plans import Plan
 from appliance.domain.records import WebhookLog
 from appliance.domain.vouchers import State as VoucherState
 from appliance.domain.vouchers import drawn_up
-from appliance.store.open import EMBEDDED, SPOOL_FILE
+from appliance.store.open import EMBEDDED
 from appliance.store.port import Shelf
 from appliance.store.records import books
 from appliance.store.sqlite import SqliteStore
@@ -59,47 +56,6 @@ async def test_errors_that_the_file_system_counted_are_told(clinic: Clinic, tmp_
     assert found.status is Status.WARN
     assert "3 on mmcblk0p2" in found.what
     assert "backup" in found.fix
-
-
-@pytest.mark.parametrize(
-    ("name", "mode", "act"),
-    [
-        ("appliance.toml", 0o644, "read"),
-        ("appliance.toml", 0o660, "change"),
-        (SPOOL_FILE, 0o604, "read"),
-        ("credentials", 0o755, "read"),
-        ("credentials/router.password", 0o644, "read"),
-    ],
-)
-async def test_what_others_can_read_or_change_fails(
-    clinic: Clinic, name: str, mode: int, act: str
-) -> None:
-    folder = clinic.world.folder / "credentials"
-    folder.mkdir(mode=0o700)
-    (folder / "router.password").touch(mode=0o600)
-    (clinic.world.folder / SPOOL_FILE).touch(mode=0o600)
-    assert (await clinic.one("permissions")).status is Status.PASS
-    place = clinic.world.folder / name
-    place.chmod(mode)
-    found = await clinic.one("permissions")
-    assert found.status is Status.FAIL
-    assert f"can {act} {place}" in found.what
-    assert found.fix.startswith("sudo chmod ")
-    assert found.fix.endswith(str(place))
-
-
-async def test_a_box_without_a_daily_backup_hears_of_it(clinic: Clinic, tmp_path: Path) -> None:
-    assert (await clinic.one("backup")).status is Status.WARN
-    clinic.set("backup", directory=tmp_path, key=SecretStr("k" * 16))
-    assert (await clinic.one("backup")).status is Status.WARN
-    file = tmp_path / FILE_NAME
-    file.touch()
-    assert (await clinic.one("backup")).status is Status.PASS
-    old = time.time() - timedelta(days=3).total_seconds()
-    os.utime(file, (old, old))
-    found = await clinic.one("backup")
-    assert found.status is Status.FAIL
-    assert "72 hours old" in found.what
 
 
 async def test_secrets_that_somebody_made_up_are_told(clinic: Clinic) -> None:

@@ -1,6 +1,7 @@
 """What is beside the box: the router, Safaricom and its own doors, broken one by one."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,8 +10,10 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from appliance.app.provision import Asked, surveyed, wish_of
+from appliance.cli.doctor import doors
 from appliance.cli.doctor.checks import Finding, Status
 from appliance.store.records import books
+from appliance.web import health
 from appliance.web.listening import listening
 from tests.doctor.conftest import Clinic
 from tests.provisioning.routers import door_to, set_up
@@ -65,6 +68,20 @@ async def test_a_licence_that_lets_one_user_in_fails(town: Clinic) -> None:
     (found,) = await town.says("router state")
     assert found.status is Status.FAIL
     assert "one user" in found.what
+
+
+async def test_an_account_that_somebody_made_too_weak_is_said_with_what_mends_it(
+    town: Clinic,
+) -> None:
+    town.set("router", username="reader")
+    said = await town.says("router state")
+    assert "the account reader lacks the policy write" in [finding.what for finding in said]
+    groups = town.world.near.router.device.accounts.groups
+    groups.set([groups.id_of("appliance")], {"policy": "!ssh"})
+    town.set("router", username="appliance")
+    found = await town.one("router state")
+    assert (found.status, "lacks the policy ssh" in found.what) == (Status.FAIL, True)
+    assert "/user group add name=hotspot-box policy=read,write,api,ssh" in found.fix
 
 
 async def test_a_router_that_drifts_from_its_set_up_is_said(town: Clinic) -> None:
@@ -198,3 +215,64 @@ async def test_jobs_that_stand_still_are_told(
     counted["edge_job_last_success_timestamp"]["usage"] = now
     found = await clinic.one("jobs")
     assert (found.status, "usage (7)" in found.what) == (Status.WARN, True)
+
+
+async def test_a_job_that_never_ended_well_is_late_once_it_must_have_run(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    up = 0.0
+
+    async def metrics(_: object) -> dict[str, dict[str, float]]:
+        return {}
+
+    async def up_seconds(_: object) -> float:
+        return up
+
+    monkeypatch.setattr("appliance.cli.doctor.patient.Patient.metrics", metrics)
+    monkeypatch.setattr("appliance.cli.doctor.patient.Patient.up_seconds", up_seconds)
+    assert (await clinic.one("jobs")).what == "none was due yet"
+    up = 1800.0
+    found = await failed(clinic, "jobs")
+    assert "drift" in found.what
+    assert "refresh_tokens" not in found.what, "its second turn is still to come"
+    assert "prune" not in found.what
+
+
+async def test_the_daemon_says_for_how_long_it_has_run(
+    alive: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "monotonic", lambda: time.monotonic() + 90)
+    assert 90 <= await alive.patient().up_seconds() < 120
+
+
+@pytest.mark.parametrize(
+    ("host", "leads_to", "status"),
+    [
+        ("127.0.0.1", "127.0.0.1", Status.FAIL),
+        ("localhost", "127.0.1.1", Status.FAIL),
+        ("localhost", "192.168.88.2", Status.PASS),
+    ],
+)
+async def test_an_address_that_leads_only_the_box_to_itself_fails(
+    alive: Clinic, monkeypatch: pytest.MonkeyPatch, host: str, leads_to: str, status: Status
+) -> None:
+    names = {host: leads_to, "192.168.88.1": "192.168.88.1"}
+
+    async def addresses(name: str) -> list[str]:
+        return [names[name]]
+
+    monkeypatch.setattr(doors, "_addresses", addresses)
+    monkeypatch.setattr(doors, "address_towards", {"192.168.88.1": "192.168.88.2"}.get)
+    alive.set("router", host="192.168.88.1")
+    port = alive.world.ports.portal
+    alive.set("portal", public_url=f"http://{host}:{port}")
+    found = await alive.one("portal")
+    assert found.status is status, found
+    if status is Status.FAIL:
+        assert "no phone can reach" in found.what
+        assert "http://192.168.88.2:8080" in found.fix
+
+
+async def test_a_name_is_judged_by_what_it_leads_to_here() -> None:
+    assert "127.0.0.1" in await doors._addresses("localhost")
+    assert await doors._addresses("nobody.invalid") == []

@@ -8,8 +8,10 @@ import pytest
 
 from appliance.sandbox.routeros.server import PretendRouter
 from appliance.sandbox.routeros.versions import Name as VersionName
+from provisioning.accounts import lacking
 from provisioning.door import WrongAccount
-from provisioning.preflight import Level, Trouble, lacking, troubles
+from provisioning.preflight import troubles
+from provisioning.trouble import Level, Trouble
 from provisioning.visit import Look, look, planned
 from provisioning.wish import PROBES, Wish, WrongWish
 from tests.provisioning.routers import a_router, a_wish, door_to, set_up

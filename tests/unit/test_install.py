@@ -279,6 +279,7 @@ def test_the_tunnels_unit_runs_our_command_and_ends_where_there_is_nothing_to_ru
     (tmp_path / "settings").write_text('[webhooks]\npublic_url = "https://pay.example"\n')
     done = CliRunner().invoke(cli, words)
     assert "tunnel.kind is none" in done.output
+    assert done.exit_code == os.EX_CONFIG, "cloudflared ends with 1 and 2, and is to come back"
     assert f"RestartPreventExitStatus={done.exit_code}" in lines
     for kept in ("settings:/etc/hotspot-appliance/appliance.toml", f"key:{KEY_FILE}"):
         assert f"LoadCredential={kept}" in lines

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import pwd
 import shutil
 import stat
 import time
@@ -15,6 +16,7 @@ from appliance import settings
 from appliance.app.backup import FILE_NAME
 from appliance.cli.doctor.checks import Finding, Skipped, fail, warn, well
 from appliance.cli.doctor.patient import Patient
+from appliance.settings.tunnel import Cloudflared, Ssh
 
 _FULL, _NEARLY_FULL = 0.05, 0.15
 _TOO_LITTLE_BYTES = 100_000_000
@@ -22,20 +24,34 @@ _MADE_IN = 2025
 """No clock that is right says less."""
 _BACKUP_AGE = timedelta(days=2)
 _FEW_LETTERS = 6
+_SYSTEMS, _OLDEST_DEBIAN = ("debian", "raspbian"), 12
+_MACHINES = ("x86_64", "aarch64", "armv7l")
 _OTHERS = stat.S_IRWXO
 _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 _SERVICE = "hotspot-appliance"
 
 
 def system(_: Patient) -> list[Finding]:
-    """Say what this runs on."""
+    """Say what this runs on, and whether it is what this was made for."""
     try:
-        name = platform.freedesktop_os_release().get("PRETTY_NAME", "Linux")
+        release = platform.freedesktop_os_release()
     except OSError:
-        name = platform.system()
+        release = {}
+    name = release.get("PRETTY_NAME", platform.system())
     said = f"{name} on {platform.machine()}, Python {platform.python_version()}"
-    if platform.system() != "Linux":
-        return warn(f"{said}: this is made for Linux", "run it on Debian 12 or later")
+    version = release.get("VERSION_ID", "").partition(".")[0]
+    # Debian testing has no version: it is the next one.
+    old = version.isdecimal() and int(version) < _OLDEST_DEBIAN
+    if old or release.get("ID") not in _SYSTEMS:
+        return warn(
+            f"{said}: this is made for Debian and Raspberry Pi OS, 12 or later",
+            "move to a card with Raspberry Pi OS Lite: appliance backup FILE here, restore there",
+        )
+    if platform.machine() not in _MACHINES:
+        return warn(
+            f"{said}: this is made for amd64, arm64 and armhf",
+            "move to such a box: appliance backup FILE here, appliance restore FILE there",
+        )
     return well(said)
 
 
@@ -98,23 +114,52 @@ def permissions(about: Patient) -> list[Finding]:
     found: list[Finding] = []
     for path, what in _guarded(about):
         try:
-            mode = path.stat().st_mode
+            state = path.stat()
         except PermissionError:
             found += warn(f"{path} cannot be looked at", "run it as root: sudo appliance doctor")
             continue
         except FileNotFoundError:
             continue
-        wanted = "u=rwX,g=rX,o=" if path == about.file else "u=rwX,go="
-        readable = mode & _OTHERS if what != "data" or path.is_file() else mode & stat.S_IWOTH
-        if readable or mode & _WRITABLE:
-            act = "change" if mode & _WRITABLE else "read"
-            found += fail(f"others on this box can {act} {path}", f"sudo chmod {wanted} {path}")
-    return found or well("settings, credentials and data are for the daemon alone")
+        found += _owner(path, what, state.st_uid)
+        found += _mode(path, what, state.st_mode)
+    return found or well("settings, secrets, data and backups are for the daemon alone")
+
+
+def _owner(path: Path, what: str, uid: int) -> list[Finding]:
+    """See that it belongs to root, to the daemon, or to whoever looks, who runs it by hand."""
+    name = _name_of(uid)
+    if uid in {0, os.geteuid()} or name == _SERVICE:
+        return []
+    owner = _SERVICE if what in {"data", "backups"} else "root"
+    return fail(f"{path} belongs to {name}, who can change it", f"sudo chown {owner} {path}")
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
+def _mode(path: Path, what: str, mode: int) -> list[Finding]:
+    wanted = "u=rwX,g=rX,o=" if what == "settings" else "u=rwX,go="
+    # A folder of data hides no names, and a backup is sealed: they must only not be replaced.
+    hides = what not in {"data", "backups"} or stat.S_ISREG(mode)
+    readable = mode & (_OTHERS if hides else stat.S_IWOTH)
+    if not readable and not mode & _WRITABLE:
+        return []
+    act = "change" if mode & _WRITABLE else "read"
+    return fail(f"others on this box can {act} {path}", f"sudo chmod {wanted} {path}")
 
 
 def _guarded(about: Patient) -> Iterator[tuple[Path, str]]:
     """Yield each file and folder that must be guarded, and what it is."""
     yield about.file, "settings"
+    yield about.file.with_name("seed.toml"), "seed"
+    if isinstance(about.loaded.tunnel, Ssh | Cloudflared):
+        yield about.loaded.tunnel.key_file, "key"
+    if about.loaded.backup.directory is not None:
+        yield about.loaded.backup.directory, "backups"
     folders = ((settings.credentials_of(about.file), "credentials"), (about.data_dir, "data"))
     for folder, what in folders:
         if folder.is_dir():
@@ -142,7 +187,25 @@ def backup(about: Patient) -> list[Finding]:
             f"the newest backup is {hours} hours old",
             f"appliance backup {file}, and journalctl -u {_SERVICE} | grep backup",
         )
-    return well(f"the newest backup is {hours} hours old")
+    said = f"the newest backup is {hours} hours old"
+    if _disk_of(about, told.directory) == _disk_of(about, _there(about.data_dir)):
+        return warn(
+            f"{said}, on the same disk as the data: a card that dies takes both",
+            "mount a USB stick at /mnt/hotspot-backup and set backup.directory to it; until then, "
+            "copy the file to another machine now and then",
+        )
+    return well(said)
+
+
+def _disk_of(about: Patient, folder: Path) -> Path:
+    """Return the disk that a folder is on, whichever of its partitions that is."""
+    device = _device(folder)
+    place = about.root / f"sys/dev/block/{os.major(device)}:{os.minor(device)}"
+    return place.resolve().parent if (place / "partition").exists() else place.resolve()
+
+
+def _device(folder: Path) -> int:
+    return folder.stat().st_dev
 
 
 def audit(about: Patient) -> list[Finding]:

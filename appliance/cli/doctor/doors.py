@@ -1,5 +1,7 @@
 """The running daemon: its loops and jobs, and its doors as others come to them."""
 
+import asyncio
+import socket
 from datetime import timedelta
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -7,6 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from appliance import scheduler
+from appliance.app.provision import address_towards
 from appliance.cli.doctor.checks import Finding, Skipped, fail, warn, well
 from appliance.cli.doctor.patient import Patient
 from appliance.tunnel.trial import tried
@@ -55,11 +58,12 @@ async def jobs(about: Patient) -> list[Finding]:
     """See whether what happens by the clock happens."""
     counted = await about.metrics()
     last = counted.get("edge_job_last_success_timestamp", {})
-    now = about.clock.now().timestamp()
+    now, up = about.clock.now().timestamp(), await about.up_seconds()
+    silent = {name: now - last[name] if name in last else up for name in scheduler.TURNS}
     late = [
         name
         for name, turn in scheduler.TURNS.items()
-        if name in last and now - last[name] > (turn.every * 2 + _GRACE).total_seconds()
+        if silent[name] > (turn.every * 2 + _GRACE).total_seconds()
     ]
     if late:
         return fail(f"these jobs have not ended well for too long: {', '.join(late)}", _RESTART)
@@ -80,6 +84,8 @@ async def jobs(about: Patient) -> list[Finding]:
 async def portal(about: Patient) -> list[Finding]:
     """Open the portal at the address that customers are sent to."""
     url = about.loaded.portal.public_url
+    if found := await _astray(about, url):
+        return found
     look = f"ip address; see portal.listen and portal.public_url; then curl -i {url}/"
     async with httpx.AsyncClient(timeout=_SECONDS, trust_env=False) as http:
         try:
@@ -91,15 +97,34 @@ async def portal(about: Patient) -> list[Finding]:
             return fail(f"something else than the portal answers at {url}", look)
     if plans is None:
         return fail(f"the portal answers at {url} with HTTP {answer.status_code}", look)
-    found = list[Finding]()
-    if _is_loopback(url):
-        found += warn(
-            f"portal.public_url is {url}: no phone can reach that",
-            "set it to http://ADDRESS-OF-THIS-BOX:8080, then appliance provision apply",
-        )
     if not plans:
-        found += warn("no plan is for sale", "appliance db seed FILE with [[plans]]")
-    return found or well(f"it answers at {url} and sells {len(plans)} plans")
+        return warn("no plan is for sale", "appliance db seed FILE with [[plans]]")
+    return well(f"it answers at {url} and sells {len(plans)} plans")
+
+
+async def _astray(about: Patient, url: str) -> list[Finding]:
+    """See that the address leads to this box from elsewhere too, not only from itself."""
+    router, host = about.loaded.router.host, urlsplit(url).hostname or ""
+    here = [address for address in await _addresses(host) if ip_address(address).is_loopback]
+    # Where the router is a pretend one, its customers are on this machine as well.
+    if not here or any(ip_address(address).is_loopback for address in await _addresses(router)):
+        return []
+    own = await asyncio.to_thread(address_towards, router) or "ADDRESS-OF-THIS-BOX"
+    named = "" if host in here else f": here {host} is {here[0]}, the box itself"
+    return fail(
+        f"portal.public_url is {url}, which no phone can reach{named}",
+        f"set it to http://{own}:8080, restart, then appliance provision apply --admin NAME",
+    )
+
+
+async def _addresses(host: str) -> list[str]:
+    """Return what a name leads to, as this box resolves it; nothing where it does not."""
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return [str(address[0]).partition("%")[0] for *_, address in found]
 
 
 async def webhooks(about: Patient) -> list[Finding]:
@@ -134,11 +159,3 @@ async def tunnel(about: Patient) -> list[Finding]:
     if trial.warning is not None:
         return warn(f"{said}, but {trial.warning}", "appliance tunnel test")
     return well(said)
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -8,8 +8,8 @@ from appliance.domain.vouchers import State
 from provisioning.difference import to_be_undone
 from provisioning.door import WrongAccount
 from provisioning.facts import the_row, version_of
-from provisioning.preflight import Level
 from provisioning.rows import FILES
+from provisioning.trouble import Level
 from provisioning.wish import WrongWish
 
 _APPLY = "appliance provision plan shows it; appliance provision apply --admin NAME mends it"

@@ -83,6 +83,14 @@ class Patient:
         found: dict[str, dict[str, float]] = await self._once("metrics", self._metrics)
         return found
 
+    async def up_seconds(self) -> float:
+        """Return for how long the daemon has run; 0 where it does not say."""
+        async with knocking_at(self.loaded.admin.listen) as http:
+            try:
+                return float((await http.get("/healthz")).json().get("upSeconds", 0))
+            except (httpx.HTTPError, ValueError, AttributeError):
+                return 0
+
     async def _once(self, name: str, work: Any) -> Any:
         if name not in self.seen:
             self.seen[name] = asyncio.create_task(work())
