@@ -13,6 +13,7 @@ from appliance.domain.vouchers import USABLE
 from appliance.flows.unsettled import unsettled
 from appliance.store.debts import MOST, Debts
 from appliance.store.migrations import Migrations
+from appliance.store.open import SPOOL_FILE
 from appliance.store.records import books
 from appliance.store.schema import COLLECTIONS
 
@@ -66,6 +67,8 @@ async def spool(about: Patient) -> list[Finding]:
     """See whether calls from Safaricom wait on this box for the shared database."""
     if about.loaded.mongodb.uri is None:
         raise Skipped("the database is on this box: no call has to wait for it")
+    if not (about.loaded.appliance.data_dir / SPOOL_FILE).exists():
+        return well("no call ever had to wait for the database")
     async with app.open_spool(about.loaded) as kept:
         backlog = None if kept is None else await kept.backlog()
     if backlog is None or not backlog.waiting + backlog.parked:
