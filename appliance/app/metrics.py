@@ -146,6 +146,7 @@ class Metrics:
         self._canary_up.set(outcome.trouble is None)
         self._canary_at.set(outcome.at.timestamp())
         self._canary_seconds.set(outcome.seconds)
+        self._canary_online.set(outcome.online_seconds or 0)
 
     def memory(self, resident_bytes: int) -> None:
         """Take the memory that the process holds."""
@@ -243,6 +244,9 @@ class Metrics:
         self._canary_up = self._gauge("edge_canary_up", "Whether the latest canary came back.")
         self._canary_at = self._gauge("edge_canary_timestamp", "When it was sent; 0 for never.")
         self._canary_seconds = self._gauge("edge_canary_seconds", "How long it was away.")
+        self._canary_online = self._gauge(
+            "edge_canary_online_seconds", "Until its device was online; 0 where none was logged in."
+        )
 
     def _show_box(self) -> None:
         self._clock = self._gauge("edge_clock_trusted", "Whether the time is beyond doubt.")

@@ -234,6 +234,8 @@ class Canary(_Section):
 
     every: int | None = Field(default=None, ge=5, le=1440)
     """Minutes; without it none is sent by itself."""
+    device: MacAddress | None = None
+    """The MAC of a device of yours that stays in the hotspot's network: it is logged in too."""
 
 
 class Sms(_Section):

@@ -92,6 +92,7 @@ def test_an_unknown_key_is_named(file: Path) -> None:
         ("[sms]\nper_minute = 0\n", "sms.per_minute"),
         ('[hotspot]\nfree_hosts = ["*.bank.example"]\n', "must be whole host names"),
         ('[hotspot]\nbox_mac = ""\n', "hotspot.box_mac: must be a MAC address"),
+        ('[canary]\ndevice = "phone"\n', "canary.device: must be a MAC address"),
         ('[hotspot]\nntp = "a b"\n', "hotspot.ntp: must be a host name"),
         ('[hotspot]\nserver = ""\n', "hotspot.server: must be a name"),
         ('[hotspot]\nbox = "box.lan"\n', "hotspot.box"),
