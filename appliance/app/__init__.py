@@ -148,7 +148,8 @@ def _metrics(settings: Settings) -> "Metrics":
     """Return what is counted; the command line has no use for its library."""
     from appliance.app.metrics import Metrics  # noqa: PLC0415
 
-    return Metrics(("api",) if settings.router.ssh_fingerprint is None else ("api", "ssh"))
+    ways = ("api",) if settings.router.ssh_fingerprint is None else ("api", "ssh")
+    return Metrics(ways, settings.router.id)
 
 
 @asynccontextmanager

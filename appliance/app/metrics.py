@@ -56,10 +56,10 @@ _GRANT_SECONDS = (0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 3600)
 class Metrics:
     """Counters of what this process stored, and gauges of what was last seen."""
 
-    def __init__(self, ways: tuple[str, ...]) -> None:
-        """Take the ways to the router that are set up: `api`, `ssh`."""
+    def __init__(self, ways: tuple[str, ...], router_id: str) -> None:
+        """Take the ways to the router that are set up, `api` and `ssh`, and what it is called."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        self._set_up = ways
+        self._set_up, self._router_id = ways, router_id
         self._registry = CollectorRegistry()
         self._count_sales()
         self._show_debts()
@@ -226,7 +226,8 @@ class Metrics:
         self.spool(0, 0)
 
     def _show_router(self) -> None:
-        self._router_up = self._gauge("edge_router_up", "Whether the router answers.")
+        up = self._gauge("edge_router_up", "Whether the router answers.", "router")
+        self._router_up = up.labels(self._router_id)
         self._ways = self._gauge("edge_router_way_up", "Whether this way in answers.", "way")
         self._router_seen = self._gauge(
             "edge_router_last_success_timestamp", "When the router last said how it is."

@@ -212,7 +212,7 @@ async def test_the_doctor_sends_one_keeps_what_became_of_it_and_shows_it(town: C
     assert (await town.one("router set-up")).status is Status.WARN
     outcome = await asyncio.to_thread(latest, town.world.folder)
     assert outcome is not None
-    metrics = await asyncio.to_thread(Metrics, ("api",))
+    metrics = await asyncio.to_thread(Metrics, ("api",), "router")
     metrics.canary(outcome)
     shown = metrics.scrape().decode()
     assert "\nedge_canary_up 1.0" in shown
@@ -230,7 +230,7 @@ async def test_the_doctor_logs_in_the_device_that_is_named_by_hand_or_in_the_set
     outcome = await asyncio.to_thread(latest, town.world.folder)
     assert outcome is not None
     assert outcome.online_seconds is not None
-    metrics = await asyncio.to_thread(Metrics, ("api",))
+    metrics = await asyncio.to_thread(Metrics, ("api",), "router")
     metrics.canary(outcome)
     assert f"\nedge_canary_online_seconds {outcome.online_seconds}" in metrics.scrape().decode()
     town.set("canary", device="02:00:7F:00:01:09")

@@ -28,12 +28,24 @@ SECOND = timedelta(seconds=1)
 HEALTH = RouterHealth(
     way="api", seconds=0.02, version="7.18.2 (stable)", online=3, licence=4, api_sessions=2
 )
-LABELS = {"result", "type", "decision", "way", "kind", "state", "job", "version", "python", "le"}
+LABELS = {
+    "result",
+    "type",
+    "decision",
+    "way",
+    "kind",
+    "state",
+    "job",
+    "version",
+    "python",
+    "router",
+    "le",
+}
 
 
 @pytest.fixture
 def metrics() -> Metrics:
-    return Metrics(WAYS)
+    return Metrics(WAYS, "kiosk")
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float:
@@ -49,7 +61,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float:
 
 def filled() -> Metrics:
     """Return metrics to which everything has happened."""
-    metrics = Metrics(WAYS)
+    metrics = Metrics(WAYS, "kiosk")
     webhook = WebhookLog(id="w", source="x", type="stk_callback", timestamp=NOON, raw_body="{}")
     metrics.observe(webhook, replace(webhook, status="completed", processing_time=40))
     metrics.observe(webhook, replace(webhook, type="254712345678", status="ABC3DEF4GH"))
@@ -139,14 +151,17 @@ def test_labels_are_few_and_name_nobody() -> None:
 
 
 def test_a_way_that_is_not_set_up_is_not_told_of_and_one_that_is_out_is() -> None:
-    alone, both = Metrics(("api",)), Metrics(WAYS)
+    alone, both = Metrics(("api",), "kiosk"), Metrics(WAYS, "kiosk")
     alone.router(HEALTH, NOON)
     assert 'way="ssh"} 1' not in alone.scrape().decode()
+    assert value(both, "edge_router_up", router="kiosk") == 0  # it is told of before it was asked
     both.router(replace(HEALTH, silent=("ssh: no answer",)), NOON)
+    assert value(both, "edge_router_up", router="kiosk") == 1
     assert value(both, "edge_router_way_up", way="api") == 1
     assert value(both, "edge_router_way_up", way="ssh") == 0
     both.router(None, NOON + SECOND)
-    assert value(both, "edge_router_up") == value(both, "edge_router_way_up", way="api") == 0
+    assert value(both, "edge_router_up", router="kiosk") == 0
+    assert value(both, "edge_router_way_up", way="api") == 0
     assert value(both, "edge_router_last_success_timestamp") == NOON.timestamp()
 
 
