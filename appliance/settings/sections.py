@@ -131,6 +131,8 @@ class Admin(_Section):
     """Of the authenticator that gives a code to sign in with, as `appliance passwd --totp` does."""
     cron_secret: SecretStr | None = Field(default=None, min_length=16, max_length=128)
     """What an outer cron shows to have tokens refreshed; without one it is not let in."""
+    metrics_token: SecretStr | None = Field(default=None, min_length=16, max_length=128)
+    """What Prometheus shows for `/metrics` from elsewhere; without one only the box itself may."""
 
 
 class Daraja(_Section):
