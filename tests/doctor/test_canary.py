@@ -120,6 +120,14 @@ async def test_a_device_that_is_named_is_in_with_it_and_out_again(box: Box) -> N
     assert await box.redeem.known(device) == []
 
 
+async def test_no_seat_is_kept_for_a_device_that_was_in_for_a_moment() -> None:
+    async with a_box() as box:
+        await box.kept.plans.insert(FAMILY)
+        outcome = await canary_of(box, box.device()).send()
+        assert outcome.online_seconds is not None
+        assert not box.store.collections["seats"]
+
+
 async def test_a_device_that_is_not_there_is_no_trouble(box: Box) -> None:
     outcome = await canary_of(box, Device("02:00:7F:00:01:09", "127.0.1.9")).send()
     assert (outcome.trouble, outcome.online_seconds) == (None, None)
