@@ -21,6 +21,7 @@ from appliance.app.jobs import jobs
 from appliance.app.messenger import open_messenger
 from appliance.app.notify import Supervisor
 from appliance.app.parts import Parts
+from appliance.app.readiness import Facts, Room, Schema
 from appliance.app.router import open_pool as open_pool
 from appliance.app.router import open_router as open_router
 from appliance.app.watchdog import Watchdog
@@ -38,7 +39,7 @@ from appliance.store.port import Store
 from appliance.store.records import Books, books
 from appliance.store.schema import INITIATIONS, WEBHOOKS
 from appliance.store.spool import FileSpool
-from appliance.web.health import Health
+from appliance.web.health import Check, Health
 
 if TYPE_CHECKING:
     from appliance.app.metrics import Metrics
@@ -93,10 +94,13 @@ async def started(
     async with AsyncExitStack() as stack:
         parts = await _parts(stack, settings, metrics, clock)
         opened_doors = doors.Opened(("portal", "webhooks"))
+        token = settings.admin.metrics_token
         health = Health(
-            checks={"database": parts.store.ping, **opened_doors.checks()},
+            checks={**_checks(parts), **opened_doors.checks()},
             late=watchdog.late,
             scrape=metrics.scrape,
+            facts=parts.facts.told,
+            metrics_token=None if token is None else token.get_secret_value(),
         )
         await stack.enter_async_context(doors.admin(parts, health))
         for name, door in (("portal", doors.portal(parts)), ("webhooks", doors.webhooks(parts))):
@@ -141,14 +145,25 @@ async def _parts(
         cipher=cipher,
         clock=clock,
         metrics=metrics,
+        facts=Facts(clock),
     )
+
+
+def _checks(parts: Parts) -> dict[str, Check]:
+    """Return what must be well for the box to do its work, besides its doors."""
+    return {
+        "database": parts.store.ping,
+        "schema": Schema(parts.store, parts.clock).check,
+        "disk": Room(parts.settings.appliance.data_dir).check,
+    }
 
 
 def _metrics(settings: Settings) -> "Metrics":
     """Return what is counted; the command line has no use for its library."""
     from appliance.app.metrics import Metrics  # noqa: PLC0415
 
-    return Metrics(("api",) if settings.router.ssh_fingerprint is None else ("api", "ssh"))
+    ways = ("api",) if settings.router.ssh_fingerprint is None else ("api", "ssh")
+    return Metrics(ways, settings.router.id)
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from appliance.app import console
 from appliance.app.parts import Parts
 from appliance.domain import logos
 from appliance.settings import Portal, Webhooks
+from appliance.settings.tunnel import Wireguard
 from appliance.settings.values import parts
 from appliance.web import portal_api
 from appliance.web.admin import build_admin
@@ -70,6 +71,8 @@ def _look(portal: Portal) -> Look:
 async def webhooks(parts: Parts) -> AsyncIterator[None]:
     """Serve Safaricom."""
     settings = parts.settings.webhooks
+    # At boot the tunnel's address may come after us: the portal need not wait for it.
+    ahead = isinstance(parts.settings.tunnel, Wireguard)
     door = WebhooksDoor(
         intake=parts.workers.intake,
         webhooks=parts.kept.webhooks,
@@ -79,7 +82,7 @@ async def webhooks(parts: Parts) -> AsyncIterator[None]:
         callers=_callers(settings),
         seed_paths=settings.seed_paths,
     )
-    async with listening(build_webhooks(door), settings.listen):
+    async with listening(build_webhooks(door), settings.listen, ahead=ahead):
         yield
 
 

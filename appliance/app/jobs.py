@@ -9,6 +9,7 @@ from appliance.app.backup import DailyBackup
 from appliance.app.canary import CanaryRound, latest
 from appliance.app.measuring import Measuring
 from appliance.app.parts import Parts
+from appliance.domain.health import RouterHealth
 from appliance.flows.alarms import Alarms
 from appliance.flows.alerts import Alerts
 from appliance.flows.messages import Outbox
@@ -22,9 +23,12 @@ from appliance.store.schema import KEEP_WEBHOOKS, MESSAGES, WEBHOOKS
 def jobs(parts: Parts, config: Path | None) -> scheduler.Jobs:
     """Return every job of the daemon whose settings are in this file."""
     settings, flows, clock = parts.settings, parts.flows, parts.clock
-    alarms = Alarms(
-        router=parts.router, told=lambda health: parts.metrics.router(health, clock.now())
-    )
+
+    def told(health: RouterHealth | None) -> None:
+        parts.metrics.router(health, clock.now())
+        parts.facts.router(health)
+
+    alarms = Alarms(router=parts.router, told=told)
     alerts = Alerts(
         outbox=flows.outbox,
         payments=parts.kept.payments,

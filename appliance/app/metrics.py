@@ -56,10 +56,10 @@ _GRANT_SECONDS = (0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 300, 3600)
 class Metrics:
     """Counters of what this process stored, and gauges of what was last seen."""
 
-    def __init__(self, ways: tuple[str, ...]) -> None:
-        """Take the ways to the router that are set up: `api`, `ssh`."""
+    def __init__(self, ways: tuple[str, ...], router_id: str) -> None:
+        """Take the ways to the router that are set up, `api` and `ssh`, and what it is called."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        self._set_up = ways
+        self._set_up, self._router_id = ways, router_id
         self._registry = CollectorRegistry()
         self._count_sales()
         self._show_debts()
@@ -146,6 +146,7 @@ class Metrics:
         self._canary_up.set(outcome.trouble is None)
         self._canary_at.set(outcome.at.timestamp())
         self._canary_seconds.set(outcome.seconds)
+        self._canary_online.set(outcome.online_seconds or 0)
 
     def memory(self, resident_bytes: int) -> None:
         """Take the memory that the process holds."""
@@ -225,7 +226,8 @@ class Metrics:
         self.spool(0, 0)
 
     def _show_router(self) -> None:
-        self._router_up = self._gauge("edge_router_up", "Whether the router answers.")
+        up = self._gauge("edge_router_up", "Whether the router answers.", "router")
+        self._router_up = up.labels(self._router_id)
         self._ways = self._gauge("edge_router_way_up", "Whether this way in answers.", "way")
         self._router_seen = self._gauge(
             "edge_router_last_success_timestamp", "When the router last said how it is."
@@ -243,6 +245,9 @@ class Metrics:
         self._canary_up = self._gauge("edge_canary_up", "Whether the latest canary came back.")
         self._canary_at = self._gauge("edge_canary_timestamp", "When it was sent; 0 for never.")
         self._canary_seconds = self._gauge("edge_canary_seconds", "How long it was away.")
+        self._canary_online = self._gauge(
+            "edge_canary_online_seconds", "Until its device was online; 0 where none was logged in."
+        )
 
     def _show_box(self) -> None:
         self._clock = self._gauge("edge_clock_trusted", "Whether the time is beyond doubt.")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance.app.clock import SystemClock
+from appliance.app.readiness import Facts
 from appliance.app.wiring import Flows, Workers
 from appliance.mpesa import MpesaService
 from appliance.ports import Cipher, Router
@@ -29,3 +30,4 @@ class Parts:
     cipher: Cipher
     clock: SystemClock
     metrics: "Metrics"
+    facts: Facts

@@ -282,8 +282,10 @@ def wired(settings: Settings, kept: Books, outside: Outside) -> tuple[Flows, Wor
             plans=kept.plans,
             router=router,
             access=access,
+            redeem=redeem,
             clock=clock,
             router_id=settings.router.id,
+            mac=settings.canary.device,
         ),
         reports=Reports(
             payments=kept.payments,

@@ -4,12 +4,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from appliance.domain.debts import Kind, Owed
+from appliance.domain.devices import Device
 from appliance.domain.plans import ClockKind, Plan
 from appliance.domain.vouchers import State, Voucher, drawn_up
 
 CANARY = "canary"
 """The plan of every canary; no payment belongs to it, so it is no sale."""
 LASTS = timedelta(minutes=1)
+ABSENT = "the device is not in the network"
+IN_USE = "the device has time of its own, and is left alone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +26,16 @@ class Outcome:
     """From its birth until it was read back from the router."""
     way: str | None = None
     """How the router was told: `api` or `ssh`."""
+    online_seconds: float | None = None
+    """From its birth until its device was online; None where no device was logged in."""
+    left_alone: str | None = None
+    """Why not, where one is named; that is no trouble."""
     trouble: str | None = None
     """What went wrong; None when all went well."""
 
 
-def hatched(like: Plan, router_id: str, now: datetime) -> Voucher:
-    """Return a canary with a plan's speed and devices.
+def hatched(like: Plan, router_id: str, now: datetime, device: Device | None = None) -> Voucher:
+    """Return a canary with a plan's speed and devices; one with a device is for that one alone.
 
     It owes its end from birth: whoever made it may die at any moment.
     """
@@ -39,11 +46,17 @@ def hatched(like: Plan, router_id: str, now: datetime) -> Voucher:
         price=0,
         duration=LASTS,
         data_limit_bytes=None,
+        devices=like.devices if device is None else 1,  # who shares one keeps a seat
         clock=ClockKind.WALL,
         account_word=None,
     )
     ends = now + LASTS
-    canary = drawn_up(plan, router_id=router_id, payment_id=None, now=now)
+    canary = drawn_up(plan, router_id=router_id, payment_id=None, now=now, device=device)
     return replace(
         canary, state=State.PAID, paid_at=now, expires_at=ends, owed=Owed(Kind.END, ends)
     )
+
+
+def forgotten(canary: Voucher) -> Voucher:
+    """Return it as nobody's: what its device has bought is not looked for among canaries."""
+    return replace(canary, device=None)

@@ -1,15 +1,19 @@
-"""A canary goes the way of every voucher that is kept for later: on the router, read back, cut."""
+"""A canary goes the way of every voucher: on the router, read back, cut.
+
+Where the operator has named a device of his own, that one is in with it meanwhile.
+"""
 
 import logging
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from appliance.domain.canary import LASTS, Outcome, hatched
+from appliance.domain.canary import ABSENT, IN_USE, LASTS, Outcome, forgotten, hatched
+from appliance.domain.devices import Device
 from appliance.domain.errors import ApplianceError, DeviceAbsent, RouterRefused, SalesClosed
 from appliance.domain.plans import Plan
-from appliance.domain.vouchers import Voucher
+from appliance.domain.vouchers import State, Voucher
 from appliance.flows.access import Access
 from appliance.flows.evolve import evolve, load
+from appliance.flows.redeem import Redeem
 from appliance.ports import Clock, Plans, Router, Vouchers
 
 log = logging.getLogger(__name__)
@@ -19,37 +23,41 @@ log = logging.getLogger(__name__)
 class Canary:
     """Sends one at a time. No money and no customer's device is in it.
 
-    What is left of one that could not be taken back goes when its minute is over: its end has
-    been owed since its birth.
+    What is left of one that could not be taken back goes when its minute is over, whoever is in
+    with it: its end has been owed since its birth.
     """
 
     vouchers: Vouchers
     plans: Plans
     router: Router
     access: Access
+    redeem: Redeem
     clock: Clock
     router_id: str
+    mac: str | None = None
+    """The only device that is ever logged in, while it has nothing of its own; None for none."""
 
     async def send(self) -> Outcome:
         """Send one and return what became of it; nothing that goes wrong is raised."""
-        at, born = self.clock.now(), self.clock.monotonic()
-        granted, way, trouble = None, None, None
+        outcome, born = Outcome(at=self.clock.now(), seconds=0.0), self.clock.monotonic()
         try:
-            canary = hatched(await self._like(), self.router_id, at)
+            like = await self._like()
+            device, left_alone = await self._device()
+            outcome = replace(outcome, left_alone=left_alone)
+            canary = hatched(like, self.router_id, outcome.at, device)
             await self.vouchers.insert(canary)
             try:
-                await self._put_on(canary)
-                granted, way = self.clock.monotonic() - born, self.router.way
+                outcome = await self._put_on(canary, outcome, born)
             finally:
                 await self._take_back(canary)
         except ApplianceError as error:
-            trouble = f"{error.code}: {error}"
-        seconds = self.clock.monotonic() - born
-        if trouble is None:
-            log.info("canary came back way=%s seconds=%.3f", way, seconds)
+            outcome = replace(outcome, trouble=f"{error.code}: {error}")
+        outcome = replace(outcome, seconds=self.clock.monotonic() - born)
+        if outcome.trouble is None:
+            log.info("canary came back way=%s seconds=%.3f", outcome.way, outcome.seconds)
         else:
-            log.error("canary did not come back: %s", trouble)
-        return Outcome(at=at, seconds=seconds, granted_seconds=granted, way=way, trouble=trouble)
+            log.error("canary did not come back: %s", outcome.trouble)
+        return outcome
 
     async def _like(self) -> Plan:
         """Return the first plan that is for sale: its profile is one that customers get."""
@@ -58,18 +66,41 @@ class Canary:
             raise SalesClosed("no plan is for sale")
         return min(plans, key=lambda plan: plan.order)
 
-    async def _put_on(self, canary: Voucher) -> None:
-        with suppress(DeviceAbsent):  # which it is: nobody's
-            await self.access.grant(canary)
+    async def _device(self) -> tuple[Device | None, str | None]:
+        """Return the device to log in, or why there is none where one is named."""
+        if self.mac is None:
+            return None, None
+        device = await self.router.host(mac=self.mac)
+        if device is None:
+            return None, ABSENT
+        own = self.redeem.usable(await self.redeem.known(device))
+        if own or await self.router.sessions(mac=self.mac):
+            return None, IN_USE
+        return device, None
+
+    async def _put_on(self, canary: Voucher, outcome: Outcome, born: float) -> Outcome:
+        try:
+            granted = await self.access.grant(canary)
+        except DeviceAbsent:
+            if canary.device is not None:  # else it is nobody's
+                outcome = replace(outcome, left_alone=ABSENT)
+        else:
+            if granted.state is State.ACTIVE:
+                outcome = replace(outcome, online_seconds=self.clock.monotonic() - born)
+            else:
+                outcome = replace(outcome, left_alone=IN_USE)
         found = [user for user in await self.router.users(name=canary.code) if not user.disabled]
         if not found:
             raise RouterRefused("it took the canary, and does not show it")
         if found[0].limit_uptime is None or found[0].limit_uptime > LASTS:
             raise RouterRefused("it took the canary, and not its limit")
+        granted_seconds = self.clock.monotonic() - born
+        return replace(outcome, granted_seconds=granted_seconds, way=self.router.way)
 
     async def _take_back(self, canary: Voucher) -> None:
         now = self.clock.now()
         latest = await load(self.vouchers, canary.id)
-        await self.access.end(await evolve(self.vouchers, latest, lambda v: v.revoked(now)))
+        ended = await self.access.end(await evolve(self.vouchers, latest, lambda v: v.revoked(now)))
         if await self.router.users(name=canary.code):
             raise RouterRefused("it was told to forget the canary, and still shows it")
+        await evolve(self.vouchers, ended, forgotten)

@@ -132,6 +132,8 @@ class Admin(_Section):
     """Of the authenticator that gives a code to sign in with, as `appliance passwd --totp` does."""
     cron_secret: SecretStr | None = Field(default=None, min_length=16, max_length=128)
     """What an outer cron shows to have tokens refreshed; without one it is not let in."""
+    metrics_token: SecretStr | None = Field(default=None, min_length=16, max_length=128)
+    """What Prometheus shows for `/metrics` from elsewhere; without one only the box itself may."""
 
 
 class Daraja(_Section):
@@ -235,6 +237,8 @@ class Canary(_Section):
 
     every: int | None = Field(default=None, ge=5, le=1440)
     """Minutes; without it none is sent by itself."""
+    device: MacAddress | None = None
+    """The MAC of a device of yours that stays in the hotspot's network: it is logged in too."""
 
 
 class Sms(_Section):

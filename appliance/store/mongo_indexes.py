@@ -60,10 +60,10 @@ def wanted(collection: Collection) -> list[Index]:
     return found
 
 
-async def missing(target: AsyncCollection[Document], collection: Collection) -> list[str]:
-    """Return the names of those that are not there, or do not do what they are for."""
+async def missing(target: AsyncCollection[Document], collection: Collection) -> list[Index]:
+    """Return those that are not there, or do not do what they are for."""
     there = await _there(target)
-    return [index.name for index in wanted(collection) if not _is_served(index, there)]
+    return [index for index in wanted(collection) if not _is_served(index, there)]
 
 
 async def prepare_all(database: AsyncDatabase[Document]) -> None:

@@ -150,7 +150,8 @@ class MongoStore:
         async with _translated(collection):
             count = await target.estimated_document_count()
             lacking = await mongo_indexes.missing(target, COLLECTIONS[collection])
-        return Shelf(count, tuple(lacking))
+        unguarded = any(index.options.get("unique") for index in lacking)
+        return Shelf(count, tuple(index.name for index in lacking), unguarded)
 
     async def prune(self, collection: str, path: str, before: datetime) -> int:
         """Remove what is older and owes nothing; the server's own TTL index does the rest."""

@@ -18,6 +18,8 @@ class Shelf:
     count: int
     missing: tuple[str, ...] = ()
     """Declared indexes that are not there."""
+    unguarded: bool = False
+    """Whether a unique one is among them."""
 
 
 class Store(Protocol):

@@ -14,6 +14,7 @@ from appliance.store.port import Document, Shelf
 from appliance.store.schema import COLLECTIONS
 from appliance.store.sqlite_tables import (
     DATE,
+    UNIQUE,
     column_paths,
     column_values,
     create_all,
@@ -161,8 +162,9 @@ class SqliteStore:
             declared = COLLECTIONS[collection]
             there = indexes_there(connection, declared)
             wanted = indexes(declared).items()
-            lacking = tuple(label for label, made in wanted if there.get(label) != made)
-            return Shelf(connection.execute(count).fetchone()[0], lacking)
+            lacking = {label: made for label, made in wanted if there.get(label) != made}
+            unguarded = any(made.startswith(UNIQUE) for made in lacking.values())
+            return Shelf(connection.execute(count).fetchone()[0], tuple(lacking), unguarded)
 
         return await self._reader.do(work)
 

@@ -9,6 +9,8 @@ from appliance.store.codec import at
 from appliance.store.port import Document
 from appliance.store.schema import COLLECTIONS, Collection
 
+UNIQUE = "CREATE UNIQUE "
+"""How a unique index begins."""
 DATE = "$date"
 """What stands for a moment in a document's JSON."""
 IN_DOC = "coalesce(json_extract(doc, ?), json_extract(doc, ?))"

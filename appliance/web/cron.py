@@ -1,6 +1,5 @@
 """What an outer cron may set off: the token refresh, at the address the owner's cron knows."""
 
-import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -8,6 +7,7 @@ from typing import Protocol
 from aiohttp import web
 
 from appliance.domain.errors import ApplianceError
+from appliance.web.bearer import refused, turned_away
 
 _PATH = "/api/cron/refresh-tokens"
 
@@ -40,23 +40,14 @@ class Cron:
         ]
 
     async def _refresh_tokens(self, request: web.Request) -> web.Response:
-        if self.secret is None:
-            return _refused(404, "cron_secret_unset", "admin.cron_secret is not set")
-        shown = request.headers.get("Authorization", "")
-        wanted = f"Bearer {self.secret}"
-        if not hmac.compare_digest(shown.encode(errors="replace"), wanted.encode()):
-            return _refused(401, "unauthorized", "Authorization must be Bearer <cron_secret>")
+        answer = turned_away(request, self.secret, "cron_secret")
+        if answer is not None:
+            return answer
         try:
             reports = await self.refresh()
         except ApplianceError as error:
-            return _refused(503, error.code, "the tokens could not be looked at")
+            return refused(503, error.code, "the tokens could not be looked at")
         paybills = [report.shown() for report in reports]
         success = all(report.error is None for report in reports)
         headers = {"Cache-Control": "no-store"}
         return web.json_response({"success": success, "paybills": paybills}, headers=headers)
-
-
-def _refused(status: int, code: str, message: str) -> web.Response:
-    body = {"success": False, "error": {"code": code, "message": message}}
-    headers = {"WWW-Authenticate": "Bearer"} if status == web.HTTPUnauthorized.status_code else {}
-    return web.json_response(body, status=status, headers=headers)

@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from time import monotonic
+from typing import Any
 
 from aiohttp import web
 
 from appliance.domain.errors import ApplianceError
+from appliance.web.bearer import turned_away
 
 Check = Callable[[], Awaitable[object]]
 _LONGEST_CHECK = 5.0
@@ -21,6 +24,12 @@ class Closed(ApplianceError):
     code = "closed"
 
 
+class NotReady(ApplianceError):
+    """What a box lacks, in words that anybody may read."""
+
+    code = "not_ready"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """What the three pages tell; no secret and nobody's name is among it."""
@@ -31,6 +40,10 @@ class Health:
     """The loops that do not come round."""
     scrape: Callable[[], bytes]
     began: float = field(default_factory=monotonic)
+    facts: Callable[[], Mapping[str, object]] = dict
+    """What else is told with the reasons, and is none."""
+    metrics_token: str | None = field(default=None, repr=False)
+    """What whoever scrapes from elsewhere must show; without one it is for the box alone."""
 
     def routes(self) -> list[web.RouteDef]:
         """Return the pages."""
@@ -51,16 +64,43 @@ class Health:
             try:
                 async with asyncio.timeout(_LONGEST_CHECK):
                     await check()
+            except NotReady as error:
+                reasons[name] = str(error)
             except ApplianceError as error:
                 reasons[name] = error.code
             except TimeoutError:
                 reasons[name] = "slow"
-        return _answer({"ready": not reasons, "reasons": reasons}, well=not reasons)
+        told = {"ready": not reasons, "reasons": reasons, "facts": self.facts()}
+        return _answer(told, well=not reasons)
 
-    async def _metrics(self, _: web.Request) -> web.Response:
+    async def _metrics(self, request: web.Request) -> web.Response:
+        if not _from_the_box(request):
+            answer = turned_away(request, self.metrics_token, "metrics_token")
+            if answer is not None:
+                return answer
         return web.Response(body=self.scrape(), headers=_FRESH | {"Content-Type": _EXPOSITION})
 
 
 def _answer(told: Mapping[str, object], *, well: bool) -> web.Response:
     status = web.HTTPOk.status_code if well else web.HTTPServiceUnavailable.status_code
     return web.json_response(told, status=status, headers=_FRESH)
+
+
+def _from_the_box(request: web.Request) -> bool:
+    """Say whether the box itself asks, or a proxy on it: by the connection, and no header."""
+    here, there = _ends(request)
+    if isinstance(here, str):  # a unix socket: its folder keeps out all others
+        return True
+    if not here or not there:  # gone already
+        return False
+    address = ip_address(there[0])
+    plain = getattr(address, "ipv4_mapped", None) or address
+    return plain.is_loopback or there[0] == here[0]
+
+
+def _ends(request: web.Request) -> tuple[Any, Any]:
+    """Return the connection's two addresses as the kernel has them, ours first."""
+    transport = request.transport
+    if transport is None:
+        return None, None
+    return transport.get_extra_info("sockname"), transport.get_extra_info("peername")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ log = logging.getLogger(__name__)
 _MOST_CONNECTIONS = 128
 _BACKLOG = 256
 _SWEEP_SECONDS = 5.0
+_FREEBIND = getattr(socket, "IP_FREEBIND", 15)
+"""Of ip(7); Python names it since 3.12."""
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
@@ -41,11 +44,17 @@ log.addFilter(_not_in_their_words)
 
 @asynccontextmanager
 async def listening(
-    app: web.Application, listen: str, grace: float = 5.0, most: int = _MOST_CONNECTIONS
+    app: web.Application,
+    listen: str,
+    grace: float = 5.0,
+    most: int = _MOST_CONNECTIONS,
+    *,
+    ahead: bool = False,
 ) -> AsyncIterator[Guard]:
     """Serve until the block ends on `HOST:PORT` or `unix:/path`, `most` connections at once.
 
-    What is under way then has `grace` seconds to finish.
+    What is under way then has `grace` seconds to finish. `ahead` takes an IPv4 address that this
+    machine does not have yet; else it is an `OSError`, as whoever has mistyped it must hear.
     """
     runner = web.AppRunner(
         app,
@@ -63,7 +72,7 @@ async def listening(
     await runner.setup()
     try:
         guard.serve = runner.server
-        server = await _server(guard, listen)
+        server = await (_server_ahead if ahead else _server)(guard, listen)
         if listen.startswith("unix:"):
             # The tunnel runs as somebody else, of our group; the folder keeps out all others.
             await asyncio.to_thread(Path(listen.removeprefix("unix:")).chmod, 0o660)
@@ -83,6 +92,20 @@ async def _server(guard: Guard, listen: str) -> asyncio.Server:
         return await loop.create_unix_server(guard, listen.removeprefix("unix:"), backlog=_BACKLOG)
     host, _, port = listen.rpartition(":")
     return await loop.create_server(guard, host.strip("[]"), int(port), backlog=_BACKLOG)
+
+
+async def _server_ahead(guard: Guard, listen: str) -> asyncio.Server:
+    host, _, port = listen.rpartition(":")
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.IPPROTO_IP, _FREEBIND, 1)
+        bound.bind((host, int(port)))
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(guard, sock=bound, backlog=_BACKLOG)
+    except BaseException:
+        bound.close()
+        raise
 
 
 async def _sweep(guard: Guard) -> None:

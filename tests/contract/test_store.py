@@ -436,6 +436,9 @@ async def test_a_unique_index_of_another_program_that_counts_null_gives_way(
         theirs = client.get_database(database).get_collection("stk_initiations")
         await theirs.create_index("CheckoutRequestID", unique=True)
     async with opened(uri=mongodb_uri, database=database, data_dir=tmp_path) as store:
+        assert (await store.inspect("stk_initiations")).unguarded
+        await store.ping()
+        assert not (await store.inspect("stk_initiations")).unguarded
         initiations = books(store).initiations
         first = await initiations.insert(initiation())
         second = await initiations.insert(initiation())

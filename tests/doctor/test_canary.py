@@ -2,20 +2,25 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 
 import pytest
+from click.testing import CliRunner
 
 from appliance.app.canary import CanaryRound, latest
 from appliance.app.metrics import Metrics
+from appliance.cli import cli
 from appliance.cli.doctor.checks import Status
-from appliance.domain.canary import CANARY
+from appliance.domain.canary import ABSENT, CANARY, IN_USE, hatched
+from appliance.domain.devices import Device
+from appliance.domain.errors import DeviceAbsent
 from appliance.domain.vouchers import State
 from appliance.flows.canary import Canary
 from appliance.router.pool import Pool
 from appliance.store.records import StoredRecords
-from tests.box import HOUR, Box
+from tests.box import FAMILY, HOUR, Box
 from tests.box import box as a_box
 from tests.doctor.conftest import Clinic
 from tests.mortal import crossing
@@ -30,21 +35,24 @@ async def box() -> AsyncIterator[Box]:
         yield made
 
 
-def canary_of(box: Box) -> Canary:
+def canary_of(box: Box, device: Device | None = None) -> Canary:
     return Canary(
         vouchers=box.kept.vouchers,
         plans=box.kept.plans,
         router=box.api,
         access=box.access,
+        redeem=box.redeem,
         clock=box.clock,
         router_id=box.name,
+        mac=None if device is None else device.mac,
     )
 
 
 def left_over(box: Box) -> list[str]:
-    """Return what there is of any canary: on the router, or owed."""
+    """Return what there is of any canary: on the router, in with it, or owed."""
     owing = [v["_id"] for v in box.store.collections["vouchers"].values() if v.get("owed")]
-    return [user.name for user in box.router.hotspot.users if user.profile != "default"] + owing
+    users = [user.name for user in box.router.hotspot.users if user.profile != "default"]
+    return users + [session.user for session in box.router.hotspot.sessions] + owing
 
 
 async def test_it_comes_back_and_leaves_nothing_but_its_record(box: Box) -> None:
@@ -75,20 +83,108 @@ def mortal(monkeypatch: pytest.MonkeyPatch, dies_at: int) -> None:
         monkeypatch.setattr(owner, name, crossing(getattr(owner, name), cross))
 
 
-async def test_killed_anywhere_it_is_gone_when_its_minute_is_over(box: Box) -> None:
+@pytest.mark.parametrize("in_with_it", [False, True])
+async def test_killed_anywhere_it_is_gone_when_its_minute_is_over(
+    box: Box, *, in_with_it: bool
+) -> None:
+    device, were_in = box.device() if in_with_it else None, 0
     for dies_at in count(1):
         with pytest.MonkeyPatch.context() as monkeypatch:
             mortal(monkeypatch, dies_at)
             try:
-                await canary_of(box).send()
+                await canary_of(box, device).send()
             except Dead:
                 pass
             else:
                 break
-        box.clock.pass_by(TWO_MINUTES)
+        were_in += len(box.router.hotspot.sessions)
+        box.clock.pass_by(TWO_MINUTES)  # the router's own clock stands still: it ends nothing
         await box.work()
         assert left_over(box) == [], dies_at
     assert dies_at > 20  # so many moments there were to die in
+    assert (were_in > 10) == in_with_it
+
+
+async def test_a_device_that_is_named_is_in_with_it_and_out_again(box: Box) -> None:
+    device, neighbour = box.device(5), box.device(6)
+    paid = await box.online(neighbour)
+    outcome = await canary_of(box, device).send()
+    assert (outcome.trouble, outcome.left_alone) == (None, None)
+    assert outcome.online_seconds is not None
+    assert box.router.hotspot.logins[-1].mac == device.mac
+    assert {login.mac for login in box.router.hotspot.logins} == {device.mac, neighbour.mac}
+    assert box.in_with(device) is None
+    assert not box.router.hotspot.cookies.of_mac(device.mac)
+    assert box.in_with(neighbour) == paid.code
+    # Nor is it in the way of what the device buys one day.
+    assert await box.redeem.known(device) == []
+
+
+async def test_no_seat_is_kept_for_a_device_that_was_in_for_a_moment() -> None:
+    async with a_box() as box:
+        await box.kept.plans.insert(FAMILY)
+        outcome = await canary_of(box, box.device()).send()
+        assert outcome.online_seconds is not None
+        assert not box.store.collections["seats"]
+
+
+async def test_a_device_that_is_not_there_is_no_trouble(box: Box) -> None:
+    outcome = await canary_of(box, Device("02:00:7F:00:01:09", "127.0.1.9")).send()
+    assert (outcome.trouble, outcome.online_seconds) == (None, None)
+    assert outcome.left_alone == ABSENT
+    assert left_over(box) == []
+
+
+async def test_a_device_that_is_in_with_something_paid_is_never_disturbed(box: Box) -> None:
+    device = box.device()
+    paid = await box.online(device)
+    outcome = await canary_of(box, device).send()
+    assert (outcome.trouble, outcome.online_seconds) == (None, None)
+    assert outcome.left_alone == IN_USE
+    assert box.in_with(device) == paid.code
+    assert len(box.router.hotspot.logins) == 1
+    assert await box.latest(paid) == paid
+
+
+async def test_a_device_that_has_paid_and_is_not_in_is_not_disturbed_either(box: Box) -> None:
+    device = box.device()
+    kept = await box.sold(None)
+    with pytest.raises(DeviceAbsent):
+        await box.access.grant(kept)
+    later = await box.latest(kept)
+    later = await box.kept.vouchers.change(later, later.kept(None, box.clock.now()))
+    later = await box.kept.vouchers.change(later, replace(later, device=device))
+    assert (await canary_of(box, device).send()).left_alone == IN_USE
+    assert await box.latest(later) == later
+    assert not box.router.hotspot.logins
+
+
+async def test_a_device_that_shares_what_another_bought_is_left_alone(box: Box) -> None:
+    buyer, device = box.device(5), box.device(6)
+    family = await box.online(buyer, FAMILY)
+    await box.redeem.by_code(family.code, device)
+    await box.redeem.by_code(family.code, buyer)
+    await box.api.leave(family.code, device.mac)
+    assert (await canary_of(box, device).send()).left_alone == IN_USE
+
+
+async def test_who_pays_while_the_canary_is_in_is_in_as_soon_as_it_is_out(box: Box) -> None:
+    device, bird = box.device(), canary_of(box)
+    ended = await box.kept.vouchers.insert(hatched(HOUR, box.name, box.clock.now(), device))
+    await box.access.grant(ended)
+    paid = await box.sold(device)
+    await box.work()
+    assert box.in_with(device) == ended.code
+    await bird._take_back(ended)
+    assert box.in_with(device) == paid.code
+
+
+async def test_a_device_that_is_not_let_in_is_trouble(box: Box) -> None:
+    box.router.faults.set({"trap": {"/ip/hotspot/active/login": "no license"}})
+    outcome = await canary_of(box, box.device()).send()
+    assert outcome.trouble is not None
+    assert "no license" in outcome.trouble
+    assert left_over(box) == []
 
 
 async def test_what_a_router_kept_while_it_was_away_goes_with_the_minute(box: Box) -> None:
@@ -124,11 +220,40 @@ async def test_the_doctor_sends_one_keeps_what_became_of_it_and_shows_it(town: C
     assert (await town.one("router set-up")).status is Status.WARN
     outcome = await asyncio.to_thread(latest, town.world.folder)
     assert outcome is not None
-    metrics = await asyncio.to_thread(Metrics, ("api",))
+    metrics = await asyncio.to_thread(Metrics, ("api",), "router")
     metrics.canary(outcome)
     shown = metrics.scrape().decode()
     assert "\nedge_canary_up 1.0" in shown
     assert f"\nedge_canary_seconds {outcome.seconds}" in shown
+
+
+async def test_the_doctor_logs_in_the_device_that_is_named_by_hand_or_in_the_settings(
+    town: Clinic,
+) -> None:
+    device = town.world.near.router.hotspot.join("127.0.1.5")
+    sent = await town.one("canary", canary=True, device=device.mac)
+    assert sent.status is Status.PASS
+    assert "the device was online after" in sent.what
+    assert await town.one("canary") == sent
+    outcome = await asyncio.to_thread(latest, town.world.folder)
+    assert outcome is not None
+    assert outcome.online_seconds is not None
+    metrics = await asyncio.to_thread(Metrics, ("api",), "router")
+    metrics.canary(outcome)
+    assert f"\nedge_canary_online_seconds {outcome.online_seconds}" in metrics.scrape().decode()
+    town.set("canary", device="02:00:7F:00:01:09")
+    sent = await town.one("canary", canary=True)
+    assert sent.status is Status.PASS
+    assert sent.what.endswith("nobody was logged in: the device is not in the network")
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--canary", "--device", "phone"], ["--device", "02:00:00:00:00:01"]]
+)
+def test_a_device_that_is_none_or_that_goes_without_a_canary_is_a_wrong_command(
+    wrong: list[str],
+) -> None:
+    assert CliRunner().invoke(cli, ["doctor", *wrong]).exit_code == 2
 
 
 async def test_a_canary_that_does_not_come_back_fails(town: Clinic) -> None:

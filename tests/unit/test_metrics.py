@@ -11,14 +11,17 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from appliance import scheduler
 from appliance.app.metrics import DECISIONS, TYPES, WAYS, Metrics
 from appliance.domain import ids
+from appliance.domain.canary import Outcome
 from appliance.domain.debts import Kind, owing
 from appliance.domain.evidence import Evidence, Source, Verdict
 from appliance.domain.health import RouterHealth
 from appliance.domain.payments import State
 from appliance.domain.records import WebhookLog
 from appliance.flows.inbox import REVERSAL_RESULT, REVERSAL_TIMEOUT
+from appliance.settings import Canary
 from appliance.store.records import books
 from tests.contract.test_store import DEVICE, NOON, PAYMENT_ID, payment, voucher
 from tests.memory_store import MemoryStore
@@ -28,12 +31,24 @@ SECOND = timedelta(seconds=1)
 HEALTH = RouterHealth(
     way="api", seconds=0.02, version="7.18.2 (stable)", online=3, licence=4, api_sessions=2
 )
-LABELS = {"result", "type", "decision", "way", "kind", "state", "job", "version", "python", "le"}
+LABELS = {
+    "result",
+    "type",
+    "decision",
+    "way",
+    "kind",
+    "state",
+    "job",
+    "version",
+    "python",
+    "router",
+    "le",
+}
 
 
 @pytest.fixture
 def metrics() -> Metrics:
-    return Metrics(WAYS)
+    return Metrics(WAYS, "kiosk")
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float:
@@ -49,7 +64,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float:
 
 def filled() -> Metrics:
     """Return metrics to which everything has happened."""
-    metrics = Metrics(WAYS)
+    metrics = Metrics(WAYS, "kiosk")
     webhook = WebhookLog(id="w", source="x", type="stk_callback", timestamp=NOON, raw_body="{}")
     metrics.observe(webhook, replace(webhook, status="completed", processing_time=40))
     metrics.observe(webhook, replace(webhook, type="254712345678", status="ABC3DEF4GH"))
@@ -139,14 +154,17 @@ def test_labels_are_few_and_name_nobody() -> None:
 
 
 def test_a_way_that_is_not_set_up_is_not_told_of_and_one_that_is_out_is() -> None:
-    alone, both = Metrics(("api",)), Metrics(WAYS)
+    alone, both = Metrics(("api",), "kiosk"), Metrics(WAYS, "kiosk")
     alone.router(HEALTH, NOON)
     assert 'way="ssh"} 1' not in alone.scrape().decode()
+    assert value(both, "edge_router_up", router="kiosk") == 0  # it is told of before it was asked
     both.router(replace(HEALTH, silent=("ssh: no answer",)), NOON)
+    assert value(both, "edge_router_up", router="kiosk") == 1
     assert value(both, "edge_router_way_up", way="api") == 1
     assert value(both, "edge_router_way_up", way="ssh") == 0
     both.router(None, NOON + SECOND)
-    assert value(both, "edge_router_up") == value(both, "edge_router_way_up", way="api") == 0
+    assert value(both, "edge_router_up", router="kiosk") == 0
+    assert value(both, "edge_router_way_up", way="api") == 0
     assert value(both, "edge_router_last_success_timestamp") == NOON.timestamp()
 
 
@@ -186,6 +204,37 @@ def test_every_alert_says_what_happened_and_what_to_do() -> None:
     for alert in alerts:
         assert alert["labels"]["severity"] in {"page", "ticket"}
         assert set(alert["annotations"]) == {"summary", "what_to_do"}
+
+
+def test_no_alert_takes_a_job_for_late_that_is_only_rare() -> None:
+    rare = {name: turn.every for name, turn in scheduler.TURNS.items()}
+    rare["canary"] = timedelta(minutes=_canary_at_most())
+    ((left_out, limit),) = re.findall(r'job!~"(.+?)"} > (\d+)', _rule("EdgeJobOverdue"))
+    for name, every in rare.items():
+        assert name in left_out.split("|") or every * 3 <= timedelta(seconds=int(limit)), name
+
+
+def test_canaries_that_stop_have_an_alert_that_a_box_without_any_never_sets_off() -> None:
+    rule = _rule("EdgeCanaryStopped")
+    (limit,) = re.findall(r"> (\d{2,})", rule)
+    assert timedelta(seconds=int(limit)) > timedelta(minutes=_canary_at_most())
+    asked = re.findall(r"\bedge_\w+(?:{.*?})?", rule)
+    assert asked
+    assert all(selector.endswith('{job="canary"}') for selector in asked)
+    by_hand = filled()
+    by_hand.canary(Outcome(at=NOON, seconds=1))
+    assert 'job="canary"' not in by_hand.scrape().decode()
+
+
+def _rule(name: str) -> str:
+    rules = yaml.safe_load((DOCS / "alerts.yaml").read_text(encoding="utf-8"))
+    (found,) = (r for group in rules["groups"] for r in group["rules"] if r["alert"] == name)
+    return str(found["expr"])
+
+
+def _canary_at_most() -> int:
+    (number, _) = Canary.model_json_schema()["properties"]["every"]["anyOf"]
+    return int(number["maximum"])
 
 
 def _expressions(parsed: Any) -> list[str]:

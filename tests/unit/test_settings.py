@@ -82,6 +82,7 @@ def test_an_unknown_key_is_named(file: Path) -> None:
         ('[appliance]\nlog_level = "loud"\n', "appliance.log_level"),
         ('[appliance]\nencryption_keys = "AAAA"\n', "appliance.encryption_keys: must be keys"),
         ('[admin]\ncron_secret = "short"\n', "admin.cron_secret"),
+        ('[admin]\nmetrics_token = "short"\n', "admin.metrics_token"),
         ('[sms]\nprovider = "pigeon"\n', "sms.provider"),
         ('[sms]\nprovider = "africastalking"\n', "sms: username and api_key must be set"),
         ('[sms]\nprovider = "http"\n', "sms: url must be set"),
@@ -92,6 +93,7 @@ def test_an_unknown_key_is_named(file: Path) -> None:
         ("[sms]\nper_minute = 0\n", "sms.per_minute"),
         ('[hotspot]\nfree_hosts = ["*.bank.example"]\n', "must be whole host names"),
         ('[hotspot]\nbox_mac = ""\n', "hotspot.box_mac: must be a MAC address"),
+        ('[canary]\ndevice = "phone"\n', "canary.device: must be a MAC address"),
         ('[hotspot]\nntp = "a b"\n', "hotspot.ntp: must be a host name"),
         ('[hotspot]\nserver = ""\n', "hotspot.server: must be a name"),
         ('[hotspot]\nbox = "box.lan"\n', "hotspot.box"),
@@ -256,7 +258,13 @@ def test_every_setting_says_what_it_means_and_which_are_secret() -> None:
     told = [one for section in sections() for one in section.settings]
     assert [f"{one.section}.{one.key}" for one in told if not one.meaning] == []
     assert {f"{one.section}.{one.key}" for one in told if one.secret} == {
-        *("admin.cron_secret", "appliance.encryption_keys", "backup.key", "mongodb.uri"),
+        *(
+            "admin.cron_secret",
+            "admin.metrics_token",
+            "appliance.encryption_keys",
+            "backup.key",
+            "mongodb.uri",
+        ),
         *("router.password", "router.ssh_key", "webhooks.path_secret"),
         *("webhooks.previous_path_secrets", "admin.password_hash", "admin.totp_secret"),
         *("sms.url", "sms.body", "sms.headers", "sms.api_key", "sms.alerts_to"),

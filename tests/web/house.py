@@ -78,11 +78,11 @@ async def _lived_in(folder: Path, built: Future[House], over: threading.Event) -
     applications: dict[str, web.Application] = {}
 
     def watched(
-        application: web.Application, listen: str, *limits: Any
+        application: web.Application, listen: str, *limits: Any, **more: Any
     ) -> AbstractAsyncContextManager[Guard]:
         (door,) = [door for door in DOORS if getattr(chosen, door).listen == listen]
         applications[door] = application
-        return listening(application, listen, *limits)
+        return listening(application, listen, *limits, **more)
 
     pages = render_pages(chosen.portal.public_url)
     with pytest.MonkeyPatch.context() as patch:

@@ -15,6 +15,7 @@ from appliance.cli.doctor import canary as bird
 from appliance.cli.doctor.checks import Check, Finding, Status, fail, in_a_thread, made
 from appliance.cli.doctor.patient import Patient, examined
 from appliance.cli.running import config_option, json_option, once
+from appliance.domain import hosts
 
 CHECKS: tuple[Check[Patient], ...] = (
     Check("system", in_a_thread(box.system)),
@@ -54,37 +55,51 @@ CHECKS: tuple[Check[Patient], ...] = (
 _WIDTH = max(len(check.name) for check in CHECKS)
 
 
+def _mac(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    try:
+        return None if value is None else hosts.mac(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 @click.command()
 @config_option
 @click.option("--canary", is_flag=True, help="Put a voucher for nobody on the router and cut it.")
+@click.option(
+    "--device",
+    metavar="MAC",
+    callback=_mac,
+    help="With --canary: log in this device of yours too, where it has no time of its own.",
+)
 @json_option
-def doctor(config: Path | None, *, canary: bool, as_json: bool) -> None:
+def doctor(config: Path | None, *, canary: bool, device: str | None, as_json: bool) -> None:
     """Look at everything: PASS, WARN, FAIL or SKIP, each with what mends it.
 
     Exit 1 where something fails. No money is moved, and nothing is changed but with --canary.
     """
+    if device is not None and not canary:
+        raise click.UsageError("--device goes with --canary")
     # What went wrong is in the lines below, in plain words.
     logging.getLogger("appliance").setLevel(logging.CRITICAL)
-    found = _found(config, canary=canary)
+    found = _found(config, canary=canary, device=device)
     _show(found, as_json=as_json)
     if any(f.status is Status.FAIL for findings in found.values() for f in findings):
         sys.exit(1)
 
 
-def _found(config: Path | None, *, canary: bool) -> dict[str, list[Finding]]:
+def _found(config: Path | None, **asked: Any) -> dict[str, list[Finding]]:
+    """Look; what was asked for is the patient's."""
     try:
         loaded = settings.load(config)
     except settings.WrongSettings as error:
         mend = f"mend {settings.file_of(config)}: nothing else can be looked at before"
         return {"settings": fail(f"the settings cannot be used: {error}", mend)}
-    return once(_looked(loaded, settings.file_of(config), canary=canary))
+    return once(_looked(loaded, settings.file_of(config), **asked))
 
 
-async def _looked(
-    loaded: settings.Settings, file: Path, *, canary: bool
-) -> dict[str, list[Finding]]:
+async def _looked(loaded: settings.Settings, file: Path, **asked: Any) -> dict[str, list[Finding]]:
     clock = app.SystemClock(always=loaded.appliance.clock == "trusted")
-    async with examined(Patient(loaded, file, clock, canary=canary)) as patient:
+    async with examined(Patient(loaded, file, clock, **asked)) as patient:
         return await made(CHECKS, patient)
 
 

@@ -1,6 +1,7 @@
 """The canary: a voucher for nobody that goes the way of every voucher."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 from appliance import app
@@ -18,7 +19,8 @@ async def canary(about: Patient) -> list[Finding]:
     if about.canary:
         about.books()
         async with app.open_flows(about.loaded) as flows:
-            outcome = await CanaryRound(flows.canary.send, about.data_dir).go()
+            bird = replace(flows.canary, mac=about.device or flows.canary.mac)
+            outcome = await CanaryRound(bird.send, about.data_dir).go()
         return _said(outcome)
     found = await asyncio.to_thread(latest, about.data_dir)
     every = about.loaded.canary.every
@@ -47,5 +49,13 @@ def _said(outcome: Outcome) -> list[Finding]:
     granted = outcome.granted_seconds or 0.0
     return well(
         f"the canary of {when} was on the router ({outcome.way}) after {granted * 1000:.0f} ms and "
-        f"off it after {outcome.seconds * 1000:.0f} ms"
+        f"off it after {outcome.seconds * 1000:.0f} ms{_device(outcome)}"
     )
+
+
+def _device(outcome: Outcome) -> str:
+    if outcome.left_alone is not None:
+        return f"; nobody was logged in: {outcome.left_alone}"
+    if outcome.online_seconds is None:
+        return ""
+    return f"; the device was online after {outcome.online_seconds * 1000:.0f} ms, and is out again"

@@ -37,6 +37,8 @@ class Patient:
     root: Path = Path("/")
     canary: bool = False
     """Whether one is to be sent now."""
+    device: str | None = None
+    """The MAC to log in with it; else that of the settings."""
     database: Store | str = "it was not opened"
     """Or why there is none."""
     answered_in: float = 0.0

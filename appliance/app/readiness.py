@@ -1,0 +1,78 @@
+"""What a box needs to do its work, and what else there is to know for whoever watches over it."""
+
+import asyncio
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.domain.health import RouterHealth
+from appliance.ports import Clock
+from appliance.store.port import Store
+from appliance.store.schema import COLLECTIONS
+from appliance.web.health import NotReady
+
+_FULL = 0.05
+# A look counts every collection; the indexes are made at start, and hardly ever lost.
+_LOOK_AGAIN_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Whether there is room where the data is: a full disk takes no payment."""
+
+    data_dir: Path
+
+    async def check(self) -> None:
+        """Raise `NotReady` where there is hardly any."""
+        free = await asyncio.to_thread(_free, self.data_dir)
+        if free < _FULL:
+            raise NotReady(f"less than {_FULL:.0%} of the disk is free")
+
+
+@dataclass(slots=True)
+class Schema:
+    """Whether no key can be in the database twice: one receipt would pay twice."""
+
+    store: Store
+    clock: Clock
+    well_until: float = 0.0
+
+    async def check(self) -> None:
+        """Raise `NotReady` where a unique index lacks; a slow question is no reason."""
+        if self.clock.monotonic() < self.well_until:
+            return
+        shelves = await asyncio.gather(*map(self.store.inspect, COLLECTIONS))
+        found = zip(COLLECTIONS, shelves, strict=True)
+        lacking = [name for name, shelf in found if shelf.unguarded]
+        if lacking:
+            raise NotReady(f"unique indexes are missing in {', '.join(lacking)}")
+        self.well_until = self.clock.monotonic() + _LOOK_AGAIN_SECONDS
+
+
+@dataclass(slots=True)
+class Facts:
+    """What is told of the router and the clock; nothing waits for either."""
+
+    clock: Clock
+    answered_at: float | None = None
+    """When the router last said how it is, in seconds that only grow."""
+
+    def router(self, health: RouterHealth | None) -> None:
+        """Take how the router is; None while it does not answer."""
+        if health is not None:
+            self.answered_at = self.clock.monotonic()
+
+    def told(self) -> dict[str, object]:
+        """Return the facts."""
+        at, now = self.answered_at, self.clock.monotonic()
+        return {
+            "routerAnsweredSecondsAgo": None if at is None else round(now - at),
+            "clockTrusted": self.clock.certain() is not None,
+        }
+
+
+def _free(folder: Path) -> float:
+    """Return how much is free of the disk that the folder is on, or will be made on."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    disk = shutil.disk_usage(there)
+    return disk.free / max(1, disk.total)
