@@ -263,9 +263,9 @@ class Metrics:
             "edge_token_expires_timestamp", "When the M-Pesa token ends."
         )
         self._job_success = self._gauge(
-            "edge_job_last_success_timestamp", "When a job last ended well.", "job"
+            "edge_job_last_success_timestamp", "When a job last ended well.", "task"
         )
-        self._job_failures = self._counter("edge_job_failures", "Jobs that broke off.", "job")
+        self._job_failures = self._counter("edge_job_failures", "Jobs that broke off.", "task")
         self._memory = self._gauge("edge_resident_memory_bytes", "Memory the process holds.")
         build = self._gauge("edge_build_info", "What runs here.", "version", "python")
         build.labels(version("hotspot-appliance"), platform.python_version()).set(1)

@@ -21,7 +21,7 @@ from appliance.domain.plans import Plan
 from appliance.domain.records import WebhookLog
 from appliance.domain.vouchers import State as VoucherState
 from appliance.domain.vouchers import drawn_up
-from appliance.store.open import EMBEDDED
+from appliance.store.open import EMBEDDED, SPOOL_FILE
 from appliance.store.port import Shelf
 from appliance.store.records import books
 from appliance.store.sqlite import SqliteStore
@@ -60,11 +60,12 @@ async def test_errors_that_the_file_system_counted_are_told(clinic: Clinic, tmp_
 
 async def test_secrets_that_somebody_made_up_are_told(clinic: Clinic) -> None:
     clinic.set("webhooks", path_secret=SecretStr("00" * 16))
-    clinic.set("admin", cron_secret=SecretStr("abcabcabcabcabcabc"))
+    plain = SecretStr("abcabcabcabcabcabc")
+    clinic.set("admin", cron_secret=plain, metrics_token=plain)
     said = await clinic.says("settings")
     weak = {f.what.split()[0]: f.status for f in said}
     assert weak["webhooks.path_secret"] is Status.FAIL
-    assert weak["admin.cron_secret"] is Status.WARN
+    assert weak["admin.cron_secret"] is weak["admin.metrics_token"] is Status.WARN
     assert weak["router.password"] is Status.WARN  # the sandbox's
     assert "00000" not in str(said)
     assert "abcabc" not in str(said)
@@ -115,6 +116,7 @@ async def test_a_shared_database_that_is_away_is_said(
     assert found.status is Status.FAIL
     assert "mongodb.uri" in found.fix
     assert (await clinic.one("spool")).status is Status.PASS
+    assert not (clinic.world.folder / SPOOL_FILE).exists()  # looking makes none
 
 
 async def test_a_missing_index_fails(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:

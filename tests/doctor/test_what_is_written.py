@@ -25,8 +25,6 @@ _MADE = {"settings.md"}
 # The daemon of whoever has settings of their own.
 _BY_HAND = "--config"
 _NONE = click.Context(cli)
-# Pages may have an option before the program has it.
-_SOON = {"--device"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,7 @@ def test_what_is_told_to_be_run_can_be_run(told: Told) -> None:
         # In a sentence a group may be named alone; nobody can run it.
         assert not told.fenced, told
         assert len(told.words.split()) == 1, told
-    assert set(_OPTION.findall(told.words)) <= _known(command) | _SOON, told
+    assert set(_OPTION.findall(told.words)) <= _known(command), told
     beside = [group.get_command(click.Context(group), name) for name in group.commands]
     allowed = {name for one in beside if one is not None for name in _known(one)}
     assert set(_OPTION.findall(told.remark)) <= _known(command) | allowed, told.remark

@@ -38,7 +38,7 @@ LABELS = {
     "way",
     "kind",
     "state",
-    "job",
+    "task",
     "version",
     "python",
     "router",
@@ -220,10 +220,10 @@ def test_canaries_that_stop_have_an_alert_that_a_box_without_any_never_sets_off(
     assert timedelta(seconds=int(limit)) > timedelta(minutes=_canary_at_most())
     asked = re.findall(r"\bedge_\w+(?:{.*?})?", rule)
     assert asked
-    assert all(selector.endswith('{job="canary"}') for selector in asked)
+    assert all(selector.endswith('{task="canary"}') for selector in asked)
     by_hand = filled()
     by_hand.canary(Outcome(at=NOON, seconds=1))
-    assert 'job="canary"' not in by_hand.scrape().decode()
+    assert 'task="canary"' not in by_hand.scrape().decode()
 
 
 def _rule(name: str) -> str:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from ipaddress import IPv4Address
+from pathlib import Path
 
 import httpx
 import pytest
@@ -19,6 +20,7 @@ from appliance.web.listening import listening
 from tests.servers import free_port
 from tests.world import World
 
+HERE = Path(__file__).parents[2]
 NOT_OURS = "198.51.100.7"
 """Of a network that is for documents (RFC 5737): no machine has it."""
 IN_A_NETWORK_OF_ITS_OWN = ("unshare", "--user", "--map-root-user", "--net")
@@ -47,7 +49,7 @@ def test_once_the_address_is_there_the_door_is_reached() -> None:
         pytest.skip("unshare or ip is not installed")
     if _ran(*IN_A_NETWORK_OF_ITS_OWN, "ip", "link").returncode:
         pytest.skip("no network of its own can be made here")
-    done = _ran(*IN_A_NETWORK_OF_ITS_OWN, sys.executable, __file__, f"{NOT_OURS}:8081")
+    done = _ran(*IN_A_NETWORK_OF_ITS_OWN, sys.executable, "-m", __name__, f"{NOT_OURS}:8081")
     assert (done.returncode, done.stdout) == (0, "OSError\nHTTP/1.1 404\n"), done
 
 
@@ -77,7 +79,9 @@ async def test_the_box_starts_before_its_wireguard_does(
 
 
 def _ran(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=60, cwd=HERE
+    )
 
 
 async def _before_and_after(listen: str) -> None:

@@ -216,9 +216,10 @@ def audit(about: Patient) -> list[Finding]:
             "webhooks.path_secret can be guessed: anybody could tell us that a payment came",
             "openssl rand -hex 16, put it there, restart, and appliance c2b register",
         )
-    cron = loaded.admin.cron_secret
-    if cron is not None and _is_weak(cron):
-        found += warn("admin.cron_secret can be guessed", "openssl rand -hex 16, and put it there")
+    for name in ("cron_secret", "metrics_token"):
+        secret = getattr(loaded.admin, name)
+        if secret is not None and _is_weak(secret):
+            found += warn(f"admin.{name} can be guessed", "openssl rand -hex 16, and put it there")
     if _is_weak(loaded.router.password):
         found += warn(
             "router.password is short or plain: a customer could try it on the router",

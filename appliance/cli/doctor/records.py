@@ -1,5 +1,6 @@
 """What the box has written down: the database, the spool, what is owed and what waits."""
 
+import asyncio
 from collections import Counter
 from datetime import datetime
 
@@ -67,7 +68,7 @@ async def spool(about: Patient) -> list[Finding]:
     """See whether calls from Safaricom wait on this box for the shared database."""
     if about.loaded.mongodb.uri is None:
         raise Skipped("the database is on this box: no call has to wait for it")
-    if not (about.loaded.appliance.data_dir / SPOOL_FILE).exists():
+    if not await asyncio.to_thread((about.loaded.appliance.data_dir / SPOOL_FILE).exists):
         return well("no call ever had to wait for the database")
     async with app.open_spool(about.loaded) as kept:
         backlog = None if kept is None else await kept.backlog()
