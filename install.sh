@@ -135,6 +135,8 @@ main() {
     fi
     parse "$@"
     places
+    # A line that drops ends nothing: neither its signal, nor that nobody reads any more.
+    trap '' HUP PIPE
     "$task"
 }
 

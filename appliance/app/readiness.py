@@ -11,7 +11,9 @@ from appliance.store.port import Store
 from appliance.store.schema import COLLECTIONS
 from appliance.web.health import NotReady
 
-_FULL = 0.05
+# Of a large disk this much is room enough, and a little more than building a release takes.
+_FULL, _ENOUGH = 0.05, 256 * 1024 * 1024
+_LONGEST_LOOK = 2.0
 # A look counts every collection; the indexes are made at start, and hardly ever lost.
 _LOOK_AGAIN_SECONDS = 600.0
 
@@ -24,9 +26,13 @@ class Room:
 
     async def check(self) -> None:
         """Raise `NotReady` where there is hardly any."""
-        free = await asyncio.to_thread(_free, self.data_dir)
-        if free < _FULL:
-            raise NotReady(f"less than {_FULL:.0%} of the disk is free")
+        disk = await asyncio.to_thread(shutil.disk_usage, await asyncio.to_thread(self._there))
+        if disk.free < min(_FULL * disk.total, _ENOUGH):
+            raise NotReady(f"only {disk.free // 2**20} MB of the disk are free")
+
+    def _there(self) -> Path:
+        folders = (self.data_dir, *self.data_dir.parents)
+        return next(folder for folder in folders if folder.exists())
 
 
 @dataclass(slots=True)
@@ -41,7 +47,11 @@ class Schema:
         """Raise `NotReady` where a unique index lacks; a slow question is no reason."""
         if self.clock.monotonic() < self.well_until:
             return
-        shelves = await asyncio.gather(*map(self.store.inspect, COLLECTIONS))
+        try:
+            async with asyncio.timeout(_LONGEST_LOOK):
+                shelves = await asyncio.gather(*map(self.store.inspect, COLLECTIONS))
+        except TimeoutError:
+            return
         found = zip(COLLECTIONS, shelves, strict=True)
         lacking = [name for name, shelf in found if shelf.unguarded]
         if lacking:
@@ -69,10 +79,3 @@ class Facts:
             "routerAnsweredSecondsAgo": None if at is None else round(now - at),
             "clockTrusted": self.clock.certain() is not None,
         }
-
-
-def _free(folder: Path) -> float:
-    """Return how much is free of the disk that the folder is on, or will be made on."""
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    disk = shutil.disk_usage(there)
-    return disk.free / max(1, disk.total)

@@ -135,7 +135,7 @@ def setup(
 def _told(flags: Mapping[str, str | Path | None]) -> Known:
     """Return what variables and flags say, and what is usual."""
     known: Known = {**_USUAL}
-    known |= {".".join(pair): value for pair, value in settings.variables().items() if value}
+    known |= {".".join(pair): value for pair, value in settings.variables().items()}
     told = {name.replace("_", ".", 1): value for name, value in flags.items()}
     known |= {key: value for key, value in told.items() if value is not None}
     data_dir = Path(known.get("appliance.data_dir", settings.Appliance().data_dir))

@@ -46,7 +46,7 @@ def hatched(like: Plan, router_id: str, now: datetime, device: Device | None = N
         price=0,
         duration=LASTS,
         data_limit_bytes=None,
-        devices=like.devices if device is None else 1,  # who shares one keeps a seat
+        devices=like.devices if device is None else 1,
         clock=ClockKind.WALL,
         account_word=None,
     )

@@ -241,10 +241,15 @@ class Voucher:
         return self.put_off(lease, at, "")
 
     def kept(self, device: Device | None, now: datetime) -> "Voucher":
-        """Return the voucher ready on the router, owing this device nothing: it is used later."""
+        """Return the voucher ready on the router, owing this device nothing: it is used later.
+
+        One whose end is owed already still owes that.
+        """
         ready = self.on_router()
-        same = _mac(ready.device) == _mac(device)
-        return replace(ready, owed=ready.end_owed(now)) if same and not ready.ended else ready
+        ends = ready.owed is not None and ready.owed.kind is Kind.END
+        if ends or ready.ended or _mac(ready.device) != _mac(device):
+            return ready
+        return replace(ready, owed=ready.end_owed(now))
 
     @property
     def ended(self) -> bool:

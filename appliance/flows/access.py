@@ -68,7 +68,7 @@ class Access:
                 return await self._not_in(voucher, device, refusal)
         if all(session.user != voucher.code for session in there):
             log.info("kept for later, the device is online already voucher=%s", voucher.id)
-            return await self._keep(voucher)
+            return await self._keep_behind(voucher, device)
         return await self._in(voucher, device)
 
     async def end(self, voucher: Voucher) -> Voucher:
@@ -175,6 +175,14 @@ class Access:
             return await self._keep(voucher)
         await self._here(voucher, Voucher.on_router)
         raise DeviceAbsent("its device is not on the hotspot")
+
+    async def _keep_behind(self, voucher: Voucher, device: Device) -> Voucher:
+        """Keep it for after what the device is in with, which may end in this very moment."""
+        kept = await self._keep(voucher)
+        here = kept.router_id == voucher.router_id and not kept.ended
+        if here and not await self.router.sessions(mac=device.mac):
+            return await self.bring_online(kept, device)
+        return kept
 
     async def _keep(self, voucher: Voucher) -> Voucher:
         device, now = voucher.device, self.clock.now()

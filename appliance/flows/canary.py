@@ -6,7 +6,7 @@ Where the operator has named a device of his own, that one is in with it meanwhi
 import logging
 from dataclasses import dataclass, replace
 
-from appliance.domain.canary import ABSENT, IN_USE, LASTS, Outcome, forgotten, hatched
+from appliance.domain.canary import ABSENT, CANARY, IN_USE, LASTS, Outcome, forgotten, hatched
 from appliance.domain.devices import Device
 from appliance.domain.errors import ApplianceError, DeviceAbsent, RouterRefused, SalesClosed
 from appliance.domain.plans import Plan
@@ -41,9 +41,9 @@ class Canary:
         """Send one and return what became of it; nothing that goes wrong is raised."""
         outcome, born = Outcome(at=self.clock.now(), seconds=0.0), self.clock.monotonic()
         try:
-            like = await self._like()
             device, left_alone = await self._device()
             outcome = replace(outcome, left_alone=left_alone)
+            like = await self._like(alone=device is not None)
             canary = hatched(like, self.router_id, outcome.at, device)
             await self.vouchers.insert(canary)
             try:
@@ -59,12 +59,15 @@ class Canary:
             log.error("canary did not come back: %s", outcome.trouble)
         return outcome
 
-    async def _like(self) -> Plan:
-        """Return the first plan that is for sale: its profile is one that customers get."""
+    async def _like(self, *, alone: bool) -> Plan:
+        """Return the first plan that is for sale: its profile is one that customers get.
+
+        For a device, the first that is for one alone: who shares one keeps a seat.
+        """
         plans = await self.plans.page("active", value=True, limit=100)
         if not plans:
             raise SalesClosed("no plan is for sale")
-        return min(plans, key=lambda plan: plan.order)
+        return min(plans, key=lambda plan: (alone and plan.devices > 1, plan.order))
 
     async def _device(self) -> tuple[Device | None, str | None]:
         """Return the device to log in, or why there is none where one is named."""
@@ -73,8 +76,11 @@ class Canary:
         device = await self.router.host(mac=self.mac)
         if device is None:
             return None, ABSENT
-        own = self.redeem.usable(await self.redeem.known(device))
-        if own or await self.router.sessions(mac=self.mac):
+        known = await self.redeem.known(device)
+        for one in known:
+            if one.plan.id == CANARY and one.ended:  # it died before it was forgotten
+                await evolve(self.vouchers, one, forgotten)
+        if self.redeem.usable(known) or await self.router.sessions(mac=self.mac):
             return None, IN_USE
         return device, None
 

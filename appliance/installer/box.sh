@@ -21,15 +21,16 @@ install_box() {
     old=$(current)
     if [ -z "$old" ]; then
         install_first
+        offer_router
     elif [ "$old" != "$release" ]; then
         upgrade "$old"
     else
         say "$(basename "$release") is installed already"
         place_release "$release"
         if [ -n "$restart" ] || ! is_active; then start_daemon; fi
-        becomes_ready || fail "It is not ready. Why: journalctl -u $service"
+        becomes_ready || fail "It is not ready. Why: journalctl -u $service." \
+            "To go back to the release before: $0 --rollback"
     fi
-    offer_router
     run "$base/current/bin/appliance" doctor --config "$settings" || true
     if [ -n "$no_start" ]; then say "not started. To start it: sudo systemctl restart $service"; fi
     say "installed: $(basename "$release"). Its commands: man appliance"
@@ -66,7 +67,7 @@ offer_router() {
         return
     fi
     printf 'Set the router up now? Its administrator (empty: later): ' >&2
-    read -r admin
+    read -r admin || return 0
     if [ -z "$admin" ]; then return; fi
     if ! "$appliance" provision plan --admin "$admin" --config "$settings" ||
         ! "$appliance" provision apply --admin "$admin" --config "$settings"; then

@@ -1,7 +1,7 @@
 # What both ways of installing need. Sourced by install.sh.
 # shellcheck shell=sh disable=SC2034,SC2154 # the parts share their variables
 
-# Nobody may be there to read it: the line that dropped ends nothing.
+# Nobody may be there to read it any more: that is no reason to end.
 say() { printf '%s\n' "$*" >&2 || true; }
 
 fail() {
@@ -16,6 +16,18 @@ run() {
     else
         "$@"
     fi
+}
+
+# The same for a program of ours, which fails where it cannot say what it did.
+heard() {
+    if [ -n "${dry_run-}" ]; then
+        run "$@"
+        return
+    fi
+    ended=0
+    said=$("$@" 2>&1) || ended=$?
+    [ -z "$said" ] || say "$said"
+    return "$ended"
 }
 
 quietly() {

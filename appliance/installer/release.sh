@@ -26,6 +26,7 @@ name_release() {
 
 build_release() {
     if [ "$(cat "$release/.complete" 2>/dev/null || true)" = "$stamp" ]; then return; fi
+    need_room
     say "building $release"
     run rm -rf "$release"
     run mkdir -p "$release"
@@ -40,6 +41,17 @@ build_release() {
     # Complete over a power cut too.
     sync -f "$release"
     printf '%s' "$stamp" >"$release/.complete"
+}
+
+# A release takes 150 MB, and a box with less than 256 MB free does not call itself ready.
+need_room() {
+    place=$base
+    until [ -d "$place" ]; do place=$(dirname "$place"); done
+    free=$(df --output=avail -k "$place" | tail -n 1)
+    if [ "$free" -lt "${ROOM_KB:-450000}" ]; then
+        fail "Only $((free / 1024)) MB are free at $place, and $((${ROOM_KB:-450000} / 1024)) are needed." \
+            "Nothing was changed."
+    fi
 }
 
 no_packages() {
@@ -74,11 +86,16 @@ switch_to() {
 
 is_active() { systemd_runs && systemctl is-active --quiet "$service"; }
 
+# One that keeps ending is between two starts, and would come back in the middle of it all.
 stop_daemon() {
-    if is_active; then
-        was_active=yes
-        systemd stop "$service"
-    fi
+    systemd_runs || return 0
+    case $(systemctl is-active "$service" 2>/dev/null || true) in
+        inactive | failed | unknown) ;;
+        *)
+            was_active=yes
+            systemd stop "$service"
+            ;;
+    esac
 }
 
 # Not waited for by systemctl: whether it is ready is for the daemon itself to say.
@@ -91,7 +108,7 @@ start_daemon() {
 becomes_ready() {
     if ! systemd_runs || [ -n "$no_start" ] || [ -n "${dry_run-}" ]; then return; fi
     say "waiting until it is ready"
-    "$base/current/bin/appliance" ready --wait "${READY_SECONDS:-60}" --config "$settings"
+    heard "$base/current/bin/appliance" ready --wait "${READY_SECONDS:-60}" --config "$settings"
 }
 
 install_first() {
@@ -110,12 +127,14 @@ install_first() {
     becomes_ready || fail "It is installed but not ready. Why: journalctl -u $service"
 }
 
-of_release() { run "$release/bin/appliance" "$@" --config "$settings"; }
+of_release() { heard "$release/bin/appliance" "$@" --config "$settings"; }
 
 upgrade() {
     say "upgrading $(basename "$1") to $(basename "$release")"
+    reads_settings "$release" || fail "$(basename "$release") cannot use $settings." \
+        "Change there what it names, then again. Nothing was changed."
     back_up "$1" || fail "No backup could be made. Nothing was changed."
-    until_judged "$1"
+    until_judged "$1" "$release"
     # Two versions never work on one file at once.
     stop_daemon
     if ! { of_release db init && of_release db migrate; }; then
@@ -131,7 +150,7 @@ upgrade() {
 back_up() {
     with=$1
     [ -n "${dry_run-}" ] || "$1/bin/appliance" --version >/dev/null 2>&1 || with=$release
-    run "$with/bin/appliance" backup "$data/backups/before-upgrade.backup" --keep 3 \
+    heard "$with/bin/appliance" backup "$data/backups/before-upgrade.backup" --keep 3 \
         --config "$settings"
 }
 
@@ -143,18 +162,17 @@ put_in_place() {
 }
 
 # From here until it is judged, whatever ends this script - a full disk, Ctrl-C - leaves what ran
-# running. A line that drops ends nothing.
+# running, and nothing of what was built for it.
 until_judged() {
-    ran=$1
+    ran=$1 built=${2-}
     before_it=$(readlink "$base/previous" || true)
     was_active=""
-    trap '' HUP
     trap 'exit 130' INT
     trap 'exit 143' TERM
     trap take_back EXIT
 }
 
-judged() { trap - HUP INT TERM EXIT; }
+judged() { trap - INT TERM EXIT; }
 
 # The data stays: money may have come in since the backup, and every version reads what the next
 # one wrote.
@@ -169,8 +187,16 @@ take_back() {
     [ -z "$before_it" ] || run ln -s "$before_it" "$base/previous"
     place_release "$ran"
     if [ "$(current)" != "$ran" ]; then switch_to "$ran"; fi
+    case $built in
+        "" | "$before_it") ;;
+        *) run rm -rf "$built" ;;
+    esac
+    # Else the one that goes would be asked whether the other is ready.
+    if [ -z "$no_start" ]; then stop_daemon; fi
     start_daemon
-    if becomes_ready; then
+    if [ -n "$no_start" ]; then
+        say "It was taken back: $(basename "$ran") stands as before, and was not started."
+    elif becomes_ready; then
         say "It was taken back: $(basename "$ran") runs as before."
     else
         say "$(basename "$ran") is not ready either. Why: journalctl -u $service"
@@ -180,7 +206,7 @@ take_back() {
 
 # A release may not know a setting that a later one brought.
 reads_settings() {
-    run "$1/bin/python" -I -c 'import pathlib, sys
+    heard "$1/bin/python" -I -c 'import pathlib, sys
 from appliance import settings
 try:
     settings.load(pathlib.Path(sys.argv[1]))

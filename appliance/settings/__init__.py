@@ -179,12 +179,15 @@ def credentials(directory: Path) -> dict[tuple[str, str], str]:
 
 
 def variables(environ: Mapping[str, str] = os.environ) -> dict[tuple[str, str], str]:
-    """Return what the environment sets, by section and key; whether they exist is not seen."""
+    """Return what the environment sets, by section and key; whether they exist is not seen.
+
+    One that is empty sets nothing.
+    """
     names = (n for n in environ if n.startswith(_PREFIX) and n not in _OTHER_VARIABLES)
     return {
         _pair(name.removeprefix(_PREFIX).lower(), "__"): environ[name]
         for name in names
-        if "__" in name
+        if "__" in name and environ[name]
     }
 
 

@@ -158,7 +158,7 @@ class Router(_Section):
 
     id: str = Field(default="router", min_length=1, max_length=64)
     """Which hotspot of the database this is; what is sold belongs to it, so keep it."""
-    host: str
+    host: str = Field(min_length=1)
     """The router's address."""
     username: str = "appliance"
     """The box's account on it, which `provision apply` makes."""

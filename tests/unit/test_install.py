@@ -43,7 +43,7 @@ def install(tree: Path, *flags: str, code: int = 0) -> str:
 
 RELEASE = {
     "bin/python": "#!/bin/sh\nif [ {refuses} ]; then echo 'no such setting' >&2; exit 1; fi\n",
-    "bin/appliance": '#!/bin/sh\n[ "$1" != {fails} ]\n',
+    "bin/appliance": '#!/bin/sh\necho "$1 was here" && [ "$1" != {fails} ]\n',
     ".complete": "{stamp}",
 }
 
@@ -61,7 +61,7 @@ def released(
     return place
 
 
-def this_one(tree: Path, *, fails: str = "-") -> Path:
+def this_one(tree: Path, *, refuses: str = "", fails: str = "-") -> Path:
     """Put the release of this very checkout there, as if it were built."""
     script = (
         f'here={HERE}; . "$here/appliance/installer/common.sh"; python=$(find_python);'
@@ -72,7 +72,7 @@ def this_one(tree: Path, *, fails: str = "-") -> Path:
         ["/bin/sh", "-c", script], capture_output=True, text=True, check=True, cwd=tree
     )
     name, stamp = done.stdout.split()
-    return released(tree, name, fails=fails, stamp=stamp)
+    return released(tree, name, refuses=refuses, fails=fails, stamp=stamp)
 
 
 def program(tree: Path, name: str, does: str) -> None:
@@ -161,6 +161,54 @@ def test_an_upgrade_that_does_not_get_through_takes_itself_back(
     assert restarts(told) == starts
 
 
+def test_a_daemon_that_keeps_ending_does_not_come_back_in_the_middle(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = boxed(tree, monkeypatch, released(tree, "1"), released(tree, "0"))
+    this_one(tree)
+    state = '[ "$1" != is-active ] || { echo activating; exit 3; }'
+    program(tree, "systemctl", f'echo "$*" >>{told}; {state}')
+    install(tree, "--yes")
+    assert "stop hotspot-appliance\n" in told.read_text()
+
+
+def test_settings_that_the_new_release_refuses_stop_nothing(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = boxed(tree, monkeypatch, released(tree, "1"), released(tree, "0"))
+    new = this_one(tree, refuses="yes")
+    said = install(tree, "--yes", code=1)
+    assert "no such setting" in said
+    assert f"{new.name} cannot use" in said
+    assert stands(tree) == ("1", "0")
+    assert "stop" not in told.read_text()
+
+
+def test_what_was_built_for_nothing_takes_no_room(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxed(tree, monkeypatch, released(tree, "1"), released(tree, "0"))
+    new = this_one(tree, fails="ready")
+    install(tree, "--yes", code=1)
+    assert not new.exists()
+
+
+def test_one_that_could_be_gone_back_to_stays_whatever_becomes_of_it(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxed(tree, monkeypatch, released(tree, "1"), new := this_one(tree, fails="ready"))
+    install(tree, "--yes", code=1)
+    assert stands(tree) == ("1", new.name)
+    assert new.exists()
+
+
+def test_without_room_nothing_is_built(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    boxed(tree, monkeypatch, released(tree, "1"), released(tree, "0"))
+    program(tree, "df", "echo Avail; echo 300000")
+    assert "Only 292 MB are free" in install(tree, "--yes", code=1)
+    assert stands(tree) == ("1", "0")
+
+
 def test_an_upgrade_without_a_backup_changes_nothing(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,11 +244,25 @@ def test_what_is_broken_off_half_way_leaves_what_ran_running(
     assert restarts(told) == 1
 
 
-def test_a_line_that_drops_ends_nothing(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = boxed(tree, monkeypatch, released(tree, "1"), released(tree, "0"))
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_line_that_drops_ends_nothing(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, *, terminal: bool
+) -> None:
+    """Neither its signal, nor that nobody reads what is said: each program here says something."""
+    boxed(tree, monkeypatch, released(tree, "1"), released(tree, "0"))
     new = this_one(tree)
-    program(tree, "systemctl", f'echo "$*" >>{told}; [ "$1" != stop ] || kill -HUP $PPID')
-    install(tree, "--yes")
+    ours, theirs = os.openpty() if terminal else os.pipe()
+    going = subprocess.Popen(
+        ["/usr/bin/setsid", *(["--ctty"] if terminal else []), "/bin/sh", str(HERE / "install.sh")],
+        env={"PATH": os.environ["PATH"], "DESTDIR": str(tree)},
+        stdin=theirs if terminal else subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    os.read(ours, 1)  # it has begun
+    os.close(ours)
+    assert going.wait(60) == 0
     assert stands(tree) == (new.name, "1")
 
 

@@ -209,9 +209,24 @@ def test_every_alert_says_what_happened_and_what_to_do() -> None:
 def test_no_alert_takes_a_job_for_late_that_is_only_rare() -> None:
     rare = {name: turn.every for name, turn in scheduler.TURNS.items()}
     rare["canary"] = timedelta(minutes=_canary_at_most())
-    ((left_out, limit),) = re.findall(r'job!~"(.+?)"} > (\d+)', _rule("EdgeJobOverdue"))
+    ((left_out, limit),) = re.findall(r'task!~"(.+?)"} > (\d+)', _rule("EdgeJobOverdue"))
     for name, every in rare.items():
         assert name in left_out.split("|") or every * 3 <= timedelta(seconds=int(limit)), name
+    assert "first_sweep" in left_out.split("|"), "once at each start"
+
+
+@pytest.mark.parametrize("file", ["alerts.yaml", "grafana.json"])
+def test_what_is_asked_for_and_shown_goes_by_labels_that_there_are(file: str) -> None:
+    text = (DOCS / file).read_text(encoding="utf-8").replace('up{job="edge"}', "")
+    selected = [
+        name
+        for selector in re.findall(r"\bedge_\w+{(.*?)}", text)
+        for name in re.findall(r"(\w+)[=!]", selector)
+    ]
+    shown = re.findall(r"\$labels\.(\w+)|{{\s*(\w+)\s*}}", text)
+    named = {*selected, *("".join(pair) for pair in shown)}
+    assert len(named) > 2
+    assert named <= {*LABELS, "instance"}
 
 
 def test_canaries_that_stop_have_an_alert_that_a_box_without_any_never_sets_off() -> None:

@@ -1,5 +1,6 @@
 """What a box needs to be ready, and what is told without being needed."""
 
+import asyncio
 import shutil
 import sqlite3
 from collections import Counter
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
+from appliance.app import readiness
 from appliance.app.readiness import Facts, Room, Schema
 from appliance.store.open import EMBEDDED, opened
 from appliance.store.port import Shelf
@@ -26,15 +28,29 @@ class Disk(NamedTuple):
     free: int
 
 
-async def test_a_disk_with_less_than_a_twentieth_free_is_full(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+MB, GB = 2**20, 2**30
+
+
+@pytest.mark.parametrize(("total", "bound"), [(2 * GB, 103 * MB), (500 * GB, 256 * MB)])
+async def test_a_disk_is_full_at_a_twentieth_and_a_large_one_at_what_a_release_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, total: int, bound: int
 ) -> None:
     room = Room(tmp_path / "to" / "be" / "made")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(1000, 950, 50))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(total, total - bound, bound))
     await room.check()
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(1000, 951, 49))
-    with pytest.raises(NotReady, match="less than 5% of the disk is free"):
+    less = bound - MB
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(total, total - less, less))
+    with pytest.raises(NotReady, match=f"only {less // MB} MB of the disk are free"):
         await room.check()
+
+
+async def test_a_database_that_hangs_is_not_said_to_lack_indexes(
+    clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readiness, "_LONGEST_LOOK", 0.01)
+    hangs = MemoryStore()
+    monkeypatch.setattr(hangs, "inspect", lambda _: asyncio.sleep(60))
+    await Schema(hangs, clock).check()
 
 
 async def test_a_key_that_could_be_there_twice_is_said(tmp_path: Path, clock: HandClock) -> None:

@@ -68,7 +68,7 @@ async def test_a_box_says_why_it_is_not_ready(monkeypatch: pytest.MonkeyPatch) -
         await asyncio.Event().wait()
 
     async def full() -> None:
-        raise NotReady("less than 5% of the disk is free")
+        raise NotReady("only 9 MB of the disk are free")
 
     checks = {"well": _nothing, "database": away, "schema": hangs, "disk": full}
     async with watched(checks) as client:
@@ -76,7 +76,7 @@ async def test_a_box_says_why_it_is_not_ready(monkeypatch: pytest.MonkeyPatch) -
         reasons = {
             "database": "database_away",
             "schema": "slow",
-            "disk": "less than 5% of the disk is free",
+            "disk": "only 9 MB of the disk are free",
         }
         told = {"ready": False, "reasons": reasons, "facts": FACTS}
         assert (answer.status, await answer.json()) == (503, told)
