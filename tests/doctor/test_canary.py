@@ -120,6 +120,32 @@ async def test_a_device_that_is_named_is_in_with_it_and_out_again(box: Box) -> N
     assert await box.redeem.known(device) == []
 
 
+async def test_one_that_is_kept_for_later_still_owes_its_end(box: Box) -> None:
+    device, now = box.device(), box.clock.now()
+    bird = hatched(HOUR, box.name, now, device)
+    assert bird.kept(device, now).owed == bird.owed
+
+
+async def test_a_device_is_in_with_a_profile_that_customers_get(box: Box) -> None:
+    await box.kept.plans.insert(replace(FAMILY, order=HOUR.order - 1))
+    await canary_of(box, box.device()).send()
+    (kept,) = await box.kept.vouchers.page("status", State.REVOKED.value, 10)
+    assert kept.plan.profile == HOUR.profile
+
+
+async def test_those_that_died_before_they_were_forgotten_are_forgotten_by_the_next(
+    box: Box,
+) -> None:
+    device = box.device()
+    dead = hatched(HOUR, box.name, box.clock.now(), device)
+    await box.kept.vouchers.insert(dead)
+    box.clock.pass_by(TWO_MINUTES)
+    await box.work()
+    assert [one.id for one in await box.redeem.known(device)] == [dead.id]
+    assert (await canary_of(box, device).send()).online_seconds is not None
+    assert await box.redeem.known(device) == []
+
+
 async def test_no_seat_is_kept_for_a_device_that_was_in_for_a_moment() -> None:
     async with a_box() as box:
         await box.kept.plans.insert(FAMILY)

@@ -9,7 +9,7 @@ import pytest
 
 from appliance.domain import debts
 from appliance.domain.debts import Kind
-from appliance.domain.devices import HotspotUser
+from appliance.domain.devices import HotspotUser, Session
 from appliance.domain.vouchers import State
 from appliance.flows.progress import Watch
 from tests.box import CUT, FAMILY, HOUR, Box
@@ -141,6 +141,26 @@ async def test_the_next_paid_voucher_takes_over_at_the_end_of_the_first(box: Box
     running = await box.latest(second)
     assert running.expires_at == box.clock.now() + HOUR.duration
     assert (await box.latest(first)).owed is None
+
+
+async def test_what_is_delivered_in_the_moment_in_which_the_time_before_it_ends_is_not_left_waiting(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = box.device()
+    first, second = await box.online(device), await box.sold(device)
+    sessions, looks = box.api.sessions, 0
+
+    async def overtaken(**whose: str) -> list[Session]:
+        nonlocal looks
+        looks, found = looks + 1, await sessions(**whose)
+        if looks == 1:  # the second is leased: who ends the first leaves it to whoever holds it
+            await box.access.end(await box.amend.revoke(first.code))
+        return found
+
+    monkeypatch.setattr(box.api, "sessions", overtaken)
+    await box.work()
+    assert box.in_with(device) == second.code
+    assert (await box.latest(second)).state is State.ACTIVE
 
 
 async def test_a_device_that_has_left_keeps_its_next_voucher_whole(box: Box) -> None:
