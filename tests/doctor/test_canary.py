@@ -127,7 +127,8 @@ async def test_one_that_is_kept_for_later_still_owes_its_end(box: Box) -> None:
 
 
 async def test_a_device_is_in_with_a_profile_that_customers_get(box: Box) -> None:
-    await box.kept.plans.insert(replace(FAMILY, order=HOUR.order - 1))
+    family = replace(FAMILY, order=HOUR.order - 1, rate_limit="1M/1M")
+    await box.kept.plans.insert(family)
     await canary_of(box, box.device()).send()
     (kept,) = await box.kept.vouchers.page("status", State.REVOKED.value, 10)
     assert kept.plan.profile == HOUR.profile

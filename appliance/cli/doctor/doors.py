@@ -105,16 +105,20 @@ async def portal(about: Patient) -> list[Finding]:
 async def _astray(about: Patient, url: str) -> list[Finding]:
     """See that the address leads to this box from elsewhere too, not only from itself."""
     router, host = about.loaded.router.host, urlsplit(url).hostname or ""
-    here = [address for address in await _addresses(host) if ip_address(address).is_loopback]
+    leads_to = await _addresses(host)
+    here = [address for address in leads_to if ip_address(address).is_loopback]
     # Where the router is a pretend one, its customers are on this machine as well.
     if not here or any(ip_address(address).is_loopback for address in await _addresses(router)):
         return []
     own = await asyncio.to_thread(address_towards, router) or "ADDRESS-OF-THIS-BOX"
-    named = "" if host in here else f": here {host} is {here[0]}, the box itself"
-    return fail(
-        f"portal.public_url is {url}, which no phone can reach{named}",
-        f"set it to http://{own}:8080, restart, then appliance provision apply --admin NAME",
-    )
+    better = f"set it to http://{own}:8080, restart, then appliance provision apply --admin NAME"
+    if host == "localhost" or host in here:
+        return fail(f"portal.public_url is {url}, which no phone can reach", better)
+    if len(here) < len(leads_to):
+        return []
+    # The box's own name leads to itself on every Debian; phones ask the router.
+    said = f"portal.public_url is {url}; here {host} is {here[0]}, the box itself"
+    return warn(said, f"where phones cannot find that name either: {better}")
 
 
 async def _addresses(host: str) -> list[str]:
