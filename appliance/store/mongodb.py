@@ -6,19 +6,18 @@ partial unique indexes (`facts` of each choice are in the contract tests).
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from bson import ObjectId
 from pymongo import ASCENDING, AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import DuplicateKeyError, PyMongoError, WriteError
 
-from appliance.domain.errors import Conflict, Duplicate, StoreUnavailable, Unstorable
+from appliance.domain.errors import Conflict
 from appliance.domain.queries import Cursor, Moment, Slots, Tally
 from appliance.store import mongo_indexes
+from appliance.store.mongo_calls import Calls
 from appliance.store.mongo_pages import Pages, stored_id
 from appliance.store.mongo_tally import pipeline, tallied
 from appliance.store.port import Document, Shelf
@@ -28,9 +27,13 @@ log = logging.getLogger(__name__)
 
 _AWAY_AFTER_MS = 2500
 _GIVE_UP_AFTER_MS = 8000
-# A rule of the owner's for this collection, or too large.
-_REFUSES_ONE = frozenset({121, 10334})
+# What is under way when the store is closed; a server that is away is given up by then.
+_LAST_SECONDS = 3.0
+_AT_ONCE = 100
 _EPOCH = datetime.fromtimestamp(0, UTC)
+
+Target = AsyncCollection[Document]
+T = TypeVar("T")
 
 
 class MongoStore:
@@ -38,6 +41,7 @@ class MongoStore:
 
     def __init__(self, client: AsyncMongoClient[Document], database: str) -> None:
         self._client = client
+        self._calls = Calls()
         self._database = client.get_database(
             database, write_concern=WriteConcern(w="majority", j=True)
         )
@@ -59,16 +63,15 @@ class MongoStore:
 
     async def insert(self, collection: str, document: Document) -> None:
         """Add a document."""
-        async with _translated(collection):
-            await (await self._of(collection)).insert_one(_stored(collection, document))
+        stored = _stored(collection, document)
+        await self._ask(collection, lambda target: target.insert_one(stored))
 
     async def get(self, collection: str, key: str, value: str) -> Document | None:
         """Return the document with this unique key."""
         if key not in {*COLLECTIONS[collection].unique, "_id"}:
             raise KeyError(key)
-        async with _translated(collection):
-            where = {key: stored_id(value) if key == "_id" else value}
-            found = await (await self._of(collection)).find_one(where)
+        where = {key: stored_id(value) if key == "_id" else value}
+        found = await self._ask(collection, lambda target: target.find_one(where))
         return None if found is None else _loaded(found)
 
     async def change(
@@ -81,9 +84,8 @@ class MongoStore:
         update: Document = {"$set": {p: v for p, v in stored.items() if v is not None}}
         if gone:
             update["$unset"] = gone
-        async with _translated(collection):
-            target = {"_id": stored_id(record_id), **when}
-            result = await (await self._of(collection)).update_one(target, update)
+        which = {"_id": stored_id(record_id), **when}
+        result = await self._ask(collection, lambda target: target.update_one(which, update))
         if result.matched_count == 0:
             raise Conflict(f"{collection} {record_id}")
 
@@ -95,9 +97,12 @@ class MongoStore:
         path = COLLECTIONS[collection].scope
         if scope is not None and path is not None:
             where = {path: _value(collection, path, scope), **where}
-        async with _translated(collection):
-            cursor = (await self._of(collection)).find(where)
-            return [_loaded(d) async for d in cursor.sort("owed.at", ASCENDING).limit(limit)]
+
+        async def due(target: Target) -> list[Document]:
+            cursor = target.find(where).sort("owed.at", ASCENDING).limit(limit)
+            return [_loaded(document) async for document in cursor]
+
+        return await self._ask(collection, due)
 
     async def page(
         self,
@@ -116,9 +121,11 @@ class MongoStore:
         if before is not None or since is not None:
             declared.refuse_bounds()
         where = {} if index is None else {index: _value(collection, index, value)}
-        async with _translated(collection):
-            pages = Pages(await self._of(collection), where, declared.newest)
-            return [_loaded(document) for document in await pages.page(limit, before, since)]
+
+        def page(target: Target) -> Awaitable[list[Document]]:
+            return Pages(target, where, declared.newest).page(limit, before, since)
+
+        return [_loaded(document) for document in await self._ask(collection, page)]
 
     async def tally(
         self,
@@ -134,47 +141,63 @@ class MongoStore:
         declared = COLLECTIONS[collection]
         declared.refuse_times()
         stages = pipeline(declared.newest, by, (since, until), total, slots)
-        async with _translated(collection):
-            groups = await (await self._of(collection)).aggregate(stages)
+
+        async def tally(target: Target) -> list[Tally]:
+            groups = await target.aggregate(stages)
             return [tallied(_loaded(group), by, slots) async for group in groups]
+
+        return await self._ask(collection, tally)
 
     async def every(self, collection: str) -> AsyncIterator[Document]:
         """Yield every document."""
-        async with _our_errors(collection):  # however long it takes in all
-            async for document in self._database.get_collection(collection).find({}):
+        cursor = self._database.get_collection(collection).find({})
+        while some := await self._calls.ask(collection, cursor.to_list(_AT_ONCE), None):
+            for document in some:
                 yield _loaded(document)
 
     async def inspect(self, collection: str) -> Shelf:
         """Return what is there as it is: looking makes no index."""
         target = self._database.get_collection(collection)
-        async with _translated(collection):
+
+        async def look() -> tuple[int, list[mongo_indexes.Index]]:
             count = await target.estimated_document_count()
-            lacking = await mongo_indexes.missing(target, COLLECTIONS[collection])
+            return count, await mongo_indexes.missing(target, COLLECTIONS[collection])
+
+        count, lacking = await self._calls.ask(collection, look(), _GIVE_UP_AFTER_MS / 1000)
         unguarded = any(index.options.get("unique") for index in lacking)
         return Shelf(count, tuple(index.name for index in lacking), unguarded)
 
     async def prune(self, collection: str, path: str, before: datetime) -> int:
         """Remove what is older and owes nothing; the server's own TTL index does the rest."""
         COLLECTIONS[collection].refuse_change()
-        async with _translated(collection):
-            absent = {"$exists": False}
-            stale = {path: {"$lt": before}, "owed.at": absent, "undated": absent}
-            result = await (await self._of(collection)).delete_many(stale)
+        absent = {"$exists": False}
+        stale = {path: {"$lt": before}, "owed.at": absent, "undated": absent}
+        result = await self._ask(collection, lambda target: target.delete_many(stale))
         return result.deleted_count
 
     async def ping(self) -> None:
         """Return when the server answers."""
-        async with _our_errors(""):  # the first time it makes every index, however long that takes
+
+        async def pong() -> None:
             await self._of("payments")
             await self._client.admin.command("ping")
 
+        await self._calls.ask("", pong(), None)  # the first time it makes every index
+
     async def close(self) -> None:
-        """Close every connection."""
-        if self._preparing is not None:
-            self._preparing.cancel()
+        """Close every connection, once what is under way has ended or took too long."""
+        await self._calls.over(_LAST_SECONDS)
         await self._client.close()
 
-    async def _of(self, collection: str) -> AsyncCollection[Document]:
+    async def _ask(self, collection: str, work: Callable[[Target], Awaitable[T]]) -> T:
+        """Return what this makes of a collection; a server that hangs is away too."""
+
+        async def call() -> T:
+            return await work(await self._of(collection))
+
+        return await self._calls.ask(collection, call(), _GIVE_UP_AFTER_MS / 1000)
+
+    async def _of(self, collection: str) -> Target:
         """Return a collection whose unique keys hold: without them one receipt could pay twice."""
         if not self._prepared:
             if self._preparing is None:
@@ -191,38 +214,6 @@ class MongoStore:
         self._preparing = None
         if not done.cancelled() and done.exception() is not None:
             log.warning("the database is not prepared yet why=%s", type(done.exception()).__name__)
-
-
-@asynccontextmanager
-async def _translated(collection: str) -> AsyncIterator[None]:
-    """Raise what went wrong as our errors; a server that hangs is away too."""
-    try:
-        async with asyncio.timeout(_GIVE_UP_AFTER_MS / 1000), _our_errors(collection):
-            yield
-    except TimeoutError as error:
-        raise StoreUnavailable("no answer in time") from error
-
-
-@asynccontextmanager
-async def _our_errors(collection: str) -> AsyncIterator[None]:
-    try:
-        yield
-    except DuplicateKeyError as error:
-        raise Duplicate(collection, str((error.details or {}).get("keyPattern", ""))) from error
-    except PyMongoError as error:
-        _pass_on_cancellation()
-        if isinstance(error, WriteError) and error.code in _REFUSES_ONE:
-            raise Unstorable(f"{collection}: code {error.code}") from error
-        raise StoreUnavailable(type(error).__name__) from error
-    else:
-        _pass_on_cancellation()
-
-
-def _pass_on_cancellation() -> None:
-    """Raise what the driver at times swallows: else a loop that was told to end never does."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 def _value(collection: str, path: str, value: Any) -> Any:

@@ -2,48 +2,81 @@
 
 import asyncio
 import time
+from contextlib import suppress
 
 import pytest
 from pymongo.errors import AutoReconnect, WriteError
 
 from appliance.domain.errors import StoreUnavailable, Unstorable
 from appliance.store import mongodb
-from appliance.store.mongodb import MongoStore, _translated
+from appliance.store.mongo_calls import Calls
+from appliance.store.mongodb import MongoStore
+from tests.chaos.pipes import Pipe
 from tests.servers import Secantus, free_port
 
 
-@pytest.mark.parametrize("then", [None, AutoReconnect("cut")])
-async def test_a_cancellation_that_the_driver_swallows_still_ends_the_task(
-    then: Exception | None,
-) -> None:
-    async def driver() -> None:
-        async with _translated("payments"):
-            try:
-                await asyncio.sleep(60)
-            except asyncio.CancelledError:
-                if then is not None:
-                    raise then from None
+async def raising(error: Exception) -> None:
+    raise error
 
-    task = asyncio.ensure_future(driver())
+
+async def test_who_waits_may_go_and_the_call_is_not_broken_off() -> None:
+    calls, ended = Calls(), asyncio.Event()
+
+    async def call() -> None:
+        await asyncio.sleep(0.05)
+        ended.set()
+
+    task = asyncio.ensure_future(calls.ask("payments", call(), None))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    with pytest.raises(StoreUnavailable, match="no answer in time"):
+        await calls.ask("payments", asyncio.sleep(0.05), 0.01)
+    await calls.over(10)
+    assert ended.is_set()
+
+
+async def test_callers_that_give_up_leave_a_driver_that_serves_again(
+    secantus: Secantus, database: str
+) -> None:
+    """Cancelled while it looks for a server, the driver itself never served anybody again."""
+    pipe = Pipe("127.0.0.1", 0, ("127.0.0.1", secantus.port), mongodb=True)
+    uri = f"mongodb://127.0.0.1:{await pipe.open()}/?directConnection=true"
+    store = MongoStore.connect(uri, database)
+    await store.ping()
+    pipe.set("not_primary")
+
+    async def impatient(seconds: float) -> None:
+        with suppress(TimeoutError, StoreUnavailable):
+            async with asyncio.timeout(seconds):
+                await store.get("payments", "_id", "x")
+
+    # The driver looks twice a second: some go in the very moment in which it does.
+    for _ in range(3):
+        await asyncio.gather(*(impatient(0.49 + n / 2500) for n in range(100)))
+    pipe.set("open")
+    async with asyncio.timeout(20):
+        while True:
+            with suppress(StoreUnavailable):
+                assert await store.get("payments", "_id", "x") is None
+                break
+    await store.close()
+    await pipe.close()
 
 
 async def test_a_server_that_is_away_is_the_database_away() -> None:
     with pytest.raises(StoreUnavailable):
-        async with _translated("payments"):
-            raise AutoReconnect("cut")
+        await Calls().ask("payments", raising(AutoReconnect("cut")), None)
 
 
 async def test_a_document_that_alone_is_refused_is_no_database_that_is_away() -> None:
+    refused = WriteError("document failed validation", 121)
     with pytest.raises(Unstorable):
-        async with _translated("webhook_logs"):
-            raise WriteError("document failed validation", 121)
+        await Calls().ask("webhook_logs", raising(refused), None)
+    interrupted = WriteError("interrupted at shutdown", 11600)
     with pytest.raises(StoreUnavailable) as away:
-        async with _translated("webhook_logs"):
-            raise WriteError("interrupted at shutdown", 11600)
+        await Calls().ask("webhook_logs", raising(interrupted), None)
     assert not isinstance(away.value, Unstorable)
 
 
