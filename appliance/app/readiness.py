@@ -18,6 +18,11 @@ _LONGEST_LOOK = 2.0
 _LOOK_AGAIN_SECONDS = 600.0
 
 
+def there(folder: Path) -> Path:
+    """Return the folder, or the one that it will be made in."""
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
     """Whether there is room where the data is: a full disk takes no payment."""
@@ -26,13 +31,9 @@ class Room:
 
     async def check(self) -> None:
         """Raise `NotReady` where there is hardly any."""
-        disk = await asyncio.to_thread(shutil.disk_usage, await asyncio.to_thread(self._there))
+        disk = await asyncio.to_thread(lambda: shutil.disk_usage(there(self.data_dir)))
         if disk.free < min(_FULL * disk.total, _ENOUGH):
             raise NotReady(f"only {disk.free // 2**20} MB of the disk are free")
-
-    def _there(self) -> Path:
-        folders = (self.data_dir, *self.data_dir.parents)
-        return next(folder for folder in folders if folder.exists())
 
 
 @dataclass(slots=True)

@@ -131,8 +131,7 @@ of_release() { heard "$release/bin/appliance" "$@" --config "$settings"; }
 
 upgrade() {
     say "upgrading $(basename "$1") to $(basename "$release")"
-    reads_settings "$release" || fail "$(basename "$release") cannot use $settings." \
-        "Change there what it names, then again. Nothing was changed."
+    must_read_settings "$release"
     back_up "$1" || fail "No backup could be made. Nothing was changed."
     until_judged "$1" "$release"
     # Two versions never work on one file at once.
@@ -140,9 +139,7 @@ upgrade() {
     if ! { of_release db init && of_release db migrate; }; then
         fail "The data could not be brought up to date."
     fi
-    put_in_place "$release"
-    becomes_ready || fail "$(basename "$release") is not ready. Why: journalctl -u $service"
-    judged
+    judge "$release"
     if [ -z "$no_start" ]; then forget_releases; fi
 }
 
@@ -154,11 +151,14 @@ back_up() {
         --config "$settings"
 }
 
-put_in_place() {
+# Puts a release in place of the one that ran, and ends the watch over it once it is ready.
+judge() {
     run ln -sfn "$(current)" "$base/previous"
     place_release "$1"
     switch_to "$1"
     start_daemon
+    becomes_ready || fail "$(basename "$1") is not ready. Why: journalctl -u $service"
+    trap - INT TERM EXIT
 }
 
 # From here until it is judged, whatever ends this script - a full disk, Ctrl-C - leaves what ran
@@ -171,8 +171,6 @@ until_judged() {
     trap 'exit 143' TERM
     trap take_back EXIT
 }
-
-judged() { trap - INT TERM EXIT; }
 
 # The data stays: money may have come in since the backup, and every version reads what the next
 # one wrote.
@@ -205,13 +203,14 @@ take_back() {
 }
 
 # A release may not know a setting that a later one brought.
-reads_settings() {
+must_read_settings() {
     heard "$1/bin/python" -I -c 'import pathlib, sys
 from appliance import settings
 try:
     settings.load(pathlib.Path(sys.argv[1]))
 except Exception as error:
-    sys.exit(str(error))' "$settings"
+    sys.exit(str(error))' "$settings" || fail "$(basename "$1") cannot use $settings." \
+        "Change there what it names, then again. Nothing was changed."
 }
 
 roll_back() {
@@ -219,13 +218,10 @@ roll_back() {
     previous=$(readlink "$base/previous") || fail "There is no previous release."
     [ -f "$previous/.complete" ] || fail "The previous release is gone."
     last=$(current)
-    reads_settings "$previous" || fail "$(basename "$previous") cannot use $settings." \
-        "Change there what it names, then again. Nothing was changed."
+    must_read_settings "$previous"
     until_judged "$last"
     stop_daemon
-    put_in_place "$previous"
-    becomes_ready || fail "$(basename "$previous") is not ready. Why: journalctl -u $service"
-    judged
+    judge "$previous"
     say "back on $(basename "$previous"); --rollback again returns to $(basename "$last")"
 }
 

@@ -6,8 +6,7 @@ though the server is back. So who waits may go, and the call ends by the driver'
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from pymongo.errors import DuplicateKeyError, PyMongoError, WriteError
@@ -29,7 +28,8 @@ class Calls:
     async def ask(self, collection: str, call: Coroutine[Any, Any, T], within: float | None) -> T:
         """Return what a call returns, within so many seconds if that is said.
 
-        A write that is not waited for any longer may still be done, as one whose answer is lost.
+        Raises `Duplicate`, `Unstorable` or `StoreUnavailable`. A write that is not waited for any
+        longer may still be done, as one whose answer is lost.
         """
         task = asyncio.ensure_future(call)
         self._under_way.add(task)
@@ -37,8 +37,14 @@ class Calls:
         await asyncio.wait({task}, timeout=within)
         if not task.done() or task.cancelled():
             raise StoreUnavailable("no answer in time")
-        with our_errors(collection):
+        try:
             return task.result()
+        except DuplicateKeyError as error:
+            raise Duplicate(collection, str((error.details or {}).get("keyPattern", ""))) from error
+        except PyMongoError as error:
+            if isinstance(error, WriteError) and error.code in _REFUSES_ONE:
+                raise Unstorable(f"{collection}: code {error.code}") from error
+            raise StoreUnavailable(type(error).__name__) from error
 
     async def over(self, within: float) -> None:
         """Let what is under way end by itself, for so many seconds."""
@@ -49,16 +55,3 @@ class Calls:
         self._under_way.discard(task)
         if not task.cancelled():
             task.exception()  # nobody may be there to hear of it
-
-
-@contextmanager
-def our_errors(collection: str) -> Iterator[None]:
-    """Raise the driver's errors as `Duplicate`, `Unstorable` or `StoreUnavailable`."""
-    try:
-        yield
-    except DuplicateKeyError as error:
-        raise Duplicate(collection, str((error.details or {}).get("keyPattern", ""))) from error
-    except PyMongoError as error:
-        if isinstance(error, WriteError) and error.code in _REFUSES_ONE:
-            raise Unstorable(f"{collection}: code {error.code}") from error
-        raise StoreUnavailable(type(error).__name__) from error

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from appliance import settings
 from appliance.app.backup import FILE_NAME
+from appliance.app.readiness import there
 from appliance.cli.doctor.checks import Finding, Skipped, fail, warn, well
 from appliance.cli.doctor.patient import Patient
 from appliance.settings.tunnel import Cloudflared, Ssh
@@ -73,7 +74,7 @@ async def clock(about: Patient) -> list[Finding]:
 
 def disk(about: Patient) -> list[Finding]:
     """See how much room there is where the data is."""
-    folder = _there(about.data_dir)
+    folder = there(about.data_dir)
     usage = shutil.disk_usage(folder)
     said = f"{usage.free // 1_000_000} MB of {usage.total // 1_000_000} MB free at {folder}"
     mend = "sudo journalctl --vacuum-size=64M; sudo apt-get clean; then du -xh / | sort -h | tail"
@@ -86,7 +87,7 @@ def disk(about: Patient) -> list[Finding]:
 
 def disk_health(about: Patient) -> list[Finding]:
     """See whether the disk still takes writes and what the file system has noticed."""
-    folder = _there(about.data_dir)
+    folder = there(about.data_dir)
     if os.statvfs(folder).f_flag & os.ST_RDONLY:
         return fail(
             f"{folder} is on a disk that is mounted read-only, as a worn SD card ends",
@@ -188,7 +189,7 @@ def backup(about: Patient) -> list[Finding]:
             f"appliance backup {file}, and journalctl -u {_SERVICE} | grep backup",
         )
     said = f"the newest backup is {hours} hours old"
-    if _disk_of(about, told.directory) == _disk_of(about, _there(about.data_dir)):
+    if _disk_of(about, told.directory) == _disk_of(about, there(about.data_dir)):
         return warn(
             f"{said}, on the same disk as the data: a card that dies takes both",
             "mount a USB stick at /mnt/hotspot-backup and set backup.directory to it; until then, "
@@ -242,8 +243,3 @@ def _is_weak(secret: SecretStr) -> bool:
     """Say whether somebody made it up: few different letters, or few at all."""
     text = secret.get_secret_value()
     return len(set(text)) < _FEW_LETTERS or len(text) < 2 * _FEW_LETTERS
-
-
-def _there(folder: Path) -> Path:
-    """Return the folder, or the one that it will be made in."""
-    return next(path for path in (folder, *folder.parents) if path.exists())
